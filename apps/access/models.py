@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models import F, Q
+
+from apps.access.states import ROLES, Scope
+from apps.audit.states import Actor, Ref
+
+
+class Person(AbstractUser):
+    """Somebody who signs in, or a service account that carries a token.
+
+    `identity` says which human this is: two accounts of one human share it, and count as one.
+    """
+
+    name = models.CharField(max_length=200)
+    identity = models.CharField(max_length=200)
+    is_service = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=~Q(identity=""), name="person_has_identity")]
+
+    def __str__(self) -> str:
+        return self.name or self.username
+
+    def audit_identity(self) -> Actor:
+        return Actor(type="service" if self.is_service else "person", id=str(self.pk), name=str(self))
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="person", id=str(self.pk), name=self.username)
+
+
+class RoleGrant(models.Model):
+    """A role given to a person, for a scope and a time, by somebody, for a reason."""
+
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="grants")
+    role = models.CharField(max_length=40, choices=[(r.key, r.title) for r in ROLES.values()])
+    scope = models.CharField(max_length=20, choices=[(s, s) for s in Scope], default=Scope.ORGANISATION)
+    scope_key = models.CharField(max_length=200, blank=True)
+    valid_from = models.DateTimeField()
+    valid_to = models.DateTimeField(null=True, blank=True)
+    granted_by = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")
+    granted_at = models.DateTimeField(auto_now_add=True)
+    reason = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(scope=Scope.ORGANISATION, scope_key="") | (~Q(scope=Scope.ORGANISATION) & ~Q(scope_key="")),
+                name="grant_scope_named",
+            ),
+            models.CheckConstraint(
+                condition=Q(granted_by__isnull=True) | ~Q(granted_by=F("person")), name="grant_not_to_self"
+            ),
+        ]
+        indexes = [models.Index(fields=["person", "role"])]
+
+    def __str__(self) -> str:
+        return f"{self.role} for {self.person}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="grant", id=str(self.pk), name=str(self))
+
+
+class ApiToken(models.Model):
+    """A token: only its SHA-512 is kept; the prefix and last four characters name it."""
+
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="tokens")
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=12)
+    last4 = models.CharField(max_length=4)
+    digest = models.CharField(max_length=128, unique=True)
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…{self.last4})"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="token", id=str(self.pk), name=str(self))
+
+
+class IdempotentRequest(models.Model):
+    """The stored answer to a write that carried an Idempotency-Key."""
+
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    key = models.CharField(max_length=200)
+    fingerprint = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(null=True)
+    body = models.BinaryField(null=True)
+    headers = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["person", "key"], name="idempotency_key_once")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from apps.audit.states import Ref
+from apps.inventory.states import ModelKind, Part
+
+PERSON = settings.AUTH_USER_MODEL
+
+
+class BusinessUnit(models.Model):
+    key = models.SlugField(max_length=80, unique=True)
+    title = models.CharField(max_length=200)
+
+    def __str__(self) -> str:
+        return self.title
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="unit", id=str(self.pk), name=self.key)
+
+
+class RegisteredModel(models.Model):
+    """The thing in the inventory, through all its versions."""
+
+    key = models.CharField(max_length=200, unique=True)
+    title = models.CharField(max_length=300)
+    purpose = models.TextField(blank=True)
+    limitations = models.TextField(blank=True)
+    kind = models.CharField(max_length=20, choices=[(k, k) for k in ModelKind])
+    domain = models.CharField(max_length=80, blank=True)
+    jurisdictions = models.JSONField(default=list, blank=True)
+    vendor = models.BooleanField(default=False)
+    exposure_eur = models.DecimalField(max_digits=18, decimal_places=2, null=True, blank=True)
+    unit = models.ForeignKey(BusinessUnit, on_delete=models.PROTECT, related_name="models")
+    owner = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="owned_models")
+    registered_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    registered_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["key"]
+
+    def __str__(self) -> str:
+        return self.key
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="model", id=str(self.pk), name=self.key)
+
+
+class Use(models.Model):
+    """The business purpose a version is approved *for*."""
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="uses")
+    key = models.CharField(max_length=120)
+    title = models.CharField(max_length=300, blank=True)
+    retired_at = models.DateTimeField(null=True, blank=True)
+    retired_by = models.ForeignKey(PERSON, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["model", "key"], name="use_once_per_model"),
+            models.CheckConstraint(
+                condition=Q(retired_at__isnull=True, retired_by__isnull=True)
+                | Q(retired_at__isnull=False, retired_by__isnull=False),
+                name="use_retired_paired",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model.key} for {self.key}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="use", id=str(self.pk), name=str(self))
+
+
+class Tiering(models.Model):
+    """A tier given to a model; the newest one holds, the older ones are kept."""
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="tierings")
+    tier = models.PositiveSmallIntegerField()
+    answers = models.JSONField(default=dict)
+    scorecard = models.CharField(max_length=200, blank=True)
+    rationale = models.TextField()
+    assigned_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    assigned_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-assigned_at", "-id"]
+        constraints = [models.CheckConstraint(condition=Q(tier__gte=1, tier__lte=4), name="tier_one_to_four")]
+
+    def __str__(self) -> str:
+        return f"{self.model.key}: tier {self.tier}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="tiering", id=str(self.pk), name=str(self))
+
+
+class Blob(models.Model):
+    """Bytes by their SHA-256 (``sha256:…``); the bytes lie in the store, the row says that they do."""
+
+    digest = models.CharField(max_length=71, primary_key=True)
+    size = models.BigIntegerField()
+    media = models.CharField(max_length=100, blank=True)
+    stored_at = models.DateTimeField(auto_now_add=True)
+    stored_by = models.ForeignKey(PERSON, null=True, on_delete=models.PROTECT, related_name="+")
+
+    def __str__(self) -> str:
+        return self.digest
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="blob", id=self.digest, name=self.digest, digest=self.digest)
+
+
+class ModelVersion(models.Model):
+    """One immutable set of artefacts, named by digest. A fact: never updated."""
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="versions")
+    label = models.CharField(max_length=120)
+    digest = models.CharField(max_length=71, unique=True)
+    title = models.CharField(max_length=300, blank=True)
+    manifest = models.JSONField()
+    manifest_digest = models.CharField(max_length=71)
+    artifact = models.ForeignKey(Blob, null=True, on_delete=models.PROTECT, related_name="+")
+    artifact_format = models.CharField(max_length=20)
+    source_repository = models.CharField(max_length=500, blank=True)
+    source_commit = models.CharField(max_length=120, blank=True)
+    registered_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    registered_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-registered_at", "-id"]
+        constraints = [models.UniqueConstraint(fields=["model", "label"], name="version_once_per_model")]
+
+    def __str__(self) -> str:
+        return f"{self.model.key}@{self.label}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="version", id=str(self.pk), name=str(self), digest=self.digest)
+
+
+class DataSet(models.Model):
+    """A data set of a version, pinned by digest. A fact: never updated."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="datasets")
+    name = models.CharField(max_length=80)
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
+    digest = models.CharField(max_length=71)
+    rows = models.BigIntegerField()
+    declared = models.JSONField()
+    filename = models.CharField(max_length=255)
+    registered_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["version", "name"], name="dataset_once_per_version")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.version}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="dataset", id=str(self.pk), name=str(self), digest=self.digest)
+
+
+class Contribution(models.Model):
+    """Who built what: the history that separation of duties is checked against."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="contributions")
+    person = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="contributions")
+    part = models.CharField(max_length=20, choices=[(p, p) for p in Part])
+    noted_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["version", "person", "part"], name="contribution_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person} {self.part} of {self.version}"
