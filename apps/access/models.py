@@ -47,7 +47,8 @@ class RoleGrant(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(scope=Scope.ORGANISATION, scope_key="") | (~Q(scope=Scope.ORGANISATION) & ~Q(scope_key="")),
+                condition=Q(scope=Scope.ORGANISATION, scope_key="")
+                | (~Q(scope=Scope.ORGANISATION) & ~Q(scope_key="")),
                 name="grant_scope_named",
             ),
             models.CheckConstraint(

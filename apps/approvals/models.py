@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from apps.approvals.states import (
+    APPROVAL_MOVES,
+    FINDING_MOVES,
+    ApprovalState,
+    FindingState,
+    Meaning,
+    Severity,
+)
+from apps.audit.states import Ref
+from apps.gates.models import Decision
+from apps.inventory.models import ModelVersion, RegisteredModel, Use
+
+PERSON = settings.AUTH_USER_MODEL
+
+
+class Approval(models.Model):
+    """The sum of the sign-offs that the tier requires, for one version and one use."""
+
+    MOVES = APPROVAL_MOVES
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="approvals")
+    use = models.ForeignKey(Use, on_delete=models.PROTECT, related_name="approvals")
+    decision = models.ForeignKey(Decision, on_delete=models.PROTECT, related_name="approvals")
+    submitter = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="submitted_approvals")
+    state = models.CharField(
+        max_length=20, choices=[(s, s) for s in ApprovalState], default=ApprovalState.OPEN, db_index=True
+    )
+    # Everything approved, by digest: version, artifact, decision, evidence, policies, tier.
+    subject = models.JSONField()
+    # [{id, role, quorum, after: [...]}] as the policies in force asked for when it was submitted.
+    steps = models.JSONField()
+    environments = models.JSONField(default=list)
+    limits = models.JSONField(default=dict, blank=True)
+    opened_at = models.DateTimeField(auto_now_add=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    statement_digest = models.CharField(max_length=71, blank=True)
+
+    class Meta:
+        ordering = ["-opened_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["id", "submitter"], name="approval_with_submitter"),
+            models.UniqueConstraint(
+                fields=["version", "use"],
+                condition=Q(state__in=["open", "consolidating", "returned"]),
+                name="one_live_approval_per_version_and_use",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"approval of {self.version} for {self.use.key}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="approval", id=str(self.pk), name=str(self))
+
+
+class SignOff(models.Model):
+    """One person's signed yes or no. A fact; the database refuses the submitter, owner and builders."""
+
+    approval = models.ForeignKey(Approval, on_delete=models.PROTECT, related_name="signoffs")
+    submitter_id = models.BigIntegerField()
+    person = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="signoffs")
+    identity = models.CharField(max_length=200)
+    step = models.CharField(max_length=80)
+    role = models.CharField(max_length=40)
+    meaning = models.CharField(max_length=10, choices=[(m, m) for m in Meaning])
+    reason = models.TextField()
+    limits = models.JSONField(default=dict, blank=True)
+    decision_digest = models.CharField(max_length=71)
+    signed_at = models.DateTimeField()
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    class Meta:
+        ordering = ["signed_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["approval", "person"], name="one_signoff_per_person"),
+            models.UniqueConstraint(fields=["approval", "identity"], name="one_signoff_per_human"),
+            models.CheckConstraint(condition=~Q(person_id=F("submitter_id")), name="signer_is_not_submitter"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person}: {self.meaning}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="signoff", id=str(self.pk), name=str(self), digest=self.statement_digest)
+
+
+class Finding(models.Model):
+    """A weakness with severity, owner, due date and remediation."""
+
+    MOVES = FINDING_MOVES
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="findings")
+    version = models.ForeignKey(
+        ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="findings"
+    )
+    gate = models.CharField(max_length=200, blank=True)
+    title = models.CharField(max_length=300)
+    detail = models.TextField(blank=True)
+    severity = models.CharField(max_length=10, choices=[(s, s) for s in Severity])
+    owner = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="findings")
+    due = models.DateField()
+    state = models.CharField(
+        max_length=20, choices=[(s, s) for s in FindingState], default=FindingState.OPEN, db_index=True
+    )
+    plan = models.TextField(blank=True)
+    closure = models.TextField(blank=True)
+    opened_by = models.ForeignKey(PERSON, null=True, on_delete=models.PROTECT, related_name="+")
+    opened_at = models.DateTimeField(auto_now_add=True)
+    remediated_by = models.ForeignKey(
+        PERSON, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    remediated_at = models.DateTimeField(null=True, blank=True)
+    closed_by = models.ForeignKey(PERSON, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["due"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(closed_at__isnull=True, closed_by__isnull=True)
+                | Q(closed_at__isnull=False, closed_by__isnull=False),
+                name="finding_closed_paired",
+            ),
+            models.CheckConstraint(
+                condition=Q(remediated_at__isnull=True, remediated_by__isnull=True)
+                | Q(remediated_at__isnull=False, remediated_by__isnull=False),
+                name="finding_remediated_paired",
+            ),
+            models.CheckConstraint(
+                condition=~Q(severity__in=["high", "critical"])
+                | Q(closed_by__isnull=True)
+                | ~Q(closed_by=F("remediated_by")),
+                name="grave_finding_closed_by_second_person",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="finding", id=str(self.pk), name=self.title)
+
+
+class Waiver(models.Model):
+    """A time-limited, compensated permission for one failed gate of one version and use. A fact."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="waivers")
+    use = models.ForeignKey(Use, on_delete=models.PROTECT, related_name="waivers")
+    gate = models.CharField(max_length=200)
+    decision = models.ForeignKey(Decision, on_delete=models.PROTECT, related_name="waivers")
+    finding = models.ForeignKey(Finding, on_delete=models.PROTECT, related_name="waivers")
+    rationale = models.TextField()
+    compensating_control = models.TextField()
+    remediation_due = models.DateField()
+    requested_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    granted_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    granted_at = models.DateTimeField(auto_now_add=True)
+    valid_from = models.DateTimeField()
+    valid_to = models.DateTimeField()
+    renewal = models.PositiveSmallIntegerField(default=0)
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    class Meta:
+        ordering = ["valid_to"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(requested_by=F("granted_by")), name="waiver_by_two_people"),
+            models.CheckConstraint(condition=Q(valid_to__gt=F("valid_from")), name="waiver_ends"),
+        ]
+
+    def __str__(self) -> str:
+        return f"waiver of {self.gate} for {self.version}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="waiver", id=str(self.pk), name=str(self), digest=self.statement_digest)
+
+
+class WaiverRequest(models.Model):
+    """What a waiver was asked for with; granting it writes the Waiver."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    use = models.ForeignKey(Use, on_delete=models.PROTECT, related_name="+")
+    gate = models.CharField(max_length=200)
+    decision = models.ForeignKey(Decision, on_delete=models.PROTECT, related_name="+")
+    finding = models.ForeignKey(Finding, on_delete=models.PROTECT, related_name="+")
+    rationale = models.TextField()
+    compensating_control = models.TextField()
+    remediation_due = models.DateField()
+    valid_to = models.DateTimeField()
+    requested_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    requested_at = models.DateTimeField(auto_now_add=True)
+    waiver = models.OneToOneField(Waiver, null=True, on_delete=models.PROTECT, related_name="request")
+    refused_reason = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return f"waiver asked of {self.gate} for {self.version}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="waiver_request", id=str(self.pk), name=str(self))
+
+
+class Attestation(models.Model):
+    """A person's periodic statement that an inventory entry is true. A fact."""
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="attestations")
+    person = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    snapshot = models.JSONField()
+    attested_at = models.DateTimeField()
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    class Meta:
+        ordering = ["-attested_at"]
+
+    def __str__(self) -> str:
+        return f"{self.person} attests {self.model}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="attestation", id=str(self.pk), name=str(self), digest=self.statement_digest)
+
+
+class Comment(models.Model):
+    """A question or an answer on an approval, or on one piece of its evidence by digest. A fact."""
+
+    approval = models.ForeignKey(Approval, on_delete=models.PROTECT, related_name="comments")
+    evidence_digest = models.CharField(max_length=71, blank=True)
+    gate = models.CharField(max_length=200, blank=True)
+    person = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    text = models.TextField()
+    added_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["added_at"]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="comment", id=str(self.pk), name=str(self))

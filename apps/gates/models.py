@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from apps.audit.states import Ref
+from apps.gates.states import RUN_MOVES, Lane, Purpose, RunState
+from apps.inventory.models import ModelVersion, Use
+
+PERSON = settings.AUTH_USER_MODEL
+
+
+class PolicyRelease(models.Model):
+    """The bytes of a policy, released by two people. A fact: never changed; a newer version replaces it."""
+
+    policy = models.CharField(max_length=120)
+    version = models.CharField(max_length=40)
+    digest = models.CharField(max_length=71, unique=True)
+    text = models.BinaryField()
+    document = models.JSONField()
+    effective_from = models.DateField(null=True)
+    effective_until = models.DateField(null=True)
+    proposed_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    released_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    released_at = models.DateTimeField(auto_now_add=True)
+    statement_digest = models.CharField(max_length=71)
+
+    class Meta:
+        ordering = ["policy", "released_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["policy", "version"], name="policy_version_once"),
+            models.CheckConstraint(
+                condition=~Q(proposed_by=models.F("released_by")), name="policy_released_by_two"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.policy}@{self.version}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="policy", id=str(self.pk), name=str(self), digest=self.digest)
+
+
+class Run(models.Model):
+    """One evaluation of all gates that apply. The row is the job; the message is only a hint."""
+
+    MOVES = RUN_MOVES
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    key = models.CharField(max_length=200, unique=True)
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="runs")
+    use = models.ForeignKey(Use, on_delete=models.PROTECT, related_name="runs")
+    purpose = models.CharField(max_length=20, choices=[(p, p) for p in Purpose], default=Purpose.APPROVAL)
+    state = models.CharField(
+        max_length=20, choices=[(s, s) for s in RunState], default=RunState.QUEUED, db_index=True
+    )
+    lane = models.CharField(max_length=10, choices=[(lane, lane) for lane in Lane], default=Lane.QUICK)
+    # What the run rests on, by digest: policies, datasets {name: digest}, artifact, engine version.
+    pinned = models.JSONField()
+    # A data set measured in place of the manifest's holdout (monitoring), by its name in the version.
+    dataset = models.CharField(max_length=80, blank=True)
+    seed = models.BigIntegerField(default=0)
+    requested_by = models.ForeignKey(PERSON, null=True, on_delete=models.PROTECT, related_name="+")
+    requested_at = models.DateTimeField(auto_now_add=True)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    lost = models.PositiveSmallIntegerField(default=0)
+    fence = models.BigIntegerField(default=0)
+    owner = models.CharField(max_length=200, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    not_before = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    gates_total = models.PositiveIntegerField(default=0)
+    gates_done = models.PositiveIntegerField(default=0)
+    # [{gate, state: waiting|measuring|measured, outcome?, seconds?}], in the policy's order.
+    progress = models.JSONField(default=list)
+    expected_seconds = models.FloatField(null=True, blank=True)
+    cause = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-requested_at"]
+        indexes = [
+            models.Index(fields=["state", "lease_until"]),
+            models.Index(fields=["state", "published_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"run {str(self.id)[:8]} of {self.version}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="run", id=str(self.pk), name=str(self))
+
+
+class Evidence(models.Model):
+    """One stored measurement of a run, sealed. A fact."""
+
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="evidence")
+    gate = models.CharField(max_length=200)
+    check_id = models.CharField(max_length=120)
+    check_version = models.CharField(max_length=20)
+    artifact_digest = models.CharField(max_length=71, blank=True)
+    dataset_digest = models.CharField(max_length=71, blank=True)
+    measurement = models.JSONField()
+    measured_at = models.DateTimeField()
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["run", "gate"], name="evidence_once_per_gate")]
+
+    def __str__(self) -> str:
+        return f"{self.gate} of {self.run}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="evidence", id=str(self.pk), name=str(self), digest=self.statement_digest)
+
+
+class Decision(models.Model):
+    """What the policies say of a run's measurements, sealed. A fact; it never looks at waivers."""
+
+    run = models.OneToOneField(Run, on_delete=models.PROTECT, related_name="decision")
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="decisions")
+    use = models.ForeignKey(Use, on_delete=models.PROTECT, related_name="decisions")
+    purpose = models.CharField(max_length=20, choices=[(p, p) for p in Purpose])
+    outcome = models.CharField(max_length=20)
+    # The engine's Decision JSON: gates with outcome, sentence, bound and measurement.
+    document = models.JSONField()
+    policies = models.JSONField()
+    decided_at = models.DateTimeField()
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    class Meta:
+        ordering = ["-decided_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"decision {self.outcome} for {self.version}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="decision", id=str(self.pk), name=str(self), digest=self.statement_digest)
+
+
+class Schedule(models.Model):
+    """Monitoring: the same run, requested by the calendar instead of a person."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="schedules")
+    use = models.ForeignKey(Use, on_delete=models.PROTECT, related_name="schedules")
+    dataset = models.CharField(max_length=80)
+    every_days = models.PositiveIntegerField()
+    next_due = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    set_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.version} every {self.every_days} days"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="schedule", id=str(self.pk), name=str(self))

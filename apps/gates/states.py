@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DECIDED = "decided"
+    ERRORED = "errored"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+
+
+# running → queued: the lease ran out; dead: too many failures or losses, until a person requeues it.
+RUN_MOVES: Mapping[str, frozenset[str]] = {
+    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLED, RunState.DEAD}),
+    RunState.RUNNING: frozenset({RunState.DECIDED, RunState.ERRORED, RunState.QUEUED, RunState.DEAD}),
+    RunState.DEAD: frozenset({RunState.QUEUED}),
+    RunState.DECIDED: frozenset(),
+    RunState.ERRORED: frozenset(),
+    RunState.CANCELLED: frozenset(),
+}
+
+
+class Purpose(StrEnum):
+    """Why a run was asked for."""
+
+    APPROVAL = "approval"
+    MONITORING = "monitoring"
+    DRY_RUN = "dry-run"
+
+
+class Lane(StrEnum):
+    """The queue a run waits in."""
+
+    QUICK = "quick"
+    HEAVY = "heavy"
+    GPU = "gpu"
