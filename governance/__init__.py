@@ -1,0 +1,1 @@
+"""The wiring of the service: settings, addresses, processes. Imported by nobody."""

@@ -1,0 +1,100 @@
+"""Typed reading of the environment: the only place where settings come from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+_YES = {"1", "true", "yes", "on"}
+_NO = {"", "0", "false", "no", "off"}
+_SCHEMES = {"postgres", "postgresql"}
+
+
+class EnvironmentRefused(Exception):
+    """A variable holds something that cannot be used; the message names it and says what was expected."""
+
+
+class Environment:
+    """Reads variables with a type; an empty variable is the same as an unset one."""
+
+    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self._values = os.environ if values is None else values
+
+    def text(self, name: str, default: str = "") -> str:
+        return self._values.get(name, "").strip() or default
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        raw = self.text(name).lower()
+        if name not in self._values or not raw:
+            return default
+        if raw in _YES:
+            return True
+        if raw in _NO:
+            return False
+        raise EnvironmentRefused(f"{name} is {raw!r}; expected one of 1, true, yes, on, 0, false, no, off.")
+
+    def whole(self, name: str, default: int, *, least: int = 0) -> int:
+        raw = self.text(name, str(default))
+        if not raw.isascii() or not raw.lstrip("-").isdigit() or int(raw) < least:
+            raise EnvironmentRefused(f"{name} is {raw!r}; expected a whole number of at least {least}.")
+        return int(raw)
+
+    def words(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
+        raw = self.text(name)
+        return [word.strip() for word in raw.split(",") if word.strip()] if raw else list(default)
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        """One of *choices*; the first is the default."""
+        raw = self.text(name, choices[0])
+        if raw not in choices:
+            raise EnvironmentRefused(f"{name} is {raw!r}; expected one of {', '.join(choices)}.")
+        return raw
+
+    def folder(self, name: str, default: Path) -> Path:
+        raw = self.text(name)
+        path = Path(raw).expanduser() if raw else default
+        if not path.is_absolute():
+            raise EnvironmentRefused(f"{name} is {raw!r}; expected an absolute path.")
+        return path
+
+    def url(self, name: str, default: str, *, schemes: tuple[str, ...]) -> str:
+        raw = self.text(name, default).rstrip("/")
+        parts = urlsplit(raw)
+        if parts.scheme not in schemes or not parts.netloc:
+            raise EnvironmentRefused(f"{name} is {raw!r}; expected an address that starts with {schemes[0]}://.")
+        return raw
+
+    def database(self, name: str) -> dict[str, Any] | None:
+        """The Django connection described by a PostgreSQL URL, or None when the variable is unset."""
+        raw = self.text(name)
+        return parse_database_url(raw, named=name) if raw else None
+
+
+def parse_database_url(raw: str, *, named: str) -> dict[str, Any]:
+    """A PostgreSQL URL as a Django connection. A unix socket is `postgresql://user@/name?host=/folder`."""
+    parts = urlsplit(raw)
+    if parts.scheme not in _SCHEMES:
+        raise EnvironmentRefused(
+            f"{named} begins with {parts.scheme!r}; expected postgresql://user:password@host:port/name. "
+            "Only PostgreSQL is supported."
+        )
+    options = dict(parse_qsl(parts.query))
+    name = unquote(parts.path.lstrip("/"))
+    if not name:
+        raise EnvironmentRefused(f"{named} names no database; expected postgresql://user:password@host:port/name.")
+    try:
+        port = str(parts.port or "")
+    except ValueError as error:
+        raise EnvironmentRefused(f"{named} has a port that is not a number.") from error
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": name,
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": options.pop("host", unquote(parts.hostname or "")),
+        "PORT": options.pop("port", port),
+        "OPTIONS": options,
+    }

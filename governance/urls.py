@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [path("admin/", admin.site.urls)]
+if find_spec("apps.api.urls"):
+    urlpatterns.append(path("api/v1/", include("apps.api.urls")))
+if find_spec("apps.web.urls"):
+    urlpatterns.append(path("", include("apps.web.urls")))
