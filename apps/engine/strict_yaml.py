@@ -1,0 +1,170 @@
+"""Strict YAML: JSON's values in YAML's clothes, with the line and column of every one of them.
+
+Scalars are read as YAML 1.2 reads JSON: `true`, `false`, `null`, `12`, `-0.5`, `1e3`. Everything else
+stays text: `no`, `12:30:45`, `010`, `.inf`, `2027-01-01`. Repeated keys, anchors, aliases, tags,
+directives, several documents, more than 256 KiB and more than 50 levels are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import yaml
+
+from apps.engine.errors import BadInput
+
+MAX_BYTES = 256 << 10
+MAX_DEPTH = 50
+Path = tuple[str | int, ...]
+Value = dict[str, Any] | list[Any] | str | int | Decimal | bool | None
+
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)\Z")
+_DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?\Z")
+_WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
+_MAX_DIGITS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What was read, and where each value and each key stands (line and column from 1)."""
+
+    name: str
+    value: Any
+    values_at: dict[Path, tuple[int, int]] = field(repr=False)
+    keys_at: dict[Path, tuple[int, int]] = field(repr=False)
+
+    def position(self, path: Path, *, key: bool = False) -> tuple[int, int]:
+        """Line and column of the value (or the key) at `path`; of the nearest parent if it is absent."""
+        places = self.keys_at if key else self.values_at
+        for end in range(len(path), -1, -1):
+            if path[:end] in places:
+                return places[path[:end]]
+        return (1, 1)
+
+    def refuse(self, path: Path, sentence: str, *, key: bool = False) -> BadInput:
+        """A `BadInput` that begins with the file, the line and the column."""
+        line, column = self.position(path, key=key)
+        return BadInput(f"{self.name}, line {line}, column {column}: {sentence}")
+
+
+def read(data: bytes, *, name: str) -> Document:
+    """Read one YAML document.
+
+    Raises
+    ------
+    BadInput
+        With the line and column of the first thing that is not allowed.
+
+    Examples
+    --------
+    >>> document = read(b"a: no\\nb: [1, 0.80]\\n", name="x.yaml")
+    >>> document.value
+    {'a': 'no', 'b': [1, Decimal('0.80')]}
+    >>> document.position(("b", 1))
+    (2, 8)
+    """
+    if len(data) > MAX_BYTES:
+        raise BadInput(f"{name} has {len(data):,} bytes; at most {MAX_BYTES:,} are read.")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = data.count(b"\n", 0, problem.start) + 1
+        raise BadInput(f"{name}, line {line}: the bytes are not UTF-8 text.") from problem
+    try:
+        return _Reader(name, text).document()
+    except yaml.MarkedYAMLError as problem:
+        raise BadInput(f"{name}{_where(problem.problem_mark)}: {_reason(problem)}.") from problem
+    except yaml.YAMLError as problem:
+        raise BadInput(f"{name} cannot be read as YAML: {' '.join(str(problem).split())}") from problem
+
+
+def _where(mark: Any) -> str:
+    return "" if mark is None else f", line {mark.line + 1}, column {mark.column + 1}"
+
+
+def _reason(problem: yaml.MarkedYAMLError) -> str:
+    parts = (str(part) for part in (problem.context, problem.problem) if part)
+    return ", ".join(" ".join(part.split()) for part in parts)
+
+
+class _Reader:
+    """Builds the value from the parser's events; refuses as soon as it sees what is not allowed."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self._name = name
+        self._events: Iterator[Any] = iter(yaml.parse(text, Loader=yaml.SafeLoader))
+        self._values: dict[Path, tuple[int, int]] = {}
+        self._keys: dict[Path, tuple[int, int]] = {}
+
+    def document(self) -> Document:
+        """The one document of the stream."""
+        next(self._events)
+        start = next(self._events)
+        if isinstance(start, yaml.StreamEndEvent):
+            raise BadInput(f"{self._name} is empty.")
+        if start.version or start.tags:
+            raise self._refuse(start, "directives are not allowed")
+        value = self._value(next(self._events), ())
+        next(self._events)
+        after = next(self._events)
+        if not isinstance(after, yaml.StreamEndEvent):
+            raise self._refuse(after, "a second document is not allowed")
+        return Document(self._name, value, self._values, self._keys)
+
+    def _refuse(self, event: Any, sentence: str) -> BadInput:
+        return BadInput(f"{self._name}{_where(event.start_mark)}: {sentence}.")
+
+    def _value(self, event: Any, path: Path) -> Any:
+        self._allowed(event, path)
+        self._values[path] = (event.start_mark.line + 1, event.start_mark.column + 1)
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(path)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(path)
+        return self._scalar(event)
+
+    def _allowed(self, event: Any, path: Path) -> None:
+        if isinstance(event, yaml.AliasEvent):
+            raise self._refuse(event, f'the alias "*{event.anchor}" is not allowed')
+        if event.anchor:
+            raise self._refuse(event, f'the anchor "&{event.anchor}" is not allowed')
+        if event.tag:
+            raise self._refuse(event, f'the tag "{event.tag}" is not allowed')
+        if len(path) > MAX_DEPTH:
+            raise self._refuse(event, f"more than {MAX_DEPTH} levels are not allowed")
+
+    def _mapping(self, path: Path) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            self._allowed(event, path)
+            if not isinstance(event, yaml.ScalarEvent):
+                raise self._refuse(event, "a key must be text")
+            key = event.value
+            if key in found:
+                line = self._keys[(*path, key)][0]
+                raise self._refuse(event, f'the key "{key}" stands here a second time (first in line {line})')
+            self._keys[(*path, key)] = (event.start_mark.line + 1, event.start_mark.column + 1)
+            found[key] = self._value(next(self._events), (*path, key))
+        return found
+
+    def _sequence(self, path: Path) -> list[Any]:
+        found: list[Any] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            found.append(self._value(event, (*path, len(found))))
+        return found
+
+    def _scalar(self, event: Any) -> Any:
+        text = event.value
+        if event.style is not None:
+            return text
+        if text in _WORDS:
+            return _WORDS[text]
+        if not _DECIMAL.match(text):
+            return text
+        if len(text) > _MAX_DIGITS:
+            raise self._refuse(event, f"a number of {len(text)} digits is not allowed")
+        return int(text) if _INTEGER.match(text) else Decimal(text)
