@@ -40,6 +40,8 @@ class Approval(models.Model):
     steps = models.JSONField()
     environments = models.JSONField(default=list)
     limits = models.JSONField(default=dict, blank=True)
+    # A returned approval that is opened again begins a new round; sign-offs of earlier rounds stay.
+    round = models.PositiveSmallIntegerField(default=1)
     opened_at = models.DateTimeField(auto_now_add=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -67,6 +69,7 @@ class SignOff(models.Model):
     """One person's signed yes or no. A fact; the database refuses the submitter, owner and builders."""
 
     approval = models.ForeignKey(Approval, on_delete=models.PROTECT, related_name="signoffs")
+    round = models.PositiveSmallIntegerField(default=1)
     submitter_id = models.BigIntegerField()
     person = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="signoffs")
     identity = models.CharField(max_length=200)
@@ -82,8 +85,8 @@ class SignOff(models.Model):
     class Meta:
         ordering = ["signed_at"]
         constraints = [
-            models.UniqueConstraint(fields=["approval", "person"], name="one_signoff_per_person"),
-            models.UniqueConstraint(fields=["approval", "identity"], name="one_signoff_per_human"),
+            models.UniqueConstraint(fields=["approval", "round", "person"], name="one_signoff_per_person"),
+            models.UniqueConstraint(fields=["approval", "round", "identity"], name="one_signoff_per_human"),
             models.CheckConstraint(condition=~Q(person_id=F("submitter_id")), name="signer_is_not_submitter"),
         ]
 

@@ -1,0 +1,33 @@
+"""Every write of approvals, one file a noun."""
+
+from __future__ import annotations
+
+from apps.approvals.commands.approvals import reopen, revoke, sign_off, submit, withdraw
+from apps.approvals.commands.attestations import attest
+from apps.approvals.commands.comments import comment
+from apps.approvals.commands.findings import (
+    close_finding,
+    open_finding,
+    open_monitoring_finding,
+    remediate_finding,
+    reopen_finding,
+)
+from apps.approvals.commands.waivers import grant_waiver, refuse_waiver, request_waiver
+
+__all__ = [
+    "attest",
+    "close_finding",
+    "comment",
+    "grant_waiver",
+    "open_finding",
+    "open_monitoring_finding",
+    "refuse_waiver",
+    "remediate_finding",
+    "reopen",
+    "reopen_finding",
+    "request_waiver",
+    "revoke",
+    "sign_off",
+    "submit",
+    "withdraw",
+]

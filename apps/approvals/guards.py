@@ -1,0 +1,198 @@
+"""May it happen now? One function a question; each returns nothing, or a value it found, or raises Refused."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from apps.access.guards import built, may, require, require_reauthentication
+from apps.access.models import Person
+from apps.access.states import Permission
+from apps.approvals import queries
+from apps.approvals.models import Approval, Finding, WaiverRequest
+from apps.approvals.states import ApprovalState, FindingState, Meaning, Severity
+from apps.approvals.steps import ROLE_PERMISSION, Step, open_step
+from apps.audit.errors import Forbidden, Invalid, Refused
+from apps.gates.models import Decision
+from apps.inventory.models import ModelVersion, RegisteredModel, Use
+
+PASSING = frozenset({"pass", "warn", "not_applicable"})
+
+
+def said(text: str, field: str) -> str:
+    """The text without blanks round it; refused when nothing is left."""
+    words = text.strip()
+    if not words:
+        raise Invalid(f"Please say the {field.replace('_', ' ')}: it is printed in the record.", field=field)
+    return words
+
+
+def use_in_service(use: Use) -> None:
+    """Refused when the use has ended."""
+    if use.retired_at is not None:
+        raise Refused(f"The use {use.key} of {use.model.key} was retired on {use.retired_at:%Y-%m-%d}.")
+
+
+def submittable(version: ModelVersion, use: Use, decision: Decision | None) -> Decision:
+    """The decision a submission rests on; refused without one, or when a mandatory gate did not pass."""
+    use_in_service(use)
+    if decision is None:
+        raise Refused(f"{version} has no decision for {use.key} yet: request a run first.")
+    if decision.outcome in ("error", "no_policy"):
+        raise Refused(f"The last decision on {version} is “{decision.outcome}”; it cannot be submitted.")
+    for gate in decision.document["gates"]:
+        if gate["enforcement"] == "mandatory" and gate["outcome"] not in PASSING:
+            raise Refused(f"The mandatory gate {gate['id']} did not pass: {gate['why']}")
+    return decision
+
+
+def no_live_approval(version: ModelVersion, use: Use) -> None:
+    """Refused while another approval of the same version and use is under way."""
+    held = Approval.objects.filter(version=version, use=use, state__in=queries.LIVE).first()
+    if held is not None:
+        raise Refused(f"An approval of {version} for {use.key} is already {held.state}.")
+
+
+def independent(by: Person, approval: Approval) -> None:
+    """Refused to whoever built, owns or submitted the model, in any account of theirs."""
+    model = approval.version.model
+    if by.is_service:
+        raise Forbidden("A service account cannot sign: signatures are people's.")
+    if by.identity == approval.submitter.identity:
+        raise Forbidden("You cannot sign: you submitted it.")
+    if by.identity == model.owner.identity:
+        raise Forbidden(f"You cannot sign: you own {model.key}.")
+    part = built(by, model)
+    if part:
+        raise Forbidden(f"You cannot sign: {part}.")
+
+
+def can_sign(by: Person, approval: Approval) -> Step:
+    """The step that this person may sign now."""
+    if approval.state != ApprovalState.OPEN:
+        raise Refused(f"This approval is {approval.state}; nothing is left to sign.")
+    held = [s["role"] for s in approval.steps if _holds(by, approval, s)]
+    if not held:
+        roles = " or ".join(sorted({s["role"] for s in approval.steps}))
+        raise Forbidden(f"Only a {roles} of {approval.version.model.key} may sign this.")
+    independent(by, approval)
+    if queries.signoffs_of(approval).filter(identity=by.identity).exists():
+        raise Refused("You have signed this already; one person signs once.")
+    step = open_step(queries.steps_of(approval), queries.signed(approval), lambda s: _holds(by, approval, s))
+    if step is None:
+        raise Refused("The step before yours is not complete yet.")
+    return step
+
+
+def _holds(by: Person, approval: Approval, step: Step) -> bool:
+    permission = ROLE_PERMISSION.get(step["role"])
+    return permission is not None and may(by, permission, approval.version.model)
+
+
+def signs_what_is_shown(approval: Approval, shown: str) -> None:
+    """Refused when what was on the page is not what stands here now."""
+    if shown != queries.shown_digest(approval):
+        raise Refused(
+            "This page is out of date: what you were shown has changed. Read it again before you sign."
+        )
+
+
+def fresh(approval: Approval) -> None:
+    """Refused when a newer run has decided since the submission."""
+    newest = Decision.objects.filter(version=approval.version, use=approval.use, purpose="approval").first()
+    if newest is not None and newest.pk != approval.decision_id:
+        raise Refused(
+            "A newer run has decided since this was submitted; withdraw it and submit the new decision."
+        )
+
+
+def reauthenticated(at: datetime | None) -> None:
+    """Refused unless the person proved who they are within the last minutes."""
+    require_reauthentication(at)
+
+
+def withdrawable(by: Person, approval: Approval) -> None:
+    """Refused unless it is the submitter or owner."""
+    require(by, Permission.APPROVAL_SUBMIT, approval.version.model)
+    if by.identity not in (approval.submitter.identity, approval.version.model.owner.identity):
+        raise Forbidden("Only the submitter or the owner withdraws a submission.")
+
+
+def closable(by: Person, finding: Finding) -> None:
+    """Refused before remediation, and to the remediator where the finding is high or critical."""
+    if finding.state != FindingState.REMEDIATED:
+        raise Refused(f"The finding is {finding.state}; it can be closed once it is remediated.")
+    grave = finding.severity in (Severity.HIGH, Severity.CRITICAL)
+    remediator = finding.remediated_by
+    if grave and remediator is not None and remediator.identity == by.identity:
+        raise Forbidden("You remediated it: a high or critical finding is closed by a second person.")
+
+
+def due_in_future(due: Any) -> None:
+    """Refused when a due date lies before today."""
+    if due < timezone.now().date():
+        raise Invalid(f"The due date {due} has passed; give a day from today on.", field="due")
+
+
+def waivable(decision: Decision, gate: str) -> dict[str, Any]:
+    """The failed gate of a decision that a waiver may cover."""
+    found = next((g for g in decision.document["gates"] if g["id"] == gate), None)
+    if found is None:
+        raise Invalid(f"The decision has no gate {gate}.", field="gate")
+    if found["outcome"] in PASSING:
+        raise Refused(f"The gate {gate} is “{found['outcome']}”; there is nothing to waive.")
+    if found["enforcement"] != "waivable":
+        raise Refused(f"The gate {gate} is {found['enforcement']} and cannot be waived by anybody.")
+    return found
+
+
+def waiver_within(rules: dict[str, Any], *, days: float, renewal: int) -> None:
+    """Refused beyond the policy's longest duration or number of renewals."""
+    longest = rules["max_days"]
+    if days <= 0:
+        raise Invalid("A waiver must end after it begins.", field="valid_to")
+    if days > longest:
+        raise Invalid(
+            f"A waiver may last {longest} days at most; this one asks for {days:.0f}.", field="valid_to"
+        )
+    if renewal > rules["max_renewals"]:
+        raise Refused(
+            f"This gate was waived {renewal} times before; the policy allows {rules['max_renewals']} renewals."
+        )
+
+
+def grantable(by: Person, request: WaiverRequest) -> None:
+    """Refused to the requester, to builders and owner, and once it is answered."""
+    require(by, Permission.WAIVER_GRANT, request.version.model)
+    if request.waiver_id is not None or request.refused_reason:
+        raise Refused("This request has been answered already.")
+    if by.identity == request.requested_by.identity:
+        raise Forbidden("You asked for this waiver; somebody else grants it.")
+    model: RegisteredModel = request.version.model
+    if by.identity == model.owner.identity or built(by, model):
+        raise Forbidden(f"You own or built {model.key}; somebody independent grants its waivers.")
+
+
+def revocable(approval: Approval) -> None:
+    """Refused unless the approval is granted."""
+    if approval.state != ApprovalState.GRANTED:
+        raise Refused(f"The approval is {approval.state}; only a granted one can be revoked.")
+
+
+def meaning_of(text: str) -> Meaning:
+    """The meaning that a signature may have."""
+    try:
+        return Meaning(text)
+    except ValueError:
+        raise Invalid(
+            f"“{text}” is no meaning of a signature; choose approve, reject or return.", field="meaning"
+        ) from None
+
+
+def grant_ends(*, now: datetime, days: int, limits: dict[str, Any]) -> datetime:
+    """When a grant ends: after the policy's days, or at the limits' own end date when that is sooner."""
+    end = now + timedelta(days=days)
+    named = limits.get("until")
+    return min(end, datetime.fromisoformat(named)) if named else end

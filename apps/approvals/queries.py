@@ -1,0 +1,240 @@
+"""The reads of approvals. Other people's sign-offs stay hidden until all are in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db.models import Model, Q, QuerySet
+from django.utils import timezone
+
+from apps.access.models import Person
+from apps.access.queries import visible_models
+from apps.approvals.models import Approval, Attestation, Comment, Finding, SignOff, Waiver, WaiverRequest
+from apps.approvals.states import ApprovalState, FindingState, Severity
+from apps.approvals.steps import Step, all_complete
+from apps.audit.errors import NotFound
+from apps.engine.statement import canonical, digest
+from apps.inventory.models import ModelVersion, RegisteredModel, Use
+
+LIVE = (ApprovalState.OPEN, ApprovalState.CONSOLIDATING, ApprovalState.RETURNED)
+BLOCKING = (Severity.CRITICAL,)
+
+Row = TypeVar("Row", bound=Model)
+
+
+def visible_approvals(by: Person) -> QuerySet[Approval]:
+    """Every approval of a model that the person may see."""
+    rows = Approval.objects.filter(version__model__in=visible_models(by))
+    return rows.select_related("version__model__owner", "use", "decision", "submitter")
+
+
+def visible_findings(by: Person) -> QuerySet[Finding]:
+    """Every finding of a model that the person may see."""
+    rows = Finding.objects.filter(model__in=visible_models(by))
+    return rows.select_related("model", "version", "owner")
+
+
+def visible_waivers(by: Person) -> QuerySet[Waiver]:
+    """Every waiver of a model that the person may see."""
+    rows = Waiver.objects.filter(version__model__in=visible_models(by))
+    return rows.select_related("version__model", "use", "finding", "requested_by", "granted_by")
+
+
+def visible_waiver_requests(by: Person) -> QuerySet[WaiverRequest]:
+    """Every request for a waiver of a model that the person may see."""
+    rows = WaiverRequest.objects.filter(version__model__in=visible_models(by))
+    return rows.select_related("version__model", "use", "finding", "requested_by")
+
+
+def find_approval(by: Person, approval_id: UUID | str) -> Approval:
+    """The approval, or NotFound when there is none or the person may not see it."""
+    return _one(visible_approvals(by), approval_id, "approval")
+
+
+def find_finding(by: Person, finding_id: UUID | str) -> Finding:
+    """The finding, or NotFound."""
+    return _one(visible_findings(by), finding_id, "finding")
+
+
+def find_waiver_request(by: Person, request_id: UUID | str) -> WaiverRequest:
+    """The request for a waiver, or NotFound."""
+    return _one(visible_waiver_requests(by), request_id, "waiver request")
+
+
+def _one(rows: QuerySet[Row], key: UUID | str, word: str) -> Row:
+    row: Row | None
+    try:
+        row = rows.filter(pk=key).first()
+    except (ValidationError, ValueError):
+        row = None
+    if row is None:
+        raise NotFound(f"There is no {word} {key}.")
+    return row
+
+
+def shown_digest(approval: Approval) -> str:
+    """The digest of everything a reviewer approves; a sign-off must name exactly this."""
+    return digest(canonical(approval.subject))
+
+
+def signoffs_of(approval: Approval) -> QuerySet[SignOff]:
+    """The sign-offs of the approval's present round, in the order given."""
+    return approval.signoffs.filter(round=approval.round).select_related("person")
+
+
+def signed(approval: Approval) -> Counter[str]:
+    """How many people have signed each step in this round."""
+    return Counter(signoffs_of(approval).values_list("step", flat=True))
+
+
+def steps_of(approval: Approval) -> list[Step]:
+    """The steps that the approval needs, as asked when it was submitted."""
+    return list(approval.steps)
+
+
+def all_in(approval: Approval) -> bool:
+    """Whether every sign-off is in, so that each may be seen by all."""
+    return all_complete(steps_of(approval), signed(approval))
+
+
+@dataclass(frozen=True, slots=True)
+class StepStanding:
+    """One step of a review as one person may see it."""
+
+    step: Step
+    given: int
+    signoffs: list[SignOff]
+    hidden: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Everything the review page shows one person."""
+
+    approval: Approval
+    shown_digest: str
+    steps: list[StepStanding]
+    mine: SignOff | None
+    revealed: bool
+    comments: list[Comment]
+    findings: list[Finding]
+    waivers: list[Waiver]
+    previous: Approval | None
+
+
+def review(by: Person, approval: Approval) -> Review:
+    """The review as this person may see it: blind to others until all have signed."""
+    signoffs = list(signoffs_of(approval))
+    revealed = all_in(approval)
+    own = [s for s in signoffs if s.identity == by.identity]
+    seen = signoffs if revealed else own
+    given = Counter(s.step for s in signoffs)
+    standings = [
+        StepStanding(step, given[step["id"]], [s for s in seen if s.step == step["id"]], not revealed)
+        for step in steps_of(approval)
+    ]
+    return Review(
+        approval=approval,
+        shown_digest=shown_digest(approval),
+        steps=standings,
+        mine=own[0] if own else None,
+        revealed=revealed,
+        comments=list(approval.comments.select_related("person")),
+        findings=list(open_findings(approval.version.model)),
+        waivers=list(valid_waivers(approval.version, approval.use)),
+        previous=previous_granted(approval),
+    )
+
+
+def previous_granted(approval: Approval) -> Approval | None:
+    """The last granted approval of another version of the model for the same use."""
+    rows = Approval.objects.filter(use=approval.use, state=ApprovalState.GRANTED)
+    return rows.exclude(version=approval.version).select_related("version", "decision").first()
+
+
+def latest_approval(version: ModelVersion, use: Use) -> Approval | None:
+    """The newest approval of a version for a use, whatever its state."""
+    return Approval.objects.filter(version=version, use=use).order_by("-opened_at").first()
+
+
+def open_findings(model: RegisteredModel) -> QuerySet[Finding]:
+    """Findings of a model that are not closed, gravest due first."""
+    return Finding.objects.filter(model=model).exclude(state=FindingState.CLOSED).select_related("owner")
+
+
+def valid_waivers(version: ModelVersion, use: Use) -> QuerySet[Waiver]:
+    """Waivers of a version and use that hold at this second."""
+    now = timezone.now()
+    return Waiver.objects.filter(version=version, use=use, valid_from__lte=now, valid_to__gt=now)
+
+
+def latest_attestation(model: RegisteredModel) -> Attestation | None:
+    """The newest attestation of an inventory entry."""
+    return Attestation.objects.filter(model=model).select_related("person").first()
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One line of somebody's work: what, of which model, since when, due when."""
+
+    what: str
+    kind: str
+    id: str
+    model: str
+    title: str
+    tier: int | None
+    since: Any
+    due: Any
+
+
+def expiring(by: Person, *, days: int = 60) -> list[Waiting]:
+    """Waivers and approvals of visible models that end within so many days, soonest first."""
+    now = timezone.now()
+    until = now + timedelta(days=days)
+    waivers = visible_waivers(by).filter(valid_to__gt=now, valid_to__lte=until)
+    granted = visible_approvals(by).filter(
+        state=ApprovalState.GRANTED, expires_at__gt=now, expires_at__lte=until, use__retired_at=None
+    )
+    rows = [
+        Waiting(
+            f"Waiver of {w.gate} ends",
+            "waiver",
+            str(w.pk),
+            w.version.model.key,
+            str(w.version),
+            None,
+            w.granted_at,
+            w.valid_to,
+        )
+        for w in waivers
+    ]
+    rows += [
+        Waiting(
+            "Approval ends",
+            "approval",
+            str(a.pk),
+            a.version.model.key,
+            str(a.version),
+            None,
+            a.opened_at,
+            a.expires_at,
+        )
+        for a in granted
+    ]
+    return sorted(rows, key=lambda row: row.due)
+
+
+def my_findings(by: Person) -> QuerySet[Finding]:
+    """Findings that the person owns and has not remediated."""
+    return visible_findings(by).filter(owner=by, state=FindingState.OPEN)
+
+
+def my_submissions(by: Person) -> QuerySet[Approval]:
+    """Live approvals that the person submitted or whose model the person owns."""
+    mine = Q(submitter=by) | Q(version__model__owner=by)
+    return visible_approvals(by).filter(mine, state__in=LIVE)

@@ -1,0 +1,64 @@
+"""Which sign-offs a submission needs: the union of what the policies in force ask for, the strictest of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypedDict
+
+from apps.access.states import Permission
+
+
+class Step(TypedDict):
+    """One step of a review: so many people of a role, after other steps."""
+
+    id: str
+    role: str
+    quorum: int
+    after: list[str]
+
+
+ROLE_PERMISSION: Mapping[str, Permission] = {
+    "validator": Permission.APPROVAL_VALIDATE,
+    "risk-officer": Permission.APPROVAL_RISK,
+    "committee": Permission.APPROVAL_COMMITTEE,
+}
+
+Signed = Mapping[str, int]
+
+
+def least() -> list[Step]:
+    """What holds where no policy names a step: nobody's model goes unreviewed."""
+    return [
+        {"id": "validation", "role": "validator", "quorum": 1, "after": []},
+        {"id": "risk", "role": "risk-officer", "quorum": 1, "after": ["validation"]},
+    ]
+
+
+def strictest(asked: Iterable[Mapping[str, Any]]) -> list[Step]:
+    """One step an id: the largest quorum and every `after` that any policy asks for."""
+    steps: dict[str, Step] = {}
+    for one in asked:
+        held = steps.get(one["id"])
+        after = sorted({*(one.get("after") or ()), *(held["after"] if held else ())})
+        quorum = max(int(one.get("quorum") or 1), held["quorum"] if held else 1)
+        steps[one["id"]] = {"id": one["id"], "role": one["role"], "quorum": quorum, "after": after}
+    return list(steps.values()) or least()
+
+
+def complete(step: Step, signed: Signed) -> bool:
+    """Whether as many people as the step asks for have signed it."""
+    return signed.get(step["id"], 0) >= step["quorum"]
+
+
+def all_complete(steps: Iterable[Step], signed: Signed) -> bool:
+    return all(complete(step, signed) for step in steps)
+
+
+def open_step(steps: list[Step], signed: Signed, holds: Callable[[Step], bool]) -> Step | None:
+    """The first step that may be signed now by somebody for whom `holds`: not full, all before it full."""
+    by_id = {step["id"]: step for step in steps}
+    for step in steps:
+        before = all(complete(by_id[name], signed) for name in step["after"] if name in by_id)
+        if before and not complete(step, signed) and holds(step):
+            return step
+    return None
