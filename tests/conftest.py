@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from pytest_django.plugin import DjangoDbBlocker
+
+from tests import database
+from tests.database import FreshDatabase, TestServer
+
+_server = pytest.StashKey[TestServer]()
+_lock = pytest.StashKey[int]()
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One server a run. A parallel run's workers start after this and inherit its folder."""
+    if _is_worker(config) or config.option.collectonly:
+        return
+    _hold_folder(config)
+    if getattr(config.option, "numprocesses", None):
+        _ensure_server(config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _server in config.stash:
+        config.stash[_server].stop()
+    if _lock in config.stash:
+        shutil.rmtree(settings.STATE, ignore_errors=True)
+        os.close(config.stash[_lock])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        marker = item.get_closest_marker("django_db")
+        if marker and (marker.kwargs.get("transaction") or "transactional_db" in getattr(item, "fixturenames", ())):
+            raise pytest.UsageError(
+                f"{item.nodeid}: facts refuse to be flushed, so transaction=True cannot clean up after itself; "
+                "use the fixture `fresh_database`."
+            )
+
+
+def _ensure_server(config: pytest.Config) -> None:
+    if _server not in config.stash:
+        config.stash[_server] = server = TestServer()
+        server.start()
+
+
+def _hold_folder(config: pytest.Config) -> None:
+    """Hold this run's folder, and sweep away those of runs that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob("countersign-test-*"):
+        if folder != settings.STATE and folder.owner() == settings.STATE.owner() and _abandoned(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+    config.stash[_lock] = os.open(settings.STATE / "held", os.O_CREAT | os.O_RDWR, 0o600)
+    fcntl.flock(config.stash[_lock], fcntl.LOCK_EX)
+
+
+def _abandoned(folder: Path) -> bool:
+    try:
+        descriptor = os.open(folder / "held", os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    else:
+        return True
+    finally:
+        os.close(descriptor)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    request: pytest.FixtureRequest, django_db_modify_db_settings_parallel_suffix: None
+) -> None:
+    """Before the test database is made: the server must be there, and the maker must own the schema."""
+    if not _is_worker(request.config):
+        _ensure_server(request.config)
+    database.use(role="owner")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Migrations ran as the owner; every test runs as the role of the service, so its rights are tried too."""
+    with django_db_blocker.unblock():
+        database.use(role="app")
+    yield
+    with django_db_blocker.unblock():
+        database.use(role="owner")
+
+
+@pytest.fixture
+def as_role(db: None) -> Callable[[str], AbstractContextManager[None]]:
+    """`with as_role("owner"):` steps out of the service's role, to tamper or to look, in the same transaction."""
+    return database.as_role
+
+
+@pytest.fixture(scope="session")
+def _template(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    name = f"{connection.settings_dict['NAME']}_template"
+    with django_db_blocker.unblock():
+        connection.close()
+        database.drop(name)
+        database.clone(connection.settings_dict["NAME"], name)
+    yield name
+    with django_db_blocker.unblock():
+        database.drop(name)
+
+
+@pytest.fixture
+def fresh_database(_template: str, django_db_blocker: DjangoDbBlocker) -> Iterator[FreshDatabase]:
+    """A migrated database of this test alone: commits are real, several connections may work in it."""
+    former = connection.settings_dict["NAME"]
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with django_db_blocker.unblock():
+        database.clone(_template, name)
+        database.use(name=name)
+        try:
+            yield FreshDatabase(name)
+        finally:
+            database.use(name=former)
+            database.drop(name)
