@@ -1,0 +1,46 @@
+// Keyboard: "/" search, "g" then h m d f e to go somewhere, "j" and "k" through a list, "?" help. Nothing signs by key.
+(function () {
+  "use strict";
+  const places = { h: "/", m: "/models", r: "/reviews", d: "/decisions", f: "/findings", p: "/policies", e: "/events" };
+  let waiting = false;
+  function typing(target) {
+    return target.closest("input, textarea, select, [contenteditable]") !== null;
+  }
+  function step(by) {
+    const links = Array.from(document.querySelectorAll("main tbody th a, main .gate h3 a"));
+    if (links.length === 0) { return; }
+    const at = links.indexOf(document.activeElement);
+    links[Math.max(0, Math.min(links.length - 1, at + by))].focus();
+  }
+  function go(key) {
+    waiting = false;
+    if (places[key]) { window.location.assign(places[key]); }
+  }
+  document.addEventListener("keydown", function (event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) { return; }
+    if (localStorage.getItem("keys") === "off") { return; }
+    if (waiting) { go(event.key); return; }
+    if (event.key === "g") { waiting = true; window.setTimeout(function () { waiting = false; }, 1200); }
+    if (event.key === "j") { step(1); }
+    if (event.key === "k") { step(-1); }
+    if (event.key === "?") { window.location.assign("/help"); }
+    if (event.key === "/") {
+      const box = document.querySelector("input[type=search]");
+      if (box) { event.preventDefault(); box.focus(); }
+    }
+  });
+  const theme = localStorage.getItem("theme");
+  if (theme) { document.documentElement.dataset.theme = theme; }
+  document.addEventListener("click", function (event) {
+    const wish = event.target.closest("[data-theme-choice]");
+    if (!wish) { return; }
+    const chosen = wish.dataset.themeChoice;
+    if (chosen === "system") { localStorage.removeItem("theme"); delete document.documentElement.dataset.theme; }
+    else { localStorage.setItem("theme", chosen); document.documentElement.dataset.theme = chosen; }
+  });
+  document.body.addEventListener("htmx:afterSwap", function (event) {
+    const told = event.target.querySelector("[data-announce]");
+    const place = document.getElementById("announcements");
+    if (told && place) { place.textContent = told.dataset.announce; }
+  });
+})();
