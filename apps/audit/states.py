@@ -1,8 +1,13 @@
-"""Who acted and on what: the two values that every event carries."""
+"""The values that every event carries: who acted, and on what."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
+
+# Their name is personal: it is kept beside the record, under a salted digest, so that it can be erased.
+PERSONAL_TYPES = frozenset({"person", "grant"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,25 @@ class Ref:
 
     def audit_ref(self) -> Ref:
         return self
+
+
+class Acting(Protocol):
+    """Whatever may stand as `by`: a person, a service account, `system(…)`."""
+
+    def audit_identity(self) -> Actor: ...
+
+
+class Referable(Protocol):
+    """Whatever an event may be about: every model says what it is."""
+
+    def audit_ref(self) -> Ref: ...
+
+
+class Movable(Referable, Protocol):
+    """A row with a lifecycle: its `state` changes only along `MOVES`."""
+
+    MOVES: Mapping[str, frozenset[str]]
+    state: str
 
 
 def system(name: str) -> Actor:
