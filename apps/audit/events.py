@@ -41,6 +41,7 @@ class EventName(StrEnum):
 
     APPROVAL_OPENED = "approval.opened"
     APPROVAL_CONSOLIDATING = "approval.consolidating"
+    APPROVAL_SEALED = "approval.sealed"
     APPROVAL_GRANTED = "approval.granted"
     APPROVAL_REJECTED = "approval.rejected"
     APPROVAL_RETURNED = "approval.returned"
@@ -52,7 +53,9 @@ class EventName(StrEnum):
     FINDING_REMEDIATED = "finding.remediated"
     FINDING_CLOSED = "finding.closed"
     FINDING_REOPENED = "finding.reopened"
+    WAIVER_REQUESTED = "waiver.requested"
     WAIVER_GRANTED = "waiver.granted"
+    WAIVER_REFUSED = "waiver.refused"
     COMMENT_ADDED = "comment.added"
     ATTESTATION_MADE = "attestation.made"
 

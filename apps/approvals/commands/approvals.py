@@ -102,7 +102,6 @@ def _hold(approval: Approval) -> Approval:
 def _seal_signoff(
     by: Person, approval: Approval, step: Step, meaning: Meaning, reason: str, limits: dict[str, Any]
 ) -> SignOff:
-    signed_at = timezone.now()
     statement = audit.seal(
         by=by,
         predicate_type=SIGNOFF,
@@ -118,7 +117,6 @@ def _seal_signoff(
             "meaning": meaning,
             "reason": reason,
             "limits": limits,
-            "signedAt": signed_at.isoformat(),
         },
         event=EventName.SIGNOFF_GIVEN,
     )
@@ -134,7 +132,7 @@ def _seal_signoff(
         reason=reason,
         limits=limits,
         decision_digest=approval.decision.statement_digest,
-        signed_at=signed_at,
+        signed_at=statement.signed_at,
         statement_digest=statement.digest,
     )
 
@@ -216,7 +214,7 @@ def reopen(*, by: Person, approval: Approval, reason: str) -> Approval:
         by=by,
         event=EventName.APPROVAL_REOPENED,
         reason=guards.said(reason, "reason"),
-        decision=found,
+        decision_id=found.pk,
         subject=subject_of(found),
         steps=rules.steps,
         environments=rules.environments,
