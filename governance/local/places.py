@@ -50,6 +50,17 @@ class Places:
         return self.state / "secret-key"
 
     @property
+    def played(self) -> Path:
+        """How far the demo's fixtures have been played into this installation."""
+        return self.state / "demo-played"
+
+    def removable(self) -> list[Path]:
+        """What starting over removes. The lock stays, it is held; so do the copied server programs."""
+        kept = {self.lock, self.binaries, self.secret_key}
+        known = {"postgres", "postgres.new", "valkey", "logs", "files", "audit", "static", "demo-played"}
+        return [p for p in self.state.glob("*") if p.name in known and p not in kept]
+
+    @property
     def sockets(self) -> Path:
         """The folder of the unix sockets; a hashed short one when the state folder's path is too long."""
         folder = self.state / "sockets"
