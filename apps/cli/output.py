@@ -1,0 +1,43 @@
+"""Where the program's answer goes: standard output, or a file that appears whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from apps.engine.errors import BadInput
+
+
+def as_json(document: Any) -> str:
+    """JSON as the interface promises: full doubles, no NaN, the order of the document."""
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def put(text: str, out: str | None) -> None:
+    """Write to standard output, or to the file `out` by renaming a finished one."""
+    if out is None:
+        sys.stdout.write(text)
+        return
+    place = Path(out)
+    try:
+        _replace(place, text)
+    except OSError as problem:
+        raise BadInput(f"{out} cannot be written: {problem.strerror}.") from problem
+
+
+def _replace(place: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(place)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

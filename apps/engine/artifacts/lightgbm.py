@@ -1,0 +1,75 @@
+"""LightGBM text models: one output, missing values as NaN."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from apps.engine.artifacts.matrix import chosen_features, number_matrix, one_line, own_order
+from apps.engine.columns import Columns, FloatArray
+from apps.engine.errors import BadInput
+
+
+class LightGBMModel:
+    """A booster; binary objectives give the probability of the positive class."""
+
+    format = "lightgbm"
+
+    def __init__(self, path: Path, booster: Any, features: tuple[str, ...]) -> None:
+        self.path = path
+        self.features: Sequence[str] = features
+        self.booster = booster
+        self._order = own_order(features, own_names(booster))
+
+    def score(self, features: Columns) -> FloatArray:
+        """The positive class's score of each row, float64 (n,)."""
+        return self.score_matrix(number_matrix(features, self.features))
+
+    def score_matrix(self, matrix: FloatArray) -> FloatArray:
+        """The same for a numeric matrix (n, len(features))."""
+        if not len(matrix):
+            return np.zeros(0)
+        found = self.booster.predict(np.ascontiguousarray(matrix[:, self._order]))
+        return np.asarray(found, dtype=np.float64).reshape(len(matrix))
+
+
+def own_names(booster: Any) -> list[str] | None:
+    """The booster's feature names; None where it was trained without (``Column_0``, …)."""
+    names = list(booster.feature_name())
+    return None if names == [f"Column_{i}" for i in range(len(names))] else names
+
+
+def load(path: Path, features: tuple[str, ...] | None, positive: Any) -> LightGBMModel:
+    """Load a booster from its text; the objective must have one output."""
+    lightgbm = library()
+    text = path.read_text(encoding="utf-8")
+    if "\nend of trees" not in text:
+        raise BadInput(f'{path.name} is a cut-off LightGBM model: it lacks the line "end of trees".')
+    try:
+        booster = lightgbm.Booster(model_str=text, params={"verbosity": -1})
+    except (lightgbm.basic.LightGBMError, ValueError) as problem:
+        raise BadInput(f"{path.name} is a damaged LightGBM model: {one_line(problem)}.") from problem
+    classes = int(booster.num_model_per_iteration())
+    if classes > 1:
+        raise BadInput(f"{path.name} predicts {classes} classes; a model of one score was expected.")
+    return LightGBMModel(
+        path, booster, chosen_features(path, features, own_names(booster), booster.num_feature())
+    )
+
+
+def library() -> Any:
+    """The lightgbm package; BadInput says what to install where it cannot be loaded."""
+    try:
+        import lightgbm
+    except ImportError as problem:
+        raise BadInput(
+            "LightGBM models need the Python package lightgbm, which is not installed."
+        ) from problem
+    except OSError as problem:
+        raise BadInput(
+            f"LightGBM cannot be loaded ({one_line(problem)}); on Debian install the package libgomp1."
+        ) from problem
+    return lightgbm

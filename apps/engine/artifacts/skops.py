@@ -1,0 +1,99 @@
+"""scikit-learn models in skops files: only types of a reviewed list are ever built."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from apps.engine.artifacts.matrix import (
+    chosen_features,
+    in_fixed_order,
+    number_matrix,
+    one_line,
+    positive_index,
+)
+from apps.engine.columns import Columns, FloatArray
+from apps.engine.errors import BadInput
+
+# Types that skops does not trust by itself and that hold numbers only: their state is arrays, and
+# building them runs no code of the file. A type comes here after its constructor has been read.
+REVIEWED = frozenset(
+    {
+        "sklearn.tree._tree.Tree",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+        "sklearn._loss.link.IdentityLink",
+        "sklearn._loss.link.LogitLink",
+        "sklearn._loss.link.Interval",
+        "sklearn._loss.loss.HalfBinomialLoss",
+        "sklearn._loss.loss.HalfSquaredError",
+        "sklearn._loss._loss.CyHalfBinomialLoss",
+        "sklearn._loss._loss.CyHalfSquaredError",
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+    }
+)
+
+
+class SkopsModel:
+    """A fitted estimator with `predict_proba`, `decision_function` or `predict`."""
+
+    format = "skops"
+
+    def __init__(self, path: Path, estimator: Any, features: tuple[str, ...], positive: Any) -> None:
+        self.path = path
+        self.features: Sequence[str] = features
+        self.estimator = estimator
+        self._named = hasattr(estimator, "feature_names_in_")
+        classes = getattr(estimator, "classes_", None)
+        self._index = None if classes is None else positive_index(path, list(classes), positive)
+
+    def score(self, features: Columns) -> FloatArray:
+        """The positive class's score of each row, float64 (n,)."""
+        return self.score_matrix(number_matrix(features, self.features))
+
+    def score_matrix(self, matrix: FloatArray) -> FloatArray:
+        """The same for a numeric matrix (n, len(features))."""
+        return in_fixed_order(np.asarray(matrix, dtype=np.float64), self._run) if len(matrix) else np.zeros(0)
+
+    def _run(self, matrix: FloatArray) -> FloatArray:
+        try:
+            return np.asarray(self._output(matrix), dtype=np.float64)
+        except (ValueError, TypeError, AttributeError) as problem:
+            raise BadInput(f"{self.path.name} cannot score these rows: {one_line(problem)}.") from problem
+
+    def _output(self, matrix: FloatArray) -> Any:
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="X does not have valid feature names")
+            if self._index is None:
+                return self.estimator.predict(matrix).reshape(len(matrix))
+            if hasattr(self.estimator, "predict_proba"):
+                return self.estimator.predict_proba(matrix)[:, self._index]
+            margin = self.estimator.decision_function(matrix).reshape(len(matrix))
+            return margin if self._index == 1 else -margin
+
+
+def load(path: Path, features: tuple[str, ...] | None, positive: Any) -> SkopsModel:
+    """Load an estimator whose types are all trusted by skops or reviewed here."""
+    import skops.io
+
+    try:
+        untrusted = set(skops.io.get_untrusted_types(file=path)) - REVIEWED
+    except Exception as problem:  # noqa: BLE001 - the reader of a hostile file fails in its own ways
+        raise BadInput(f"{path.name} is a damaged skops file: {one_line(problem)}.") from problem
+    if untrusted:
+        raise BadInput(f"{path.name} holds types that are not reviewed: {', '.join(sorted(untrusted))}.")
+    try:
+        estimator = skops.io.load(path, trusted=sorted(REVIEWED))
+    except Exception as problem:  # noqa: BLE001
+        raise BadInput(f"{path.name} cannot be loaded as a skops file: {one_line(problem)}.") from problem
+    if not hasattr(estimator, "predict") or not hasattr(estimator, "n_features_in_"):
+        raise BadInput(f"{path.name} holds {type(estimator).__name__}, not a fitted scikit-learn model.")
+    own = [str(name) for name in getattr(estimator, "feature_names_in_", ())] or None
+    names = chosen_features(path, features, own, int(estimator.n_features_in_))
+    return SkopsModel(path, estimator, tuple(own or names), positive)

@@ -1,0 +1,66 @@
+"""XGBoost models in JSON or UBJ: one output, missing values as NaN."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from apps.engine.artifacts.matrix import chosen_features, number_matrix, one_line, own_order
+from apps.engine.columns import Columns, FloatArray
+from apps.engine.errors import BadInput
+
+_NUMERIC = {"float", "int", "i", "q"}
+
+
+class XGBoostModel:
+    """A booster; logistic objectives give the probability of the positive class."""
+
+    format = "xgboost"
+
+    def __init__(self, path: Path, booster: Any, features: tuple[str, ...]) -> None:
+        self.path = path
+        self.features: Sequence[str] = features
+        self.booster = booster
+        self._order = own_order(features, booster.feature_names)
+
+    def score(self, features: Columns) -> FloatArray:
+        """The positive class's score of each row, float64 (n,)."""
+        return self.score_matrix(number_matrix(features, self.features))
+
+    def score_matrix(self, matrix: FloatArray) -> FloatArray:
+        """The same for a numeric matrix (n, len(features))."""
+        if not len(matrix):
+            return np.zeros(0)
+        values = np.asarray(matrix, dtype=np.float32)[:, self._order]
+        found = self.booster.inplace_predict(values, missing=np.nan, validate_features=False)
+        return np.asarray(found, dtype=np.float64).reshape(len(matrix))
+
+
+def load(path: Path, features: tuple[str, ...] | None, positive: Any) -> XGBoostModel:
+    """Load a booster; the objective must have one output."""
+    import xgboost
+
+    booster = xgboost.Booster()
+    try:
+        booster.load_model(bytearray(path.read_bytes()))
+        learner = json.loads(booster.save_config())["learner"]
+    except (xgboost.core.XGBoostError, ValueError, KeyError) as problem:
+        raise BadInput(f"{path.name} is a damaged or cut-off XGBoost model: {_reason(problem)}.") from problem
+    classes = int(learner["learner_model_param"]["num_class"])
+    if classes > 1:
+        raise BadInput(f"{path.name} predicts {classes} classes; a model of one score was expected.")
+    types = set(booster.feature_types or ()) - _NUMERIC
+    if types:
+        raise BadInput(f"{path.name} takes categorical features; encode them as numbers first.")
+    names = chosen_features(path, features, booster.feature_names, booster.num_features())
+    return XGBoostModel(path, booster, names)
+
+
+def _reason(problem: BaseException) -> str:
+    """XGBoost's message without its time stamp and source line."""
+    text = one_line(problem)
+    return text.rsplit(": ", 1)[-1] if ".cc:" in text or ".h:" in text else text

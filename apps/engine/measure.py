@@ -1,0 +1,103 @@
+"""Run one check on a subject: arguments checked, inputs filled, the result wrapped."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, cast
+
+from apps.engine import arguments as args
+from apps.engine.catalogue import find
+from apps.engine.catalogue.spec import Check
+from apps.engine.errors import Unmeasurable
+from apps.engine.subject import Subject
+from apps.engine.values import Measured, Measurement, Status, unmeasured
+
+HOLDOUT = "holdout"
+DEVELOPMENT = "development"
+_ALONE = frozenset({"artifact", "model", "declared", "seed"})
+
+
+def measure(
+    check_id: str,
+    subject: Subject,
+    *,
+    dataset: str = HOLDOUT,
+    reference: str = DEVELOPMENT,
+    arguments: Mapping[str, Any] | None = None,
+    seed: int = 0,
+) -> Measurement:
+    """Measure one check.
+
+    Parameters
+    ----------
+    check_id : str
+        An id of the catalogue.
+    subject : Subject
+        The model version with its data.
+    dataset, reference : str
+        The data set measured, and the one it is compared with.
+    arguments : mapping, optional
+        The check's arguments; what is left out takes its default.
+    seed : int
+        For checks that draw.
+
+    Returns
+    -------
+    Measurement
+        With status ``"insufficient"`` or ``"undefined"`` and a note where there is no number.
+
+    Raises
+    ------
+    BadInput
+        An unknown check or argument, a wrong value, or a file that cannot be used as given.
+    """
+    check = find(check_id)
+    protected = subject.manifest.dataset(dataset).protected if _reads_data(check) else ()
+    resolved = args.resolve(check, arguments, protected=protected)
+    inputs = subject.fill(
+        check.needs, dataset, reference, seed, attributes=args.attribute_names(resolved.get("attributes"))
+    )
+    measured = _call(check, {**inputs, **resolved}, rows=_rows(subject, dataset, check))
+    return Measurement(
+        check=check.id,
+        check_version=check.version,
+        measured=measured,
+        parameters={**resolved, **_compared(check, dataset, reference)},
+    )
+
+
+def function_of(check: Check) -> Callable[..., Measured]:
+    """The check's function; its module is imported now."""
+    module, _, name = check.function.partition(":")
+    place = module if module.startswith("apps.") else f"apps.engine.measures.{module}"
+    return cast(Callable[..., Measured], getattr(import_module(place), name))
+
+
+def _call(check: Check, keywords: Mapping[str, Any], *, rows: int) -> Measured:
+    try:
+        measured = function_of(check)(**keywords)
+    except Unmeasurable as reason:
+        return unmeasured(cast(Status, reason.status), str(reason), n=rows)
+    if measured.seed is None and "seed" in check.needs:
+        measured = dataclasses.replace(measured, seed=keywords["seed"])
+    return measured
+
+
+def _reads_data(check: Check) -> bool:
+    return bool({need.removesuffix("?") for need in check.needs} - _ALONE)
+
+
+def _rows(subject: Subject, dataset: str, check: Check) -> int:
+    return subject.dataset(dataset).rows if _reads_data(check) else 0
+
+
+def _compared(check: Check, dataset: str, reference: str) -> dict[str, str]:
+    """The data sets a number rests on: part of what changes it."""
+    if not _reads_data(check):
+        return {}
+    compared = {"dataset": dataset}
+    if any(need.startswith("reference_") for need in check.needs):
+        compared["reference_dataset"] = reference
+    return compared

@@ -1,0 +1,218 @@
+"""The subject of a run: a manifest, its artifact and its data sets, each read when asked.
+
+This is the only place that opens data files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from apps.engine import tables
+from apps.engine.dataset import DataSet, NotDeclared
+from apps.engine.errors import BadInput
+from apps.engine.inputs import Artifact, Model
+from apps.engine.manifest import Manifest, read_manifest
+
+Files = Mapping[str, Path]
+
+
+def load(path: Path | str, *, files: Files | None = None) -> Subject:
+    """Read a manifest and find its files.
+
+    Parameters
+    ----------
+    path : path
+        The manifest, or a folder with a ``model.yaml``.
+    files : mapping of str to Path, optional
+        Where each path of the manifest really lies; no other file is opened then. Without it, paths
+        are taken relative to the manifest's folder.
+
+    Raises
+    ------
+    BadInput
+        The manifest cannot be read as one.
+    """
+    place = Path(path)
+    place = place / "model.yaml" if place.is_dir() else place
+    try:
+        data = place.read_bytes()
+    except FileNotFoundError as problem:
+        raise BadInput(f"{place} does not exist.") from problem
+    except OSError as problem:
+        raise BadInput(f"{place} cannot be read: {problem.strerror}.") from problem
+    return Subject(read_manifest(data, name=place.name), place.parent, files=files)
+
+
+class Subject:
+    """A model version with its artifact and data.
+
+    Attributes
+    ----------
+    manifest : Manifest
+        As declared.
+    datasets : Mapping of str to DataSet
+        Each with `.digest`, `.rows` and `.columns`.
+    """
+
+    def __init__(self, manifest: Manifest, folder: Path, *, files: Files | None = None) -> None:
+        self.manifest = manifest
+        self._folder = folder
+        self._files = files
+        self.datasets: Mapping[str, DataSet] = {
+            name: DataSet(spec, self._resolve(spec.path), lambda: self.model, manifest.features)
+            for name, spec in manifest.datasets.items()
+        }
+
+    @cached_property
+    def artifact(self) -> Artifact | None:
+        """The model file; None where the scores come in a column."""
+        text = self.manifest.artifact_path
+        if text is None:
+            return None
+        path = self._resolve(text)
+        if not path.exists():
+            raise BadInput(f"The artifact {text} does not exist.")
+        if not path.is_file():
+            raise BadInput(f"The artifact {text} is not a file.")
+        found = tables.fingerprint(path, name=f"The artifact {text}").sha256
+        named = self.manifest.artifact_sha256
+        if named and named != found:
+            raise BadInput(
+                f"The artifact {text} is not the file that the manifest names: its SHA-256 is {found}, "
+                f"the manifest says {named}."
+            )
+        return Artifact(path, self.manifest.format, found)
+
+    @cached_property
+    def model(self) -> Model | None:
+        """The loaded model; None where the scores come in a column."""
+        if self.artifact is None:
+            return None
+        from apps.engine.artifacts import open_model
+
+        return open_model(self.artifact, self.manifest.features, positive=self._positive)
+
+    @property
+    def _positive(self) -> Any:
+        named = (spec.positive for spec in self.manifest.datasets.values() if spec.positive is not None)
+        return next(named, None)
+
+    @cached_property
+    def digest(self) -> str:
+        """``"sha256:…"`` over names, roles and the digests of every file; paths do not count."""
+        return f"sha256:{hashlib.sha256(self.canonical()).hexdigest()}"
+
+    def canonical(self) -> bytes:
+        """The manifest in canonical JSON, with the digest of each file in place of its path."""
+        spec = {**self.manifest.spec, "artifact": {"format": self.manifest.format, "digest": None}}
+        if self.artifact is not None:
+            spec["artifact"]["digest"] = f"sha256:{self.artifact.sha256}"
+        spec["datasets"] = {
+            name: {**_without_place(self.manifest.spec["datasets"][name]), "digest": data.digest}
+            for name, data in self.datasets.items()
+        }
+        document = {"metadata": self.manifest.metadata, "spec": spec}
+        return json.dumps(
+            document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        ).encode()
+
+    def dataset(self, name: str) -> DataSet:
+        """The data set of that name; BadInput names those that the manifest has."""
+        self.manifest.dataset(name)
+        return self.datasets[name]
+
+    def fill(
+        self,
+        needs: Sequence[str],
+        dataset: str = "holdout",
+        reference: str = "development",
+        seed: int = 0,
+        *,
+        attributes: Sequence[str] = (),
+    ) -> dict[str, Any]:
+        """The keyword arguments of a check that come from the subject (see `apps.engine.inputs`).
+
+        Parameters
+        ----------
+        needs : sequence of str
+            Names; with a trailing ``?`` None is passed where the manifest has none.
+        dataset, reference : str
+            The data set measured, and the one it is compared with.
+        seed : int
+            For checks that draw.
+        attributes : sequence of str
+            Columns to group by besides the manifest's protected ones.
+        """
+        sources = self._sources(dataset, reference, seed, attributes)
+        return {need.removesuffix("?"): _filled(need, sources) for need in needs}
+
+    def _sources(
+        self, dataset: str, reference: str, seed: int, attributes: Sequence[str]
+    ) -> dict[str, Callable[[], Any]]:
+        def of(role: str) -> Callable[[], Any]:
+            return lambda: getattr(self.dataset(dataset), role)
+
+        def referred(role: str) -> Callable[[], Any]:
+            return lambda: getattr(self._reference(reference), role)
+
+        roles = ("score", "label", "target", "predicted", "selected", "deserving", "weight", "period")
+        return {
+            **{role: of(role) for role in (*roles, "features", "columns", "score_column")},
+            **{f"reference_{role}": referred(role) for role in (*roles, "features", "columns")},
+            "protected": lambda: self.dataset(dataset).protected(attributes),
+            "model": lambda: _declared(self.model),
+            "artifact": lambda: _declared(self.artifact),
+            "declared": lambda: self.manifest.spec,
+            "seed": lambda: seed,
+        }
+
+    def _reference(self, name: str) -> DataSet:
+        if name not in self.datasets:
+            known = ", ".join(self.datasets)
+            raise NotDeclared(
+                f'This check compares with the reference data set "{name}", which the manifest lacks; '
+                f"it has {known}."
+            )
+        return self.datasets[name]
+
+    def _resolve(self, text: str) -> Path:
+        if self._files is not None:
+            if text not in self._files:
+                raise BadInput(f'The file "{text}" of the manifest was not handed in.')
+            return Path(self._files[text])
+        parts = urlsplit(text)
+        if parts.scheme == "file":
+            return Path(unquote(parts.path))
+        if parts.scheme and "://" in text:
+            raise BadInput(
+                f'"{text}" cannot be read here: this program opens files only; fetch it first and name the file.'
+            )
+        return self._folder / text
+
+
+def _filled(need: str, sources: Mapping[str, Callable[[], Any]]) -> Any:
+    name = need.removesuffix("?")
+    if name not in sources:
+        raise LookupError(f"{name} is no input that a check may ask for")
+    try:
+        return sources[name]()
+    except NotDeclared:
+        if need.endswith("?"):
+            return None
+        raise
+
+
+def _declared(value: Any) -> Any:
+    if value is None:
+        raise NotDeclared("The manifest names no artifact to run; this check needs one.")
+    return value
+
+
+def _without_place(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key not in ("path", "sha256")}

@@ -1,0 +1,208 @@
+"""One column of a table, whatever its coding on disk: numbers, levels and missing values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from apps.engine.columns import MISSING, BoolArray, Coded, FloatArray, Kind, level_text
+from apps.engine.errors import BadInput
+
+_INTEGER = re.compile(r"[+-]?\d+\Z")
+_TIME = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
+_ZERO_FIRST = r"^\s*[+-]?0[0-9]"
+_TRUTH = {
+    "true": "true",
+    "True": "true",
+    "TRUE": "true",
+    "false": "false",
+    "False": "false",
+    "FALSE": "false",
+}
+
+
+class TableColumn:
+    """A column read from a file; see `apps.engine.columns.Column`.
+
+    Parameters
+    ----------
+    name : str
+        The column's name.
+    values : pyarrow.ChunkedArray
+        Any flat Arrow type; nested and binary ones are refused by name.
+    missing : sequence of str
+        Texts that mean *missing*.
+
+    Examples
+    --------
+    >>> column = TableColumn("x", pa.chunked_array([["2", "10", None, "2.0"]]))
+    >>> column.kind, column.coded().levels
+    ('number', ('10', '2', '(missing)'))
+    """
+
+    def __init__(self, name: str, values: Any, missing: Sequence[str] = ()) -> None:
+        self.name = name
+        self._values = _canonical(name, values)
+        if missing and self._is_text:
+            found = pc.is_in(self._values, value_set=pa.array(list(missing), pa.string()))
+            self._values = pc.if_else(found, pa.scalar(None, pa.string()), self._values)
+
+    @property
+    def _is_text(self) -> bool:
+        return bool(pa.types.is_string(self._values.type))
+
+    @cached_property
+    def kind(self) -> Kind:
+        """What every value that is present can be read as; `number` where none is."""
+        if not self._is_text:
+            return "boolean" if pa.types.is_boolean(self._values.type) else "number"
+        if self._read is not None and not _any(self._values, _ZERO_FIRST):
+            return "number"
+        texts = self._encoded[1]
+        if len(texts) <= len(_TRUTH) and all(text in _TRUTH for text in texts.to_pylist()):
+            return "boolean"
+        return "time" if not _any(texts, _TIME, absent=True) else "category"
+
+    @cached_property
+    def _encoded(self) -> tuple[Any, Any]:
+        """Codes into distinct values (-1 where missing), and those values as an Arrow array."""
+        encoded = self._values.dictionary_encode().unify_dictionaries()
+        if encoded.num_chunks == 0:
+            return np.zeros(0, np.int32), pa.array([], self._values.type)
+        codes = [c.indices.fill_null(-1).to_numpy(zero_copy_only=False) for c in encoded.chunks]
+        return np.concatenate(codes), encoded.chunk(0).dictionary
+
+    @cached_property
+    def _read(self) -> Any:
+        """The values read as numbers; None where one of them is no number."""
+        return _floats(self._values) if self._is_text else self._values
+
+    @cached_property
+    def _numbers(self) -> FloatArray:
+        return _float_array(self._truths() if self._read is None else self._read)
+
+    def numbers(self) -> FloatArray:
+        """Float64 values, NaN where missing, booleans as 0 and 1."""
+        return self._numbers
+
+    def _truths(self) -> Any:
+        """Text of true and false as 0 and 1; BadInput names the first value that is no number."""
+        codes, texts = self._encoded
+        if self.kind == "boolean":
+            truth = np.array([_TRUTH[t] == "true" for t in texts.to_pylist()] + [np.nan])
+            return pa.chunked_array([pa.array(truth[codes])])
+        bad = np.array([_floats(texts.slice(i, 1)) is None for i in range(len(texts))] + [False])
+        row = int(np.flatnonzero(bad[codes])[0])
+        raise BadInput(
+            f'Column "{self.name}" holds "{texts[codes[row]]}" in row {row + 1:,} '
+            "where a number was expected."
+        )
+
+    @cached_property
+    def _coded(self) -> Coded:
+        codes, values = self._encoded
+        kind = self.kind
+        texts = [_level(value, kind) for value in values.to_pylist()] + [MISSING]
+        present = {texts[code] for code in np.unique(codes)}
+        levels = sorted(present - {MISSING}) + ([MISSING] if MISSING in present else [])
+        index = {level: i for i, level in enumerate(levels)}
+        lookup = np.array([index.get(text, -1) for text in texts], dtype=np.int32)
+        return Coded(lookup[codes], tuple(levels))
+
+    def coded(self) -> Coded:
+        """The column as categories, levels sorted as text, ``"(missing)"`` last."""
+        return self._coded
+
+    def missing(self) -> BoolArray:
+        """True where the cell is empty, null or NaN."""
+        empty = np.asarray(self._values.is_null().to_numpy(), dtype=bool)
+        if pa.types.is_floating(self._values.type):
+            return empty | np.isnan(_float_array(self._values))
+        if self._is_text and self.kind == "number":
+            return np.isnan(self.numbers())
+        return empty
+
+
+def _canonical(name: str, values: Any) -> Any:
+    """One of int64, uint64, float64, bool or string, whatever the Arrow type."""
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return _canonical(name, values.cast(kind.value_type))
+    target = _target(kind)
+    if target is None:
+        raise BadInput(f'Column "{name}" is of the type {kind}, which cannot be measured.')
+    try:
+        values = values if kind == target else values.cast(target, safe=False)
+    except pa.ArrowException as problem:
+        raise BadInput(f'Column "{name}" cannot be read: {" ".join(str(problem).split())}') from problem
+    return _without_empty(values) if pa.types.is_string(values.type) else values
+
+
+def _target(kind: Any) -> Any:
+    families = (
+        (pa.types.is_boolean, pa.bool_()),
+        (pa.types.is_unsigned_integer, pa.uint64()),
+        (pa.types.is_integer, pa.int64()),
+        (pa.types.is_floating, pa.float64()),
+        (pa.types.is_decimal, pa.float64()),
+        (pa.types.is_string, pa.string()),
+        (pa.types.is_large_string, pa.string()),
+        (pa.types.is_string_view, pa.string()),
+        (pa.types.is_null, pa.string()),
+        (pa.types.is_date, pa.string()),
+        (pa.types.is_timestamp, pa.string()),
+        (pa.types.is_time, pa.string()),
+    )
+    return next((target for test, target in families if test(kind)), None)
+
+
+def _without_empty(values: Any) -> Any:
+    empty = pc.equal(values, "")
+    if not pc.any(empty).as_py():
+        return values
+    return pc.if_else(empty, pa.scalar(None, pa.string()), values)
+
+
+def _floats(texts: Any) -> Any:
+    """The texts as float64, blanks around a number allowed; None where one is no number."""
+    for values in (texts, pc.utf8_trim_whitespace(texts)):
+        try:
+            return pc.cast(values, pa.float64())
+        except pa.ArrowInvalid:
+            continue
+    return None
+
+
+def _any(texts: Any, pattern: str, *, absent: bool = False) -> bool:
+    found = pc.match_substring_regex(texts, pattern)
+    return bool(pc.any(pc.invert(found) if absent else found).as_py())
+
+
+def _float_array(values: Any) -> FloatArray:
+    filled = pc.cast(values, pa.float64(), safe=False)
+    return np.asarray(pc.fill_null(filled, np.nan).to_numpy(), dtype=np.float64)
+
+
+def _level(value: Any, kind: Kind) -> str:
+    """The canonical text of one distinct value of a column of that kind."""
+    if not isinstance(value, str):
+        return level_text(value)
+    if kind == "number":
+        text = value.strip()
+        return str(int(text)) if _INTEGER.match(text) else level_text(float(text))
+    if kind == "time":
+        return _time_text(value)
+    return _TRUTH[value] if kind == "boolean" else value
+
+
+def _time_text(value: str) -> str:
+    """A date, or date and time, without a midnight and without empty fractions."""
+    text = value.replace("T", " ", 1)
+    text = re.sub(r"(:\d{2})\.(\d*?)0+(?=\D|$)", lambda m: m[1] + (f".{m[2]}" if m[2] else ""), text)
+    return re.sub(r" 00:00(:00)?$", "", text)
