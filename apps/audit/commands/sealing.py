@@ -45,10 +45,10 @@ def seal(
     The time of signing is added to the predicate as `signedAt`. The event is about the statement,
     or about the row in `about`.
     """
+    signer = service_signer(by=by, purpose=Purpose.STATEMENT)
     now = timezone.now()
     payload = _payload(predicate_type, subjects, {**predicate, "signedAt": now}, given=predicate)
     with transaction.atomic(savepoint=False):
-        signer = service_signer(by=by, purpose=Purpose.STATEMENT)
         known_as = Ref("statement", digest(payload), predicate_type, digest(payload))
         found = record(
             by=by,
