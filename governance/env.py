@@ -64,7 +64,9 @@ class Environment:
         raw = self.text(name, default).rstrip("/")
         parts = urlsplit(raw)
         if parts.scheme not in schemes or not parts.netloc:
-            raise EnvironmentRefused(f"{name} is {raw!r}; expected an address that starts with {schemes[0]}://.")
+            raise EnvironmentRefused(
+                f"{name} is {raw!r}; expected an address that starts with {schemes[0]}://."
+            )
         return raw
 
     def database(self, name: str) -> dict[str, Any] | None:
@@ -84,7 +86,9 @@ def parse_database_url(raw: str, *, named: str) -> dict[str, Any]:
     options = dict(parse_qsl(parts.query))
     name = unquote(parts.path.lstrip("/"))
     if not name:
-        raise EnvironmentRefused(f"{named} names no database; expected postgresql://user:password@host:port/name.")
+        raise EnvironmentRefused(
+            f"{named} names no database; expected postgresql://user:password@host:port/name."
+        )
     try:
         port = str(parts.port or "")
     except ValueError as error:

@@ -45,7 +45,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         marker = item.get_closest_marker("django_db")
-        if marker and (marker.kwargs.get("transaction") or "transactional_db" in getattr(item, "fixturenames", ())):
+        if marker and (
+            marker.kwargs.get("transaction") or "transactional_db" in getattr(item, "fixturenames", ())
+        ):
             raise pytest.UsageError(
                 f"{item.nodeid}: facts refuse to be flushed, so transaction=True cannot clean up after itself; "
                 "use the fixture `fresh_database`."

@@ -97,8 +97,6 @@ def clone(source: str, target: str) -> None:
         server.execute(command.format(sql.Identifier(target), sql.Identifier(source)))
 
 
-
-
 def drop(name: str) -> None:
     with maintenance() as server:
         server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -6,7 +6,8 @@ import os
 import tempfile
 
 # Workers of a parallel run inherit the folder from the process that started them.
-os.environ.setdefault("COUNTERSIGN_TEST_STATE", tempfile.mkdtemp(prefix="countersign-test-"))
+if "COUNTERSIGN_TEST_STATE" not in os.environ:
+    os.environ["COUNTERSIGN_TEST_STATE"] = tempfile.mkdtemp(prefix="countersign-test-")
 os.environ["COUNTERSIGN_STATE"] = os.environ["COUNTERSIGN_TEST_STATE"]
 os.environ["COUNTERSIGN_DATABASE_ROLE"] = "owner"  # the test database is made by the owner of the schema
 os.environ["COUNTERSIGN_SECRET_KEY"] = "only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz"

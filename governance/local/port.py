@@ -23,7 +23,9 @@ def listen(port: int, say: Callable[[str], None], *, patience: float = 0) -> soc
         if (found := _try(other)) is not None:
             say(f"Port {port} is in use by another program; using {other} instead.")
     if found is None:
-        raise LocalRefused(f"Ports {port} to {port + _TRIED - 1} are all in use; name a free one with --port.")
+        raise LocalRefused(
+            f"Ports {port} to {port + _TRIED - 1} are all in use; name a free one with --port."
+        )
     return found
 
 
@@ -35,7 +37,9 @@ def _try(port: int) -> socket.socket | None:
         listener.listen(512)
     except PermissionError as error:
         listener.close()
-        raise LocalRefused(f"Port {port} may not be used by this user; name one above 1023 with --port.") from error
+        raise LocalRefused(
+            f"Port {port} may not be used by this user; name one above 1023 with --port."
+        ) from error
     except OSError:
         listener.close()
         return None

@@ -73,7 +73,9 @@ class Postgres:
         if self.process is not None:
             stop(self.process, first=signal.SIGINT, patience=20)
 
-    def connect(self, database: str = "postgres", user: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
+    def connect(
+        self, database: str = "postgres", user: str = "postgres"
+    ) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(host=str(self.places.sockets), dbname=database, user=user, autocommit=True)
 
     def _initialise(self, programs: Path, account: Account) -> None:
@@ -120,7 +122,9 @@ class Postgres:
             raise LocalRefused(
                 f"{data} is there but is no PostgreSQL data folder; move it away, or choose another COUNTERSIGN_STATE."
             ) from None
-        answer = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True)
+        answer = subprocess.run(
+            [programs / "postgres", "--version"], capture_output=True, text=True, check=True
+        )
         ours = answer.stdout.split()[-1].split(".")[0]
         if held != ours:
             raise LocalRefused(

@@ -103,7 +103,9 @@ class Supervisor:
         service.wait = 0.5 if calm or not service.wait else min(service.wait * 2, _LONGEST)
         service.due = time.monotonic() + service.wait
         service.stop()
-        self.say(f"{service.name} ended ({_how(code)}); starting it again in {service.wait:g} s. Log: {service.log}")
+        self.say(
+            f"{service.name} ended ({_how(code)}); starting it again in {service.wait:g} s. Log: {service.log}"
+        )
         if service.wait > 1 and (last := tail(service.log, 3)):
             self.say("  its last words:\n    " + last.replace("\n", "\n    "))
 

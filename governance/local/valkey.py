@@ -64,7 +64,9 @@ class Valkey:
         deadline = time.monotonic() + patience
         while holders := processes_in(self.places.valkey_data.resolve()):
             if time.monotonic() > deadline:
-                raise LocalRefused(f"Process {holders[0]} still uses {self.places.valkey_data}; end it, or wait.")
+                raise LocalRefused(
+                    f"Process {holders[0]} still uses {self.places.valkey_data}; end it, or wait."
+                )
             time.sleep(0.05)
 
     def _wait_ready(self, process: subprocess.Popen[bytes], patience: float = 20) -> None:

@@ -36,7 +36,9 @@ def test_a_fresh_database_commits_for_other_connections(fresh_database):
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO django_content_type (app_label, model) VALUES ('seen', 'by-others')")
     with psycopg.connect(fresh_database.url()) as other:
-        assert other.execute("SELECT count(*) FROM django_content_type WHERE app_label = 'seen'").fetchone() == (1,)
+        assert other.execute(
+            "SELECT count(*) FROM django_content_type WHERE app_label = 'seen'"
+        ).fetchone() == (1,)
 
 
 def test_a_fresh_database_begins_without_what_others_committed(fresh_database):
