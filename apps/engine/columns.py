@@ -63,8 +63,15 @@ def level_text(value: object) -> str:
 class Column(Protocol):
     """One column of a data set, read when asked."""
 
-    name: str
-    kind: Kind
+    @property
+    def name(self) -> str:
+        """The column's name."""
+        ...
+
+    @property
+    def kind(self) -> Kind:
+        """What its values are."""
+        ...
 
     def numbers(self) -> FloatArray:
         """Float64 values, NaN where missing; BadInput names the first value that is no number."""

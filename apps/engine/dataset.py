@@ -13,8 +13,9 @@ import numpy as np
 from apps.engine import tables
 from apps.engine.columns import BoolArray, Coded, Column, Columns, FloatArray, level_text
 from apps.engine.errors import BadInput
+from apps.engine.fields import Scalar
 from apps.engine.inputs import Model
-from apps.engine.manifest import DatasetSpec, Decision, Scalar
+from apps.engine.manifest import DatasetSpec, Decision
 
 
 class NotDeclared(BadInput):
@@ -117,7 +118,7 @@ class DataSet:
         found = self.score_column
         if found is None:
             raise NotDeclared(
-                f"{self._called} needs the field score (score: {{column: …}}), as there is no artifact to run."
+                f"{self._called} needs the field score (score: {{column: …}}): there is no artifact to run."
             )
         return found
 

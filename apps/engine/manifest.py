@@ -7,15 +7,14 @@ fields of the inventory may stand under `metadata` and `spec` (see `INVENTORY`),
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from apps.engine import strict_yaml
 from apps.engine.errors import BadInput
+from apps.engine.fields import NAME, Fields, Scalar, dotted
 from apps.engine.inputs import FORMATS
 from apps.engine.strict_yaml import Document, Path
 
@@ -33,10 +32,7 @@ _DATASET = (
     "path", "sha256", "label", "favourable", "score", "decision", "protected", "weight", "period",
     "missing", "title", "description", "source", "contract", "annotations",
 )  # fmt: skip
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?\Z")
-_SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})\Z")
 _REQUIRED = {"metadata": ("model", "version"), "spec": ("kind", "datasets")}
-Scalar = str | int | Decimal | bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,11 +127,8 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, list) else value
 
 
-class _Reader:
-    """Reads typed fields of a document; every refusal names the place."""
-
-    def __init__(self, document: Document) -> None:
-        self.document = document
+class _Reader(Fields):
+    """Reads a manifest."""
 
     def manifest(self) -> Manifest:
         top = self.mapping((), ("apiVersion", "kind", "metadata", "spec"), required=("apiVersion", "kind"))
@@ -159,108 +152,6 @@ class _Reader:
             document=self.document,
         )
 
-    # Values at a path ------------------------------------------------------------------------------
-
-    def at(self, path: Path) -> Any:
-        value = self.document.value
-        for key in path:
-            value = value.get(key) if isinstance(value, dict) else value[key]  # type: ignore[index]
-        return value
-
-    def refuse(self, path: Path, sentence: str, *, key: bool = False) -> BadInput:
-        return self.document.refuse(path, sentence, key=key)
-
-    def mapping(self, path: Path, known: Sequence[str], *, required: Iterable[str] = ()) -> dict[str, Any]:
-        where, value = _dotted(path), self.at(path) if self.present(path) else None
-        if not isinstance(value, dict):
-            raise self.refuse(path, f"{where} must be a mapping, not {_shown(value)}.")
-        for key in value:
-            if key not in known:
-                near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
-                hint = f' Did you mean "{near[0]}"?' if near else f" It knows {', '.join(known)}."
-                raise self.refuse((*path, key), f'{where} has no field "{key}".{hint}', key=True)
-        for key in required:
-            if value.get(key) is None:
-                raise self.refuse(path, f'{where} needs the field "{key}".')
-        return value
-
-    def present(self, path: Path) -> bool:
-        value = self.document.value
-        for key in path:
-            if not isinstance(value, dict) or key not in value:
-                return False
-            value = value[key]
-        return True
-
-    def constant(self, mapping: Mapping[str, Any], key: str, expected: str) -> None:
-        if mapping[key] != expected:
-            raise self.refuse((key,), f'{key} must be "{expected}", not {_shown(mapping[key])}.')
-
-    def text(self, path: Path) -> str | None:
-        value = self.at(path)
-        if value is None:
-            return None
-        if not isinstance(value, str) or not value.strip():
-            raise self.refuse(path, f"{_dotted(path)} must be text, not {_shown(value)}.")
-        return value
-
-    def label(self, path: Path) -> str:
-        value = self.at(path)
-        text = str(value) if isinstance(value, (int, Decimal)) and not isinstance(value, bool) else value
-        if not isinstance(text, str) or not _NAME.match(text):
-            raise self.refuse(
-                path,
-                f"{_dotted(path)} must be 1 to 100 letters, digits, dots, dashes and underscores, "
-                f"not {_shown(value)}.",
-            )
-        return text
-
-    def choice(self, path: Path, choices: Sequence[str]) -> str:
-        value = self.at(path)
-        if value not in choices:
-            near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)
-            hint = f' Did you mean "{near[0]}"?' if near else ""
-            raise self.refuse(
-                path, f"{_dotted(path)} must be one of {', '.join(choices)}, not {_shown(value)}.{hint}"
-            )
-        return str(value)
-
-    def texts(self, path: Path, *, distinct: bool = False) -> tuple[str, ...]:
-        value = self.at(path)
-        if value is None:
-            return ()
-        if not isinstance(value, list):
-            raise self.refuse(path, f"{_dotted(path)} must be a list of texts, not {_shown(value)}.")
-        for i, item in enumerate(value):
-            if not isinstance(item, str):
-                raise self.refuse((*path, i), f"{_dotted(path)} must hold texts, not {_shown(item)}.")
-            if distinct and item in value[:i]:
-                raise self.refuse((*path, i), f'{_dotted(path)} names "{item}" twice.')
-        return tuple(value)
-
-    def scalar(self, path: Path) -> Scalar | None:
-        value = self.at(path)
-        if isinstance(value, (dict, list)):
-            raise self.refuse(path, f"{_dotted(path)} must be one value, not {_shown(value)}.")
-        return value  # type: ignore[no-any-return]
-
-    def number(self, path: Path) -> float | None:
-        value = self.at(path)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-            raise self.refuse(path, f"{_dotted(path)} must be a number, not {_shown(value)}.")
-        return float(value)
-
-    def digest(self, path: Path) -> str | None:
-        value = self.at(path)
-        found = _SHA256.match(value) if isinstance(value, str) else None
-        if value is not None and found is None:
-            raise self.refuse(path, f"{_dotted(path)} must be 64 hexadecimal digits, not {_shown(value)}.")
-        return found[1] if found else None
-
-    # Parts of the manifest --------------------------------------------------------------------------
-
     def artifact(self, value: Any) -> dict[str, Any]:
         if value is None:
             return {"format": "none", "path": None, "sha256": None}
@@ -277,7 +168,7 @@ class _Reader:
         if not isinstance(value, dict) or not value:
             raise self.refuse(here, "spec.datasets must name at least one data set.")
         for name in value:
-            if not _NAME.match(name):
+            if not NAME.match(name):
                 raise self.refuse((*here, name), f'"{name}" is not a name for a data set.', key=True)
         return {name: self.dataset((*here, name), name) for name in value}
 
@@ -323,7 +214,7 @@ class _Reader:
         if given not in (["column", "favourable"], ["column", "positive"]):
             raise self.refuse(
                 path,
-                f"{_dotted(path)} must be a column with its favourable or its positive value, "
+                f"{dotted(path)} must be a column with its favourable or its positive value, "
                 "or a threshold alone.",
             )
         return Decision(column=self.text((*path, "column")), **_kept(self.scalars(path, given[1:])))
@@ -331,18 +222,3 @@ class _Reader:
 
 def _kept(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
-
-
-def _dotted(path: Path) -> str:
-    return ".".join(str(part) for part in path) or "The manifest"
-
-
-def _shown(value: Any) -> str:
-    """A value as a person wrote it, short."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, (dict, list)):
-        return "a mapping" if isinstance(value, dict) else "a list"
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    text = text if len(text) <= 60 else text[:57] + "..."
-    return f'"{text}"' if isinstance(value, str) else text

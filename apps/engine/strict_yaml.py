@@ -52,7 +52,7 @@ class Document:
 
 
 def read(data: bytes, *, name: str) -> Document:
-    """Read one YAML document.
+    r"""Read one YAML document.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def read(data: bytes, *, name: str) -> Document:
 
     Examples
     --------
-    >>> document = read(b"a: no\\nb: [1, 0.80]\\n", name="x.yaml")
+    >>> document = read(b"a: no\nb: [1, 0.80]\n", name="x.yaml")
     >>> document.value
     {'a': 'no', 'b': [1, Decimal('0.80')]}
     >>> document.position(("b", 1))
@@ -86,6 +86,10 @@ def _where(mark: Any) -> str:
     return "" if mark is None else f", line {mark.line + 1}, column {mark.column + 1}"
 
 
+def _place(event: Any) -> tuple[int, int]:
+    return event.start_mark.line + 1, event.start_mark.column + 1
+
+
 def _reason(problem: yaml.MarkedYAMLError) -> str:
     parts = (str(part) for part in (problem.context, problem.problem) if part)
     return ", ".join(" ".join(part.split()) for part in parts)
@@ -103,7 +107,7 @@ class _Reader:
     def document(self) -> Document:
         """The one document of the stream."""
         next(self._events)
-        start = next(self._events)
+        start: Any = next(self._events)
         if isinstance(start, yaml.StreamEndEvent):
             raise BadInput(f"{self._name} is empty.")
         if start.version or start.tags:
@@ -120,7 +124,7 @@ class _Reader:
 
     def _value(self, event: Any, path: Path) -> Any:
         self._allowed(event, path)
-        self._values[path] = (event.start_mark.line + 1, event.start_mark.column + 1)
+        self._values[path] = _place(event)
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping(path)
         if isinstance(event, yaml.SequenceStartEvent):
@@ -147,7 +151,7 @@ class _Reader:
             if key in found:
                 line = self._keys[(*path, key)][0]
                 raise self._refuse(event, f'the key "{key}" stands here a second time (first in line {line})')
-            self._keys[(*path, key)] = (event.start_mark.line + 1, event.start_mark.column + 1)
+            self._keys[(*path, key)] = _place(event)
             found[key] = self._value(next(self._events), (*path, key))
         return found
 

@@ -191,7 +191,7 @@ class Subject:
             return Path(unquote(parts.path))
         if parts.scheme and "://" in text:
             raise BadInput(
-                f'"{text}" cannot be read here: this program opens files only; fetch it first and name the file.'
+                f'"{text}" cannot be read here: only files are opened; fetch it and name the file.'
             )
         return self._folder / text
 

@@ -56,7 +56,7 @@ class Fingerprint:
 
 
 def open_table(path: Path, *, name: str, missing: Sequence[str] = ()) -> Columns:
-    """The columns of a data file, or of a folder of Parquet parts.
+    r"""The columns of a data file, or of a folder of Parquet parts.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def open_table(path: Path, *, name: str, missing: Sequence[str] = ()) -> Columns
     --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
-    >>> _ = (folder / "a.csv").write_text("sex,age\\nF,31\\nM,\\n")
+    >>> _ = (folder / "a.csv").write_text("sex,age\nF,31\nM,\n")
     >>> table = open_table(folder / "a.csv", name="a.csv")
     >>> table.rows, list(table), table["age"].coded().levels
     (2, ['sex', 'age'], ('31', '(missing)'))

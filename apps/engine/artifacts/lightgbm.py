@@ -49,7 +49,7 @@ def load(path: Path, features: tuple[str, ...] | None, positive: Any) -> LightGB
     if "\nend of trees" not in text:
         raise BadInput(f'{path.name} is a cut-off LightGBM model: it lacks the line "end of trees".')
     try:
-        booster = lightgbm.Booster(model_str=text, params={"verbosity": -1})
+        booster = lightgbm.Booster(model_str=text)
     except (lightgbm.basic.LightGBMError, ValueError) as problem:
         raise BadInput(f"{path.name} is a damaged LightGBM model: {one_line(problem)}.") from problem
     classes = int(booster.num_model_per_iteration())

@@ -45,7 +45,7 @@ def chosen_features(
     missing = sorted(set(own or names) - set(names))
     if missing:
         raise BadInput(
-            f'{path.name} takes the feature "{missing[0]}", which spec.features of the manifest does not name.'
+            f'{path.name} takes "{missing[0]}", which the manifest does not name in spec.features.'
         )
     return names
 

@@ -84,7 +84,7 @@ class OnnxModel:
             return np.zeros(0)
         try:
             found = self.session.run(self._outputs, dict(feed))
-        except Exception as problem:  # noqa: BLE001 - the runtime raises its own unnamed classes
+        except Exception as problem:
             raise BadInput(f"{self.path.name} cannot score these rows: {_reason(problem)}.") from problem
         return self._scores(found[0], found[1] if len(found) > 1 else None, rows)
 
@@ -127,7 +127,7 @@ def load(path: Path, features: tuple[str, ...] | None, positive: Any) -> OnnxMod
         session = onnxruntime.InferenceSession(
             path.read_bytes(), sess_options=options, providers=["CPUExecutionProvider"]
         )
-    except Exception as problem:  # noqa: BLE001 - the runtime raises its own unnamed classes
+    except Exception as problem:
         raise BadInput(f"{path.name} is damaged, cut off or not supported: {_reason(problem)}.") from problem
     return OnnxModel(path, session, features, positive)
 

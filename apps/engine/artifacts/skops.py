@@ -24,16 +24,6 @@ REVIEWED = frozenset(
     {
         "sklearn.tree._tree.Tree",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-        "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
-        "sklearn._loss.link.IdentityLink",
-        "sklearn._loss.link.LogitLink",
-        "sklearn._loss.link.Interval",
-        "sklearn._loss.loss.HalfBinomialLoss",
-        "sklearn._loss.loss.HalfSquaredError",
-        "sklearn._loss._loss.CyHalfBinomialLoss",
-        "sklearn._loss._loss.CyHalfSquaredError",
-        "sklearn.calibration._CalibratedClassifier",
-        "sklearn.calibration._SigmoidCalibration",
     }
 )
 
@@ -84,13 +74,13 @@ def load(path: Path, features: tuple[str, ...] | None, positive: Any) -> SkopsMo
 
     try:
         untrusted = set(skops.io.get_untrusted_types(file=path)) - REVIEWED
-    except Exception as problem:  # noqa: BLE001 - the reader of a hostile file fails in its own ways
+    except Exception as problem:
         raise BadInput(f"{path.name} is a damaged skops file: {one_line(problem)}.") from problem
     if untrusted:
         raise BadInput(f"{path.name} holds types that are not reviewed: {', '.join(sorted(untrusted))}.")
     try:
         estimator = skops.io.load(path, trusted=sorted(REVIEWED))
-    except Exception as problem:  # noqa: BLE001
+    except Exception as problem:
         raise BadInput(f"{path.name} cannot be loaded as a skops file: {one_line(problem)}.") from problem
     if not hasattr(estimator, "predict") or not hasattr(estimator, "n_features_in_"):
         raise BadInput(f"{path.name} holds {type(estimator).__name__}, not a fitted scikit-learn model.")

@@ -1,0 +1,280 @@
+"""Measure in a child process: its own limits, no network, no environment, killed as a group.
+
+`in_child` is the whole boundary. A task goes in as JSON on standard input; progress and one answer come
+back as lines of JSON on a pipe of their own, so that whatever a library prints is no answer. A child that
+crashes, hangs, floods the pipe or answers nonsense gives an error value, never a number.
+
+==================== ===========================================================================
+task["do"]           answer
+==================== ===========================================================================
+``inspect``          digests, rows and columns: what registration pins
+``measure``          ``check dataset reference arguments seed`` → a measurement
+``gates``            ``gates: [{id check dataset reference arguments}]``, ``seed`` → measurements by id
+==================== ===========================================================================
+
+Every task names its ``manifest`` (a path) and may hand in ``files`` (manifest path → real path).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from apps.engine.errors import Problem
+from apps.engine.walls import Limits, raise_walls
+
+__all__ = ["Limits", "in_child"]
+
+ROOT = Path(__file__).resolve().parents[2]
+Progress = Callable[[Mapping[str, Any]], None]
+_TICK_S = 1.0
+_SIGNALS = {
+    signal.SIGXCPU: ("resource", "It used more processor time than allowed"),
+    signal.SIGXFSZ: ("resource", "It wrote a larger file than allowed"),
+    signal.SIGKILL: ("resource", "It was killed, most likely for want of memory"),
+}
+
+
+def in_child(
+    task: Mapping[str, Any],
+    *,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+    tick: Callable[[], None] | None = None,
+) -> dict[str, Any]:
+    """Do one task in a child process.
+
+    Parameters
+    ----------
+    task : mapping
+        Plain JSON values; see the module's table.
+    limits : Limits, optional
+        What the child may use.
+    progress : callable, optional
+        Called with ``{"done": n, "of": m, "gate": id}`` before each gate.
+    tick : callable, optional
+        Called about once a second while the child works; if it raises, the child is killed.
+
+    Returns
+    -------
+    dict
+        ``{"status": "done", "result": …, "walls": …}``, or ``{"status": "error", "kind": …, "reason": …}``
+        where kind is ``bad_input``, ``resource``, ``timeout``, ``crashed``, ``garbage`` or ``internal``.
+    """
+    limits = limits or Limits()
+    with tempfile.TemporaryDirectory(prefix="countersign-") as scratch:
+        return _Parent(limits, progress, tick).run(dict(task), scratch)
+
+
+class _Parent:
+    """The parent's side of one child."""
+
+    def __init__(
+        self, limits: Limits, progress: Progress | None, tick: Callable[[], None] | None
+    ) -> None:
+        self._limits = limits
+        self._progress = progress or (lambda _: None)
+        self._tick = tick or (lambda: None)
+        self._answer: dict[str, Any] | None = None
+        self._walls: dict[str, str] = {}
+
+    def run(self, task: dict[str, Any], scratch: str) -> dict[str, Any]:
+        reading, writing = os.pipe()
+        message = json.dumps({"task": task, "limits": asdict(self._limits), "pipe": writing}, allow_nan=False)
+        child = subprocess.Popen(
+            [sys.executable, "-s", "-P", "-m", "apps.engine.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(writing,),
+            start_new_session=True,
+            cwd=scratch,
+            env=_environment(scratch),
+        )
+        os.close(writing)
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                _hand_in(child, message.encode())
+            failed = self._listen(reading, child)
+        finally:
+            _kill_group(child)
+            os.close(reading)
+        return {**(failed or self._concluded(child.returncode)), "walls": self._walls}
+
+    def _listen(self, reading: int, child: subprocess.Popen[bytes]) -> dict[str, Any] | None:
+        """Read lines until the pipe closes; an error value where a limit of ours is passed first."""
+        deadline, seen, rest = time.monotonic() + self._limits.wall_s, 0, b""
+        for chunk in _chunks(reading):
+            seen += len(chunk)
+            if seen > self._limits.output_bytes:
+                return _error("resource", "It gave a longer answer than allowed")
+            *lines, rest = (rest + chunk).split(b"\n")
+            if not all(self._take(line) for line in lines):
+                return _error("garbage", "Its answer could not be read")
+            if self._answer is not None:
+                return None
+            if time.monotonic() > deadline:
+                return _error("timeout", f"It took longer than {self._limits.wall_s} seconds")
+            self._tick()
+        return None
+
+    def _take(self, line: bytes) -> bool:
+        """Take in one line; False where it is none of ours."""
+        try:
+            found = json.loads(line, parse_constant=_no_constant)
+        except (ValueError, RecursionError):
+            return False
+        if not isinstance(found, dict) or len(found) != 1:
+            return False
+        if "progress" in found:
+            self._progress(found["progress"])
+        elif "walls" in found:
+            self._walls = {str(k): str(v) for k, v in found["walls"].items()}
+        elif isinstance(found.get("answer"), dict) and self._answer is None:
+            self._answer = found["answer"]
+        else:
+            return False
+        return True
+
+    def _concluded(self, code: int | None) -> dict[str, Any]:
+        if self._answer is not None and self._answer.get("status") in ("done", "error"):
+            return self._answer
+        if code is not None and code < 0:
+            kind, sentence = _SIGNALS.get(
+                signal.Signals(-code), ("crashed", f"It crashed ({signal.Signals(-code).name})")
+            )
+            return _error(kind, sentence)
+        return _error("crashed", f"It ended without an answer (exit code {code})")
+
+
+def _environment(scratch: str) -> dict[str, str]:
+    return {
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": scratch,
+        "TMPDIR": scratch,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _hand_in(child: subprocess.Popen[bytes], message: bytes) -> None:
+    assert child.stdin is not None
+    with child.stdin as stdin:
+        stdin.write(message)
+
+
+def _chunks(reading: int) -> Iterator[bytes]:
+    """What comes through the pipe, and an empty chunk after each second without."""
+    os.set_blocking(reading, False)
+    with selectors.DefaultSelector() as selector:
+        selector.register(reading, selectors.EVENT_READ)
+        while True:
+            if not selector.select(_TICK_S):
+                yield b""
+                continue
+            chunk = os.read(reading, 1 << 16)
+            if not chunk:
+                return
+            yield chunk
+
+
+def _kill_group(child: subprocess.Popen[bytes]) -> None:
+    """End the child and everything that it started."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(0.2)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _error(kind: str, sentence: str) -> dict[str, Any]:
+    return {"status": "error", "kind": kind, "reason": f"Measuring stopped: {sentence[0].lower()}{sentence[1:]}."}
+
+
+# The child's side -----------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Read the task, raise the walls, answer."""
+    given = json.loads(sys.stdin.buffer.read())
+    with os.fdopen(given["pipe"], "w", encoding="utf-8") as pipe:
+
+        def say(key: str, value: Mapping[str, Any]) -> None:
+            pipe.write(json.dumps({key: value}, allow_nan=False) + "\n")
+            pipe.flush()
+
+        say("walls", raise_walls(Limits(**given["limits"])))
+        say("answer", _answer(given["task"], lambda step: say("progress", step)))
+
+
+def _answer(task: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    try:
+        return {"status": "done", "result": _TASKS[task["do"]](task, progress)}
+    except Problem as problem:
+        return {"status": "error", "kind": "bad_input", "reason": str(problem)}
+    except MemoryError:
+        return _error("resource", "It needed more memory than allowed")
+    except Exception as problem:  # noqa: BLE001 - every failure must become an error value
+        what = f"{type(problem).__name__}: {problem}".splitlines()[0][:300]
+        return {"status": "error", "kind": "internal", "reason": f"Measuring stopped: {what}."}
+
+
+def _loaded(task: Mapping[str, Any]) -> Any:
+    from apps.engine.subject import load
+
+    files = task.get("files")
+    return load(task["manifest"], files=None if files is None else {k: Path(v) for k, v in files.items()})
+
+
+def _inspect(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
+    from apps.engine.evaluate import subject_json
+
+    subject = _loaded(task)
+    if subject.artifact is not None:
+        subject.model.features  # noqa: B018 - loading it is the inspection
+    return {
+        **subject_json(subject),
+        "columns": {name: list(data.columns) for name, data in subject.datasets.items()},
+        "features": list(subject.model.features) if subject.model else list(subject.manifest.features or ()),
+    }
+
+
+def _measure(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
+    from apps.engine.measure import measure
+
+    given = {name: task[name] for name in ("dataset", "reference", "arguments", "seed") if task.get(name)}
+    return measure(task["check"], _loaded(task), **given).as_json()
+
+
+def _gates(task: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    from apps.engine.evaluate import measure_gates, subject_json
+
+    subject = _loaded(task)
+    found = measure_gates(subject, task["gates"], seed=task.get("seed", 0), progress=progress)
+    return {"subject": subject_json(subject), "measurements": found}
+
+
+_TASKS: dict[str, Callable[[Mapping[str, Any], Progress], dict[str, Any]]] = {
+    "inspect": _inspect,
+    "measure": _measure,
+    "gates": _gates,
+}
+
+if __name__ == "__main__":
+    main()
