@@ -42,9 +42,9 @@ def test_every_event_waits_for_the_tree():
 
 
 def test_the_event_goes_with_the_transaction_it_tells_of():
-    with pytest.raises(RuntimeError), transaction.atomic():
+    with transaction.atomic():
         recorded()
-        raise RuntimeError("the business failed")
+        transaction.set_rollback(True)
     assert not Event.objects.exists()
     assert not Pending.objects.exists()
 
@@ -105,7 +105,7 @@ def test_what_cannot_be_kept_exactly_is_refused(facts, sentence):
 
 
 def test_an_unknown_action_is_refused():
-    with pytest.raises(ValueError, match="model.exploded"):
+    with pytest.raises(ValueError, match="exploded"):
         recorded(action="model.exploded")
 
 
@@ -117,8 +117,9 @@ def test_columns_that_differ_from_the_body_are_refused_by_the_database(change):
     values = {"id": json.loads(body)["id"][:-4] + "ffff", "occurred_at": json.loads(body)["ts"]} | change
     with pytest.raises(DatabaseError, match="must be those of its body"), connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO audit_event (id, occurred_at, body, action, actor_type, actor_id, object_type, object_id)"
-            " VALUES (%s, %s, %s, '', '', '', '', '')",
+            "INSERT INTO audit_event "
+            "(id, occurred_at, body, action, actor_type, actor_id, object_type, object_id) "
+            "VALUES (%s, %s, %s, '', '', '', '', '')",
             [values["id"], values["occurred_at"], body],
         )
 
