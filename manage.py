@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line. Commands that own the schema run under the owner's role, the log's writer under its own."""
+"""Django's command line. Commands that own the schema run as its owner, the log's writer as itself."""
 
 from __future__ import annotations
 
@@ -9,20 +9,31 @@ import sys
 ROLES = {
     "makemigrations": "owner",
     "migrate": "owner",
-    "sqlmigrate": "owner",
     "sequence": "sequencer",
     "showmigrations": "owner",
+    "sqlmigrate": "owner",
 }
 
 
-def main() -> None:
+def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
     if len(sys.argv) > 1 and sys.argv[1] in ROLES:
         os.environ.setdefault("COUNTERSIGN_DATABASE_ROLE", ROLES[sys.argv[1]])
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError
 
-    execute_from_command_line(sys.argv)
+    from governance.env import EnvironmentRefused
+
+    try:
+        execute_from_command_line(sys.argv)
+    except EnvironmentRefused as refused:
+        print(refused, file=sys.stderr)
+        return 2
+    except OperationalError as error:
+        print(f"The database does not answer: {str(error).strip()}", file=sys.stderr)
+        return 4
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from celery import Celery
-from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
 
@@ -13,5 +12,5 @@ QUEUES = ("quick", "heavy", "gpu", "quarantine")
 
 app = Celery("countersign")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.conf.task_queues = [Queue(name, routing_key=name) for name in QUEUES]
+app.conf.task_queues = {name: {"exchange": name, "routing_key": name} for name in QUEUES}
 app.autodiscover_tasks()

@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             marker.kwargs.get("transaction") or "transactional_db" in getattr(item, "fixturenames", ())
         ):
             raise pytest.UsageError(
-                f"{item.nodeid}: facts refuse to be flushed, so transaction=True cannot clean up after itself; "
+                f"{item.nodeid}: facts refuse to be flushed, so transaction=True cannot clean up; "
                 "use the fixture `fresh_database`."
             )
 
@@ -96,7 +96,7 @@ def django_db_modify_db_settings(
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Migrations ran as the owner; every test runs as the role of the service, so its rights are tried too."""
+    """Migrations ran as the owner; every test runs as the service's role, so its rights are tried too."""
     with django_db_blocker.unblock():
         database.use(role="app")
     yield
@@ -106,7 +106,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 
 @pytest.fixture
 def as_role(db: None) -> Callable[[str], AbstractContextManager[None]]:
-    """`with as_role("owner"):` steps out of the service's role, to tamper or to look, in the same transaction."""
+    """`with as_role("owner"):` steps out of the service's role, to tamper, in the same transaction."""
     return database.as_role
 
 

@@ -15,6 +15,6 @@ os.environ["COUNTERSIGN_BASE_URL"] = "http://127.0.0.1:8000"
 if "DATABASE_URL" not in os.environ:
     os.environ.pop("COUNTERSIGN_OWNER_DATABASE_URL", None)
 
-from governance.settings import *  # noqa: E402, F403 - the environment comes first
+from governance.settings import *  # noqa: F403 - the environment comes first
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

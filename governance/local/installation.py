@@ -79,16 +79,17 @@ class Installation:
 
     def once(self, *words: str) -> int:
         """Run one management command, its words for people going to the terminal."""
-        command = [sys.executable, str(PROJECT / "manage.py"), *words]
-        launch = partial(
-            subprocess.Popen,
-            command,
-            stdin=subprocess.DEVNULL,
-            env=self._environment(),
-            cwd=PROJECT,
-            preexec_fn=dying_with(os.getpid(), signal.SIGTERM),
-        )
-        return self.supervisor.run(command, launch)
+
+        def launch() -> subprocess.Popen[bytes]:
+            return subprocess.Popen(
+                [sys.executable, str(PROJECT / "manage.py"), *words],
+                stdin=subprocess.DEVNULL,
+                env=self._environment(),
+                cwd=PROJECT,
+                preexec_fn=dying_with(os.getpid(), signal.SIGTERM),
+            )
+
+        return self.supervisor.run(launch)
 
     def _manage(self, name: str, word: str) -> None:
         self._service(name, [sys.executable, str(PROJECT / "manage.py"), word])

@@ -1,4 +1,4 @@
-"""Where things lie under the state folder. No Django, no side effects: settings and launchers both read it."""
+"""Where things lie under the state folder. No Django, no side effects: settings and launchers read it."""
 
 from __future__ import annotations
 

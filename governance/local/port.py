@@ -13,7 +13,7 @@ _TRIED = 20
 
 
 def listen(port: int, say: Callable[[str], None], *, patience: float = 0) -> socket.socket:
-    """Listen on *port*, waiting *patience* seconds for it; when it stays busy say so and take the next free one."""
+    """Listen on *port*, waiting *patience* seconds for it; when it stays busy say so and take the next."""
     deadline = time.monotonic() + patience
     while (found := _try(port)) is None and time.monotonic() < deadline:
         time.sleep(0.1)

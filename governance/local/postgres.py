@@ -108,7 +108,7 @@ class Postgres:
             user=other.uid if other else None,
             group=other.gid if other else None,
             extra_groups=[] if other else None,
-            preexec_fn=dying_with(os.getpid(), signal.SIGKILL),  # noqa: PLW1509
+            preexec_fn=dying_with(os.getpid(), signal.SIGKILL),
         )
         if done.returncode != 0:
             shutil.rmtree(draft, ignore_errors=True)
@@ -120,7 +120,8 @@ class Postgres:
             held = (data / "PG_VERSION").read_text().strip()
         except FileNotFoundError:
             raise LocalRefused(
-                f"{data} is there but is no PostgreSQL data folder; move it away, or choose another COUNTERSIGN_STATE."
+                f"{data} is there but is no PostgreSQL data folder; "
+                "move it away, or choose another COUNTERSIGN_STATE."
             ) from None
         answer = subprocess.run(
             [programs / "postgres", "--version"], capture_output=True, text=True, check=True
@@ -128,8 +129,8 @@ class Postgres:
         ours = answer.stdout.split()[-1].split(".")[0]
         if held != ours:
             raise LocalRefused(
-                f"{data} was written by PostgreSQL {held}, the installed one is {ours}. Dump it with the old version, "
-                "or start over with --reset."
+                f"{data} was written by PostgreSQL {held}, the installed one is {ours}. "
+                "Dump it with the old version, or start over with --reset."
             )
 
     def _clear_stale_lock(self) -> None:
@@ -164,7 +165,7 @@ class Postgres:
 
 def _explained(text: str, place: Path) -> str:
     if "No space left on device" in text:
-        return f"The disk that holds {place} is full: make room, or choose another folder with COUNTERSIGN_STATE."
+        return f"The disk that holds {place} is full: make room, or choose another COUNTERSIGN_STATE."
     return f"It said:\n{text.strip()}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -56,7 +57,7 @@ def spawn(start: Start) -> subprocess.Popen[bytes]:
             group=other.gid if other else None,
             extra_groups=[] if other else None,
             pass_fds=start.descriptors,
-            preexec_fn=dying_with(os.getpid(), start.dies_with),  # noqa: PLW1509 - no threads at this point
+            preexec_fn=dying_with(os.getpid(), start.dies_with),
         )
 
 
@@ -84,10 +85,8 @@ def stop(process: subprocess.Popen[bytes], *, first: signal.Signals, patience: f
             process.wait(patience)
         except subprocess.TimeoutExpired:
             process.kill()
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left in the group
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass  # nobody is left in the group
     process.wait()
 
 

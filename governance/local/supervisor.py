@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -73,7 +73,7 @@ class Supervisor:
         self.services.append(service)
         service.start()
 
-    def run(self, command: Sequence[str], launch: Callable[[], subprocess.Popen[bytes]]) -> int:
+    def run(self, launch: Callable[[], subprocess.Popen[bytes]]) -> int:
         """Run one command to its end while the services are watched. It ends with the supervisor."""
         process = launch()
         try:
@@ -104,7 +104,8 @@ class Supervisor:
         service.due = time.monotonic() + service.wait
         service.stop()
         self.say(
-            f"{service.name} ended ({_how(code)}); starting it again in {service.wait:g} s. Log: {service.log}"
+            f"{service.name} ended ({_how(code)}); starting it again in {service.wait:g} s. "
+            f"Log: {service.log}"
         )
         if service.wait > 1 and (last := tail(service.log, 3)):
             self.say("  its last words:\n    " + last.replace("\n", "\n    "))
