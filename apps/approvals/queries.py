@@ -229,6 +229,16 @@ def expiring(by: Person, *, days: int = 60) -> list[Waiting]:
     return sorted(rows, key=lambda row: row.due)
 
 
+def approvals_of(version: ModelVersion) -> list[Approval]:
+    """Every approval of a version, newest first."""
+    return list(version.approvals.select_related("use", "submitter"))
+
+
+def open_waiver_requests(by: Person) -> QuerySet[WaiverRequest]:
+    """Requests for waivers that nobody has answered."""
+    return visible_waiver_requests(by).filter(waiver=None, refused_reason="")
+
+
 def my_findings(by: Person) -> QuerySet[Finding]:
     """Findings that the person owns and has not remediated."""
     return visible_findings(by).filter(owner=by, state=FindingState.OPEN)

@@ -1,0 +1,246 @@
+"""Rows as JSON: names of the interface, digests in full, times in UTC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apps.access.models import Person
+from apps.approvals import queries as approvals
+from apps.approvals.models import Approval, Finding, SignOff, Waiver, WaiverRequest
+from apps.deploys.models import Admission
+from apps.gates.models import Decision, Evidence, PolicyRelease, Run
+from apps.inventory.models import ModelVersion, RegisteredModel
+from apps.inventory.queries import current_tier
+from apps.reports.models import Report
+
+Json = dict[str, Any]
+
+
+def person(row: Person | None) -> Json | None:
+    return None if row is None else {"username": row.username, "name": row.name}
+
+
+def model(row: RegisteredModel) -> Json:
+    return {
+        "key": row.key,
+        "title": row.title,
+        "purpose": row.purpose,
+        "limitations": row.limitations,
+        "kind": row.kind,
+        "domain": row.domain,
+        "jurisdictions": row.jurisdictions,
+        "vendor": row.vendor,
+        "exposure_eur": None if row.exposure_eur is None else format(row.exposure_eur, "f"),
+        "unit": row.unit.key,
+        "owner": person(row.owner),
+        "tier": current_tier(row),
+        "registered_at": row.registered_at,
+    }
+
+
+def version(row: ModelVersion) -> Json:
+    return {
+        "model": row.model.key,
+        "version": row.label,
+        "digest": row.digest,
+        "manifest_digest": row.manifest_digest,
+        "artifact": row.artifact_id,
+        "format": row.artifact_format,
+        "source": {"repository": row.source_repository, "commit": row.source_commit},
+        "datasets": {d.name: {"digest": d.digest, "rows": d.rows} for d in row.datasets.all()},
+        "registered_by": person(row.registered_by),
+        "registered_at": row.registered_at,
+    }
+
+
+def run(row: Run) -> Json:
+    decision = getattr(row, "decision", None)
+    return {
+        "id": row.pk,
+        "model": row.version.model.key,
+        "version": row.version.label,
+        "use": row.use.key,
+        "purpose": row.purpose,
+        "state": row.state,
+        "gates_total": row.gates_total,
+        "gates_done": row.gates_done,
+        "progress": row.progress,
+        "expected_seconds": row.expected_seconds,
+        "pinned": row.pinned,
+        "attempt": row.attempt,
+        "lost": row.lost,
+        "requested_at": row.requested_at,
+        "started_at": row.started_at,
+        "finished_at": row.finished_at,
+        "cause": row.cause,
+        "decision": None
+        if decision is None
+        else {"digest": decision.statement_digest, "outcome": decision.outcome},
+    }
+
+
+def decision(row: Decision) -> Json:
+    return {
+        "digest": row.statement_digest,
+        "model": row.version.model.key,
+        "version": row.version.label,
+        "use": row.use.key,
+        "purpose": row.purpose,
+        "outcome": row.outcome,
+        "policies": row.policies,
+        "decided_at": row.decided_at,
+        "document": row.document,
+        "evidence": {e.gate: e.statement_digest for e in row.run.evidence.all()},
+    }
+
+
+def evidence(row: Evidence) -> Json:
+    return {
+        "digest": row.statement_digest,
+        "run": row.run_id,
+        "gate": row.gate,
+        "check": row.check_id,
+        "check_version": row.check_version,
+        "artifact": row.artifact_digest,
+        "dataset": row.dataset_digest,
+        "measured_at": row.measured_at,
+        "measurement": row.measurement,
+    }
+
+
+def signoff(row: SignOff) -> Json:
+    return {
+        "person": person(row.person),
+        "step": row.step,
+        "role": row.role,
+        "meaning": row.meaning,
+        "reason": row.reason,
+        "limits": row.limits,
+        "signed_at": row.signed_at,
+        "statement": row.statement_digest,
+    }
+
+
+def approval(row: Approval, by: Person) -> Json:
+    review = approvals.review(by, row)
+    return {
+        "id": row.pk,
+        "model": row.version.model.key,
+        "version": row.version.label,
+        "use": row.use.key,
+        "state": row.state,
+        "decision": row.decision.statement_digest,
+        "subject": row.subject,
+        "shown_digest": review.shown_digest,
+        "submitter": person(row.submitter),
+        "steps": [
+            {**s.step, "given": s.given, "signoffs": [signoff(one) for one in s.signoffs], "hidden": s.hidden}
+            for s in review.steps
+        ],
+        "limits": row.limits,
+        "opened_at": row.opened_at,
+        "closed_at": row.closed_at,
+        "expires_at": row.expires_at,
+        "statement": row.statement_digest or None,
+    }
+
+
+def finding(row: Finding) -> Json:
+    return {
+        "id": row.pk,
+        "model": row.model.key,
+        "version": row.version.label if row.version else None,
+        "gate": row.gate or None,
+        "title": row.title,
+        "detail": row.detail,
+        "severity": row.severity,
+        "state": row.state,
+        "owner": person(row.owner),
+        "due": row.due,
+        "plan": row.plan,
+        "closure": row.closure,
+        "opened_at": row.opened_at,
+        "closed_at": row.closed_at,
+    }
+
+
+def waiver(row: Waiver) -> Json:
+    return {
+        "id": row.pk,
+        "model": row.version.model.key,
+        "version": row.version.label,
+        "use": row.use.key,
+        "gate": row.gate,
+        "finding": row.finding_id,
+        "rationale": row.rationale,
+        "compensating_control": row.compensating_control,
+        "remediation_due": row.remediation_due,
+        "requested_by": person(row.requested_by),
+        "granted_by": person(row.granted_by),
+        "valid_from": row.valid_from,
+        "valid_to": row.valid_to,
+        "statement": row.statement_digest,
+    }
+
+
+def waiver_request(row: WaiverRequest) -> Json:
+    return {
+        "id": row.pk,
+        "model": row.version.model.key,
+        "version": row.version.label,
+        "gate": row.gate,
+        "requested_by": person(row.requested_by),
+        "valid_to": row.valid_to,
+        "waiver": row.waiver_id,
+        "refused": row.refused_reason or None,
+    }
+
+
+def policy(row: PolicyRelease) -> Json:
+    return {
+        "policy": row.policy,
+        "version": row.version,
+        "digest": row.digest,
+        "effective_from": row.effective_from,
+        "effective_until": row.effective_until,
+        "proposed_by": person(row.proposed_by),
+        "released_by": person(row.released_by),
+        "released_at": row.released_at,
+        "document": row.document,
+    }
+
+
+def admission(row: Admission) -> Json:
+    return {
+        "id": row.pk,
+        "model": row.model_key,
+        "version": row.version_label,
+        "environment": row.environment,
+        "use": row.use,
+        "outcome": row.outcome,
+        "allowed": row.allowed,
+        "asked_at": row.asked_at,
+        "expires_at": row.expires_at,
+    }
+
+
+def report(row: Report) -> Json:
+    return {
+        "id": row.pk,
+        "kind": row.kind,
+        "model": row.version.model.key,
+        "version": row.version.label,
+        "decision": row.decision.statement_digest,
+        "digest": row.blob_id,
+        "made_at": row.made_at,
+        "signatures": [
+            {
+                "person": person(s.person),
+                "meaning": s.meaning,
+                "signed_at": s.signed_at,
+                "certificate_sha256": s.certificate_sha256,
+                "digest": s.after_id,
+            }
+            for s in row.signatures.select_related("person")
+        ],
+    }

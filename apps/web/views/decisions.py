@@ -1,0 +1,69 @@
+"""The deploy gate's answers, decisions, policies, costs."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from apps.access.guards import require
+from apps.access.models import Person
+from apps.access.states import Permission
+from apps.approvals.queries import open_findings
+from apps.costs.queries import statement as cost_statement
+from apps.deploys import queries as deploys
+from apps.gates import queries as gates
+from apps.web.gates import gate_lines
+from apps.web.pages import page
+
+
+@page()
+def admission_list(request: HttpRequest, *, by: Person) -> HttpResponse:
+    """The feed: who asked, for what, and the answer."""
+    filters = {k: request.GET[k] for k in ("model", "environment", "outcome") if request.GET.get(k)}
+    found = deploys.decision_feed(by, filters, request.GET.get("after"))
+    context = {"title": "Decisions", "found": found, "filters": filters, "environments": deploys.environments()}
+    return render(request, "decisions/list.html", context)
+
+
+@page()
+def admission_page(request: HttpRequest, admission_id: UUID, *, by: Person) -> HttpResponse:
+    """One answer with every reason and its statement."""
+    admission = deploys.find_admission(by, admission_id)
+    return render(request, "decisions/admission.html", {"title": str(admission), "admission": admission})
+
+
+@page()
+def decision_page(request: HttpRequest, digest: str, *, by: Person) -> HttpResponse:
+    """What the policies said of one run, gate by gate."""
+    require(by, Permission.EVIDENCE_SEE)
+    decision = gates.find_decision(by, digest)
+    context = {
+        "title": str(decision),
+        "decision": decision,
+        "lines": gate_lines(decision.document),
+        "findings": open_findings(decision.version.model),
+    }
+    return render(request, "decisions/decision.html", context)
+
+
+@page()
+def policy_list(request: HttpRequest, *, by: Person) -> HttpResponse:
+    """Every released policy, the newest version of each first."""
+    return render(request, "policies/list.html", {"title": "Policies", "rows": gates.released_policies()})
+
+
+@page()
+def policy_page(request: HttpRequest, policy: str, version: str, *, by: Person) -> HttpResponse:
+    """One released policy: its gates in words, and its bytes."""
+    release = gates.find_policy(policy, version)
+    context = {"title": str(release), "release": release, "text": bytes(release.text).decode()}
+    return render(request, "policies/record.html", context)
+
+
+@page()
+def cost_page(request: HttpRequest, *, by: Person) -> HttpResponse:
+    """What runs cost, by unit and month."""
+    require(by, Permission.COST_SEE)
+    return render(request, "costs/statement.html", {"title": "Costs", "rows": cost_statement()})

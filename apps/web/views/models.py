@@ -1,0 +1,109 @@
+"""The inventory: the list of models and the record of one."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from apps.access.guards import why_not
+from apps.access.models import Person
+from apps.approvals import commands as approvals
+from apps.approvals import queries as approval_queries
+from apps.approvals.guards import no_live_approval, submittable
+from apps.costs.queries import cost_of
+from apps.deploys.queries import deployable, environments
+from apps.gates import commands as gates
+from apps.gates.queries import latest_decision, latest_monitoring, runs_of
+from apps.inventory import queries
+from apps.inventory.models import ModelVersion, RegisteredModel, Use
+from apps.web.pages import done, page
+
+FILTERS = ("q", "tier", "kind", "domain", "unit", "vendor")
+
+
+@page()
+def model_list(request: HttpRequest, *, by: Person) -> HttpResponse:
+    """Every model that the person may see, 50 a page."""
+    filters = {name: request.GET[name] for name in FILTERS if request.GET.get(name)}
+    found = queries.model_page(by, filters, request.GET.get("after"))
+    context = {"title": "Models", "found": found, "filters": filters, "choices": queries.filter_choices(by)}
+    name = "models/rows.html" if request.headers.get("HX-Request") else "models/list.html"
+    return render(request, name, context)
+
+
+@page()
+def model_record(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
+    """One model: what it is, its versions, whether it may run, and why."""
+    model = queries.find_model(by, key)
+    versions = list(model.versions.prefetch_related("datasets").select_related("registered_by"))
+    context = {
+        "title": model.title,
+        "model": model,
+        "tier": queries.current_tier(model),
+        "tierings": model.tierings.select_related("assigned_by"),
+        "uses": [use_standing(versions, use) for use in model.uses.all()],
+        "versions": [(v, approval_queries.approvals_of(v)) for v in versions],
+        "findings": approval_queries.open_findings(model),
+        "attestation": approval_queries.latest_attestation(model),
+        "cost": cost_of(model),
+    }
+    return render(request, "models/record.html", context)
+
+
+def use_standing(versions: list[ModelVersion], use: Use) -> dict[str, object]:
+    """A use with the newest version's decision and the deploy gate's answer for each environment."""
+    newest = versions[0] if versions else None
+    answers = [(e, deployable(newest, use, e)) for e in environments()] if newest else []
+    decision = latest_decision(newest, use) if newest else None
+    monitoring = latest_monitoring(newest, use) if newest else None
+    return {"use": use, "version": newest, "decision": decision, "monitoring": monitoring, "answers": answers}
+
+
+@page()
+def version_record(request: HttpRequest, key: str, label: str, *, by: Person) -> HttpResponse:
+    """One version: digests, data sets, runs, and what may be done with it next."""
+    version = queries.find_version(by, key, label)
+    uses = list(version.model.uses.all())
+    context = {
+        "title": f"{version}",
+        "version": version,
+        "model": version.model,
+        "datasets": version.datasets.all(),
+        "runs": runs_of(version),
+        "uses": [(use, *_next(by, version, use)) for use in uses],
+        "approvals": approval_queries.approvals_of(version),
+        "contributions": version.contributions.select_related("person"),
+    }
+    return render(request, "models/version.html", context)
+
+
+def _next(by: Person, version: ModelVersion, use: Use) -> tuple[object, str]:
+    decision = latest_decision(version, use)
+    hindrance = why_not(submittable, version, use, decision) or why_not(no_live_approval, version, use)
+    return decision, hindrance
+
+
+@page("POST")
+def request_run(request: HttpRequest, key: str, label: str, *, by: Person) -> HttpResponse:
+    """Ask for a run of all gates that apply."""
+    version = queries.find_version(by, key, label)
+    use = queries.find_use(version.model, request.POST.get("use", ""))
+    run = gates.request_run(by=by, version=version, use=use)
+    return redirect(f"/runs/{run.pk}")
+
+
+@page("POST")
+def submit(request: HttpRequest, key: str, label: str, *, by: Person) -> HttpResponse:
+    """Open a review."""
+    version = queries.find_version(by, key, label)
+    use = queries.find_use(version.model, request.POST.get("use", ""))
+    approval = approvals.submit(by=by, version=version, use=use)
+    return done(request, "Submitted. The reviewers see it in their work.", f"/reviews/{approval.pk}")
+
+
+@page("POST")
+def attest(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
+    """Attest the entry as shown."""
+    model: RegisteredModel = queries.find_model(by, key)
+    approvals.attest(by=by, model=model)
+    return done(request, f"You attested the entry of {model.key}.", f"/models/{model.key}")

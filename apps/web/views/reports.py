@@ -1,0 +1,71 @@
+"""Reports: made by a worker, read here, signed by validators."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from apps.access.guards import why_not
+from apps.access.models import Person
+from apps.approvals.queries import find_approval
+from apps.reports import charts, commands, guards, queries
+from apps.web.pages import done, page
+from apps.web.views.reviews import reauthenticated_at, require_fresh
+
+
+@page("POST")
+def make(request: HttpRequest, approval_id: UUID, *, by: Person) -> HttpResponse:
+    """Ask a worker for the report of a review."""
+    approval = find_approval(by, approval_id)
+    commands.request_report(by=by, approval=approval)
+    return done(request, "The report is being made.", f"/reviews/{approval_id}")
+
+
+@page()
+def report_page(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpResponse:
+    """One report: its signatures, whether they hold, and signing."""
+    report = queries.find_report(by, report_id)
+    context = {
+        "title": str(report),
+        "report": report,
+        "verdict": queries.verify_report(report),
+        "signatures": report.signatures.select_related("person"),
+        "digest": queries.newest_blob(report).digest,
+        "why_not_sign": why_not(guards.can_sign, by, report),
+        "here": request.path,
+    }
+    return render(request, "reports/record.html", context)
+
+
+@page("POST")
+def sign(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpResponse:
+    """Sign the PDF itself."""
+    report = queries.find_report(by, report_id)
+    if require_fresh(request):
+        return redirect(f"/reauthenticate?next=/reports/{report_id}")
+    commands.sign_report(
+        by=by,
+        report=report,
+        meaning=request.POST.get("meaning", ""),
+        shown_digest=request.POST.get("shown_digest", ""),
+        reauthenticated_at=reauthenticated_at(request),
+    )
+    return done(request, "Signed: your signature is inside the PDF.", f"/reports/{report_id}")
+
+
+@page()
+def pdf(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpResponse:
+    """The newest revision of the file."""
+    report = queries.find_report(by, report_id)
+    name = f"{report.version.model.key}-{report.version.label}-validation.pdf"
+    told = {"Content-Disposition": f'inline; filename="{name}"'}
+    return HttpResponse(queries.report_pdf(report), content_type="application/pdf", headers=told)
+
+
+@page()
+def chart(request: HttpRequest, digest: str, gate: str, *, by: Person) -> HttpResponse:
+    """The chart of one gate's measurement, the same as in the report."""
+    svg = charts.stored_chart(by, digest, gate)
+    return HttpResponse(svg, content_type="image/svg+xml", headers={"Cache-Control": "private, max-age=86400"})

@@ -1,0 +1,41 @@
+"""A run with its progress, and the decision it came to."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from apps.access.models import Person
+from apps.gates import commands
+from apps.gates.queries import elapsed_seconds, find_run
+from apps.gates.states import RunState
+from apps.web.gates import gate_lines
+from apps.web.pages import done, page
+
+ENDED = (RunState.DECIDED, RunState.ERRORED, RunState.CANCELLED, RunState.DEAD)
+
+
+@page()
+def run_page(request: HttpRequest, run_id: UUID, *, by: Person) -> HttpResponse:
+    """The run; while it works, the page asks for its progress part every second or two."""
+    run = find_run(by, run_id)
+    decision = getattr(run, "decision", None)
+    context = {
+        "title": f"Run of {run.version}",
+        "run": run,
+        "decision": decision,
+        "lines": gate_lines(decision.document) if decision else [],
+        "elapsed": elapsed_seconds(run),
+        "ended": run.state in ENDED,
+    }
+    name = "runs/progress.html" if request.headers.get("HX-Request") else "runs/record.html"
+    return render(request, name, context)
+
+
+@page("POST")
+def cancel_run(request: HttpRequest, run_id: UUID, *, by: Person) -> HttpResponse:
+    """Cancel a run that waits."""
+    run = commands.cancel(by=by, run=find_run(by, run_id))
+    return done(request, "The run was cancelled.", f"/runs/{run.pk}")

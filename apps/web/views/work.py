@@ -1,0 +1,58 @@
+"""My work: what waits for me, what I wait for, what ends soon."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from apps.access.models import Person
+from apps.access.queries import visible_models
+from apps.approvals import guards, queries
+from apps.approvals.models import Approval
+from apps.audit.errors import Refused
+from apps.gates.queries import recent_runs
+from apps.web.pages import page
+
+
+@page()
+def home(request: HttpRequest, *, by: Person) -> HttpResponse:
+    """The first screen after signing in."""
+    waiting = [a for a in queries.visible_approvals(by).filter(state="open") if may_sign(by, a)]
+    findings = list(queries.my_findings(by))
+    requests = [r for r in queries.open_waiver_requests(by) if may_grant(by, r)]
+    context = {
+        "title": "My work",
+        "waiting": waiting,
+        "findings": findings,
+        "waiver_requests": requests,
+        "i_wait_for": list(queries.my_submissions(by)),
+        "expiring": queries.expiring(by),
+        "runs": recent_runs(by, limit=8),
+        "models_count": visible_models(by).count(),
+        "due_count": len(waiting) + len(findings) + len(requests),
+    }
+    return render(request, "work/home.html", context)
+
+
+def may_sign(by: Person, approval: Approval) -> bool:
+    """Whether this person may sign now."""
+    try:
+        guards.can_sign(by, approval)
+    except Refused:
+        return False
+    return True
+
+
+def may_grant(by: Person, request: queries.WaiverRequest) -> bool:
+    """Whether this person may grant this waiver."""
+    try:
+        guards.grantable(by, request)
+    except Refused:
+        return False
+    return True
+
+
+@page()
+def help_page(request: HttpRequest, *, by: Person) -> HttpResponse:
+    """Words, roles and keys."""
+    return render(request, "work/help.html", {"title": "Help"})
