@@ -82,7 +82,9 @@ def bound_of(given: Doc | None) -> Bound | None:
 def _gate(given: Doc, document: Doc) -> Gate:
     check = find(given["check"])
     own, sets = split(check, given.get("with") or {})
+    words: dict[str, Any] = dict(sets)
     named = ("basis", "enforcement", "severity", "source", "accept", "on_review", "match", "unless")
+    words.update((name, given[name]) for name in named if name in given)
     return Gate(
         id=given["id"],
         title=given.get("title", check.title),
@@ -94,8 +96,7 @@ def _gate(given: Doc, document: Doc) -> Gate:
         on_missing=document.get("on_missing", "fail"),
         controls=tuple(given.get("controls") or ()),
         policies=(document["metadata"]["id"],),
-        **sets,
-        **{name: given[name] for name in named if name in given},
+        **words,
     )
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from apps.engine import arguments
 from apps.engine.catalogue import all_checks, find
-from apps.engine.catalogue.spec import Check
+from apps.engine.catalogue.spec import REQUIRED, Check
 from apps.engine.errors import BadInput
 from apps.engine.policy.form import Fault, Faults, Path, shown
+from apps.engine.policy.vocabulary import nearest
 
 _SETS = ("dataset", "reference")
 
@@ -45,14 +46,18 @@ def _argument_faults(check: Check, given: Mapping[str, Any], path: Path) -> Faul
     known = {arg.name: arg for arg in check.args}
     for name, value in own.items():
         try:
-            if name in known:
+            if name not in known:
+                words = nearest(name, known) if known else " It takes none."
+                yield Fault((*path, name), f'{check.id} has no argument "{name}".{words}', on_key=True)
+            elif value is not None:
                 arguments.resolve_one(known[name], value, check.id)
-            else:
-                arguments.resolve(check, {name: value})
         except BadInput as problem:
-            yield Fault((*path, name), str(problem), on_key=name not in known)
+            yield Fault((*path, name), str(problem))
         except (ArithmeticError, ValueError, TypeError):
             yield Fault((*path, name), f"{check.id}: {name} cannot be {shown(value)}.")
+    for name, arg in known.items():
+        if arg.default is REQUIRED and own.get(name) is None:
+            yield Fault(path, f"{check.id} needs the argument {name}: {arg.help}")
 
 
 def _bound_faults(check: Check, gate: Mapping[str, Any], path: Path) -> Faults:
@@ -74,10 +79,8 @@ def _bound_faults(check: Check, gate: Mapping[str, Any], path: Path) -> Faults:
     yield from _ordered(name, warn, (*path, "warn"))
     for side, looser in (("min", _below), ("max", _above)):
         if side in bound and side in warn and looser(warn[side], bound[side]):
-            yield Fault(
-                (*path, "warn", side),
-                f"{name}: warn {side} {warn[side]} can never be reached, because pass asks for {bound[side]}.",
-            )
+            sentence = f"warn {side} {warn[side]} can never be reached, because pass asks for {bound[side]}."
+            yield Fault((*path, "warn", side), f"{name}: {sentence}")
 
 
 def _wanted(check: Check) -> str:

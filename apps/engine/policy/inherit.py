@@ -71,10 +71,7 @@ def _shorter(at: tuple[Path, str], mine: Doc, theirs: Doc, *, say: Say) -> Any:
     if key not in mine:
         return theirs.get(key)
     if key in theirs and days(mine[key]) > days(theirs[key]):
-        say(
-            (*path, key),
-            f"{'.'.join(map(str, path[-1:]))}{'.' if path else ''}{key} {mine[key]} is longer than {theirs[key]}",
-        )
+        say((*path, key), f"{key} {mine[key]} is longer than {theirs[key]}")
     return mine[key]
 
 

@@ -1,0 +1,234 @@
+"""One gate and its measurement → pass, warn, fail, insufficient, missing or not_applicable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from fractions import Fraction
+from typing import Any, Literal
+
+from apps.engine.catalogue import find
+from apps.engine.policy import numbers, sentences
+from apps.engine.policy.model import Bound, Gate
+
+GateOutcome = Literal["pass", "warn", "fail", "insufficient", "missing", "not_applicable"]
+_ALONE = {"artifact", "declared", "seed", "model"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectFacts:
+    """What a decision is about: names, digests, and the fields that policies match on.
+
+    Parameters
+    ----------
+    digest : str
+        Of the model version.
+    artifact_digest : str or None
+        ``"sha256:…"``; None where there is no artifact.
+    dataset_digests : mapping
+        Digest by the name of the data set, as pinned.
+    facts : mapping
+        ``{"model.tier": 1, …}``; see `apps.engine.policy.vocabulary.FIELDS`.
+    """
+
+    model: str = ""
+    version: str = ""
+    digest: str = ""
+    artifact_digest: str | None = None
+    dataset_digests: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Names and digests; of the facts nothing."""
+        return {
+            "model": self.model,
+            "version": self.version,
+            "digest": self.digest,
+            "artifact": self.artifact_digest,
+            "datasets": dict(sorted(self.dataset_digests.items())),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredGate:
+    """A measurement of a gate's check, and what it rests on.
+
+    Parameters
+    ----------
+    measurement : Mapping
+        As `Measurement.as_json` gives it.
+    dataset_digests : mapping
+        Digest of each data set that was read, by its name.
+    arguments : mapping or None
+        The arguments that were given; where known, they must be those of the gate.
+    """
+
+    measurement: Mapping[str, Any]
+    measured_at: datetime
+    artifact_digest: str | None = None
+    dataset_digests: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateResult:
+    """What came of one gate, with the sentence that says why."""
+
+    gate: Gate
+    outcome: GateOutcome
+    why: str
+    measured: MeasuredGate | None = None
+
+    @property
+    def id(self) -> str:
+        """The gate's id."""
+        return self.gate.id
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the outcome stands in the way: not passed, and not merely advised."""
+        return self.gate.blocking and self.outcome in ("fail", "insufficient", "missing")
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON: outcome, sentence, what was asked and what was measured."""
+        gate = self.gate
+        return {
+            "id": gate.id,
+            "title": gate.title,
+            "check": gate.check,
+            "outcome": self.outcome,
+            "bound": gate.bound.as_json(),
+            "warn": None if gate.warn is None else gate.warn.as_json(),
+            "basis": gate.basis,
+            "enforcement": gate.enforcement,
+            "severity": gate.severity,
+            "source": gate.source,
+            "on_missing": gate.on_missing,
+            "policies": list(gate.policies),
+            "controls": list(gate.controls),
+            "why": self.why,
+            "measured_at": None if self.measured is None else _instant(self.measured.measured_at),
+            "measurement": None if self.measured is None else dict(self.measured.measurement),
+        }
+
+
+def _instant(moment: datetime) -> str:
+    from apps.engine.canonical import rfc3339
+
+    return rfc3339(moment)
+
+
+def judge(gate: Gate, measured: MeasuredGate | None, *, subject: SubjectFacts, now: datetime) -> GateResult:
+    """What comes of a gate.
+
+    Parameters
+    ----------
+    measured : MeasuredGate or None
+        None: there is no result.
+    now : datetime
+        With a time zone; results from later than this count as missing.
+    """
+    if not gate.speaks_of(subject.facts):
+        why = f"{gate.title}: not asked of this model."
+        return GateResult(gate=gate, outcome="not_applicable", why=why)
+    if measured is None:
+        return GateResult(gate=gate, outcome="missing", why=sentences.missing(gate, "there is no result"))
+    stale = _stale(gate, measured, subject, now)
+    if stale:
+        why = sentences.missing(gate, stale)
+        return GateResult(gate=gate, outcome="missing", why=why, measured=measured)
+    outcome, why = _of_measurement(gate, measured.measurement)
+    return GateResult(gate=gate, outcome=outcome, why=why, measured=measured)
+
+
+# Does the result count? ----------------------------------------------------------------------------
+
+
+def _stale(gate: Gate, measured: MeasuredGate, subject: SubjectFacts, now: datetime) -> str:
+    """Why a result does not count for this subject now; empty when it does."""
+    check, found = find(gate.check), measured.measurement
+    if found.get("check") != check.id:
+        return f"the result is of the check {found.get('check')}, not of {check.id}"
+    if str(found.get("check_version")) != check.version:
+        return (
+            f"the result is of version {found.get('check_version')} of the check; now it is {check.version}"
+        )
+    if measured.measured_at > now:
+        return f"the result is from {_instant(measured.measured_at)}, which is later than the decision"
+    if gate.max_age is not None and now - measured.measured_at > gate.max_age:
+        age = (now - measured.measured_at).days
+        return f"the result is {age} days old; at most {gate.max_age.days} are allowed"
+    if measured.arguments is not None and dict(measured.arguments) != dict(gate.arguments):
+        return "the result was measured with other arguments"
+    if measured.artifact_digest != subject.artifact_digest:
+        return "the result is of another artifact"
+    return _other_data(gate, check.needs, measured, subject)
+
+
+def _other_data(gate: Gate, needs: tuple[str, ...], measured: MeasuredGate, subject: SubjectFacts) -> str:
+    names = {need.removesuffix("?") for need in needs}
+    owed = [] if names <= _ALONE else [gate.dataset]
+    if any(name.startswith("reference_") for name in names):
+        owed.append(gate.reference)
+    for name in dict.fromkeys(owed):
+        if name in subject.dataset_digests and name not in measured.dataset_digests:
+            return f'the result does not say on which data set "{name}" it rests'
+    for name, digest in measured.dataset_digests.items():
+        if subject.dataset_digests.get(name) != digest:
+            return f'the result is of another data set "{name}"'
+    return ""
+
+
+# What does it say? ---------------------------------------------------------------------------------
+
+
+def _of_measurement(gate: Gate, found: Mapping[str, Any]) -> tuple[GateOutcome, str]:
+    if found.get("status") in ("insufficient", "undefined"):
+        return "insufficient", sentences.unmeasured(gate, found)
+    if found.get("status") != "measured":
+        return "fail", f"{gate.title}: the result has the status {found.get('status')!r}, which says nothing."
+    value = numbers.exactly(found.get("value"))
+    if value is None:
+        return "fail", f"{gate.title}: the value is {found.get('value')!r}, which is no number."
+    if found.get("exact") is not None:
+        exact = numbers.ratio(found["exact"])
+        if exact is None or not numbers.agrees(value, exact):
+            return "fail", f"{gate.title}: the value and its exact ratio are not the same number."
+        value = exact
+    return _of_numbers(gate, found, value)
+
+
+def _of_numbers(gate: Gate, found: Mapping[str, Any], value: Fraction) -> tuple[GateOutcome, str]:
+    numbers_held = [value]
+    if gate.basis == "interval":
+        interval = found.get("interval")
+        if not isinstance(interval, (list, tuple)) or len(interval) != 2:
+            return "insufficient", f"{gate.title}: the policy asks for an interval, and the result has none."
+        ends = [numbers.exactly(end) for end in interval]
+        if None in ends:
+            return "fail", f"{gate.title}: the interval {list(interval)} has an end that is no number."
+        numbers_held += [end for end in ends if end is not None]
+    outcome = _verdict(gate, numbers_held, str((found.get("parameters") or {}).get("outcome", "")))
+    why = sentences.measured(gate, found, value, warned=outcome == "warn")
+    if outcome in ("pass", "warn") and _only_supplied(gate, found):
+        return "missing", f"{why} A mandatory gate needs a number measured by the service."
+    return outcome, why
+
+
+def _verdict(gate: Gate, held: list[Fraction], said: str) -> GateOutcome:
+    """The bound decides; a check that also says "review" or "fail" is heard too."""
+    if not _all_hold(gate.bound, held) or said == "fail":
+        return "fail"
+    if said == "review":
+        return "warn" if gate.on_review == "warn" else "fail"
+    return "pass" if gate.warn is None or _all_hold(gate.warn, held) else "warn"
+
+
+def _all_hold(bound: Bound, held: list[Fraction]) -> bool:
+    return all(bound.holds(number) for number in held)
+
+
+def _only_supplied(gate: Gate, found: Mapping[str, Any]) -> bool:
+    mandatory = gate.enforcement == "mandatory" and gate.accept != "supplied"
+    return mandatory and found.get("provenance") != "governed"
