@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import ClassVar
+
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from apps.access.states import ROLES, Scope
 from apps.audit.states import Actor, Ref
+
+LONGEST_TOKEN = timedelta(days=90)
 
 
 class Person(AbstractUser):
@@ -18,8 +24,16 @@ class Person(AbstractUser):
     identity = models.CharField(max_length=200)
     is_service = models.BooleanField(default=False)
 
+    # The token that this request was made with; only `authenticate_token` sets it.
+    token: ApiToken | None = None
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
     class Meta:
-        constraints = [models.CheckConstraint(condition=~Q(identity=""), name="person_has_identity")]
+        constraints = [
+            models.CheckConstraint(condition=~Q(identity=""), name="person_has_identity"),
+            models.CheckConstraint(condition=Q(is_superuser=False), name="person_is_no_superuser"),
+        ]
+        indexes = [models.Index(fields=["identity"], name="person_identity")]
 
     def __str__(self) -> str:
         return self.name or self.username
@@ -38,7 +52,8 @@ class RoleGrant(models.Model):
     role = models.CharField(max_length=40, choices=[(r.key, r.title) for r in ROLES.values()])
     scope = models.CharField(max_length=20, choices=[(s, s) for s in Scope], default=Scope.ORGANISATION)
     scope_key = models.CharField(max_length=200, blank=True)
-    valid_from = models.DateTimeField()
+    # By the clock of the database: grants are compared with it.
+    valid_from = models.DateTimeField(db_default=Now())
     valid_to = models.DateTimeField(null=True, blank=True)
     granted_by = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")
     granted_at = models.DateTimeField(auto_now_add=True)
@@ -73,9 +88,17 @@ class ApiToken(models.Model):
     last4 = models.CharField(max_length=4)
     digest = models.CharField(max_length=128, unique=True)
     scopes = models.JSONField(default=list)
+    issued_by = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="issued_tokens")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(expires_at__lte=F("created_at") + LONGEST_TOKEN), name="token_expires_in_time"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…{self.last4})"
@@ -100,3 +123,22 @@ class IdempotentRequest(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class SignInAttempt(models.Model):
+    """A try to sign in: what slows the next one. `account` is a digest of the name that was typed."""
+
+    account = models.CharField(max_length=64)
+    address = models.CharField(max_length=64)
+    at = models.DateTimeField(db_default=Now())
+    succeeded = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["account", "at"], name="attempt_by_account"),
+            models.Index(fields=["address", "at"], name="attempt_by_address"),
+            models.Index(fields=["at"], name="attempt_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account[:8]} from {self.address}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Protocol
 
 
 class Permission(StrEnum):
@@ -205,3 +206,34 @@ class Scope(StrEnum):
     ORGANISATION = "organisation"
     UNIT = "unit"
     MODEL = "model"
+
+
+# What only a person may do, with their own password: no token carries these.
+PERSONAL = APPROVES | {
+    _P.APPROVAL_REVOKE,
+    _P.MODEL_ATTEST,
+    _P.POLICY_RELEASE,
+    _P.REPORT_SIGN,
+    _P.PERSON_MANAGE,
+    _P.ROLE_GRANT,
+    _P.TOKEN_ISSUE,
+}
+
+
+def roles_with(permission: str) -> list[str]:
+    """The keys of the roles that hold a permission."""
+    return [role.key for role in ROLES.values() if permission in role.permissions]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Where a thing stands: its business unit and its model. `unit` may be a query for the key."""
+
+    unit: Any = None
+    model: str | None = None
+
+
+class Scoped(Protocol):
+    """A thing that grants can reach."""
+
+    def access_reach(self) -> Reach: ...

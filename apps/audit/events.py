@@ -11,14 +11,16 @@ class EventName(StrEnum):
     PERSON_CREATED = "person.created"
     PERSON_DISABLED = "person.disabled"
     PERSON_ERASED = "person.erased"
+    PASSWORD_CHANGED = "password.changed"  # noqa: S105 - the name of an event
     ROLE_GRANTED = "role.granted"
     ROLE_ENDED = "role.ended"
-    TOKEN_ISSUED = "token.issued"  # noqa: S105 - the name of an event
+    TOKEN_ISSUED = "token.issued"  # noqa: S105
     TOKEN_REVOKED = "token.revoked"  # noqa: S105
     SESSION_OPENED = "session.opened"
     SESSION_REFUSED = "session.refused"
     REAUTHENTICATION_PASSED = "reauthentication.passed"
 
+    UNIT_DECLARED = "unit.declared"
     MODEL_REGISTERED = "model.registered"
     MODEL_CHANGED = "model.changed"
     VERSION_REGISTERED = "version.registered"
@@ -33,9 +35,12 @@ class EventName(StrEnum):
     RUN_LOST = "run.lost"
     RUN_DECIDED = "run.decided"
     RUN_ERRORED = "run.errored"
+    RUN_RETRIED = "run.retried"
     RUN_REQUEUED = "run.requeued"
     RUN_CANCELLED = "run.cancelled"
     RUN_DEAD = "run.dead"
+    SCHEDULE_SET = "schedule.set"
+    SCHEDULE_ENDED = "schedule.ended"
     DECISION_SEALED = "decision.sealed"
     EVIDENCE_SEALED = "evidence.sealed"
 
@@ -68,6 +73,7 @@ class EventName(StrEnum):
     DELIVERY_DEAD = "delivery.dead"
     COST_ENTERED = "cost.entered"
     BUDGET_SET = "budget.set"
+    RATE_SET = "rate.set"
 
     KEY_REGISTERED = "key.registered"
     KEY_RETIRED = "key.retired"

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from apps.access.states import Reach
 from apps.audit.states import Ref
 from apps.inventory.states import ModelKind, Part
 
@@ -19,6 +20,9 @@ class BusinessUnit(models.Model):
 
     def audit_ref(self) -> Ref:
         return Ref(type="unit", id=str(self.pk), name=self.key)
+
+    def access_reach(self) -> Reach:
+        return Reach(unit=self.key)
 
 
 class RegisteredModel(models.Model):
@@ -46,6 +50,11 @@ class RegisteredModel(models.Model):
 
     def audit_ref(self) -> Ref:
         return Ref(type="model", id=str(self.pk), name=self.key)
+
+    def access_reach(self) -> Reach:
+        known = RegisteredModel.unit.is_cached(self)
+        unit = self.unit.key if known else BusinessUnit.objects.filter(pk=self.unit_id).values("key")
+        return Reach(unit=unit, model=self.key)
 
 
 class Use(models.Model):

@@ -1,0 +1,90 @@
+"""Roles given and ended."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from apps.access import guards
+from apps.access.guards import require
+from apps.access.models import Person, RoleGrant
+from apps.access.states import Permission, Scope
+from apps.access.text import required
+from apps.audit import commands as audit
+from apps.audit.errors import Invalid, Refused
+from apps.audit.events import EventName
+
+
+@transaction.atomic
+def grant_role(
+    *,
+    by: Person,
+    person: Person,
+    role: str,
+    scope: str = Scope.ORGANISATION,
+    scope_key: str = "",
+    valid_to: datetime | None = None,
+    reason: str,
+) -> RoleGrant:
+    """Give a role for a scope; the same grant again is the one that stands."""
+    require(by, Permission.ROLE_GRANT)
+    guards.grant_by_another(by, person)
+    known, reach = guards.known_role(role), guards.known_scope(scope, scope_key)
+    said = required(reason, field="reason", lines=True)
+    held = _hold_human(person)
+    guards.fit_for(held, known)
+    guards.duties_apart(held, known, scope=reach, key=scope_key)
+    if valid_to is not None and valid_to <= timezone.now():
+        raise Invalid("The grant would end before it begins.", field="valid_to")
+    standing = _standing(held, role, reach, scope_key)
+    if standing is not None and standing.valid_to == valid_to:
+        return standing
+    grant = RoleGrant.objects.create(
+        person=held,
+        role=role,
+        scope=reach,
+        scope_key=scope_key,
+        valid_to=valid_to,
+        granted_by=by,
+        reason=said,
+    )
+    audit.record(by=by, action=EventName.ROLE_GRANTED, subject=grant, after=_told(grant), reason=said)
+    return grant
+
+
+def _hold_human(person: Person) -> Person:
+    """Lock every account of the human, so that two rival grants see each other."""
+    rows = Person.objects.select_for_update().filter(identity=person.identity).order_by("pk")
+    return next(row for row in rows if row.pk == person.pk)
+
+
+def _standing(person: Person, role: str, scope: Scope, key: str) -> RoleGrant | None:
+    rows = RoleGrant.objects.filter(person=person, role=role, scope=scope, scope_key=key)
+    return rows.filter(Q(valid_to=None) | Q(valid_to__gt=Now())).first()
+
+
+def _told(grant: RoleGrant) -> dict[str, object]:
+    return {
+        "person": str(grant.person_id),
+        "role": grant.role,
+        "scope": grant.scope,
+        "scope_key": grant.scope_key,
+        "valid_to": grant.valid_to,
+    }
+
+
+@transaction.atomic
+def end_grant(*, by: Person, grant: RoleGrant, reason: str) -> RoleGrant:
+    """Take a role away from this moment on."""
+    require(by, Permission.ROLE_GRANT)
+    said = required(reason, field="reason", lines=True)
+    ended = RoleGrant.objects.filter(pk=grant.pk).exclude(valid_to__lte=Now()).update(valid_to=Now())
+    if not ended:
+        raise Refused(f"The grant of {grant} has ended already.")
+    grant.refresh_from_db()
+    audit.record(by=by, action=EventName.ROLE_ENDED, subject=grant, after=_told(grant), reason=said)
+    return grant

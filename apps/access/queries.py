@@ -1,0 +1,136 @@
+"""Who may see and do what. Nothing is remembered between calls: a role that ends, ends at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.db.models import Exists, Q, QuerySet
+from django.db.models.functions import Now
+
+from apps.access.models import ApiToken, Person, RoleGrant
+from apps.access.states import PERSONAL, ROLES, Permission, Reach, Role, Scope, Scoped, roles_with
+from apps.access.tokens import token_digest, well_formed
+from apps.audit.errors import NotFound
+
+if TYPE_CHECKING:
+    from apps.inventory.models import RegisteredModel
+
+
+def standing_grants() -> QuerySet[RoleGrant]:
+    """Grants that hold at this moment, by the clock of the database, of people who may sign in."""
+    ended = Q(valid_to__isnull=False, valid_to__lte=Now())
+    return RoleGrant.objects.filter(~ended, valid_from__lte=Now(), person__is_active=True)
+
+
+def grants_of(by: Person, permission: Permission) -> QuerySet[RoleGrant]:
+    """The person's grants that carry a permission now; none when the token in use does not."""
+    if by.pk is None or not _carried(by, permission):
+        return RoleGrant.objects.none()
+    return standing_grants().filter(person_id=by.pk, role__in=roles_with(permission))
+
+
+def _carried(by: Person, permission: Permission) -> bool:
+    return by.token is None or (permission in by.token.scopes and permission not in PERSONAL)
+
+
+def reaching(subject: Scoped | None) -> Q:
+    """Which scopes of a grant reach a subject; without a subject only the whole organisation does."""
+    reach = Reach() if subject is None else subject.access_reach()
+    found = Q(scope=Scope.ORGANISATION)
+    if reach.unit is not None:
+        keys = [reach.unit] if isinstance(reach.unit, str) else reach.unit
+        found |= Q(scope=Scope.UNIT, scope_key__in=keys)
+    if reach.model is not None:
+        found |= Q(scope=Scope.MODEL, scope_key=reach.model)
+    return found
+
+
+def inventory(name: str) -> Any:
+    """A table of the inventory by its name: it stands above this app, which therefore cannot import it."""
+    return apps.get_model("inventory", name)
+
+
+def models_with(by: Person, permission: Permission) -> QuerySet[RegisteredModel]:
+    """Every model on which the person holds a permission, as one query that others build on."""
+    grants = grants_of(by, permission)
+    everywhere = Exists(grants.filter(scope=Scope.ORGANISATION))
+    units = Q(unit__key__in=grants.filter(scope=Scope.UNIT).values("scope_key"))
+    single = Q(key__in=grants.filter(scope=Scope.MODEL).values("scope_key"))
+    rows: QuerySet[RegisteredModel] = inventory("RegisteredModel").objects.filter(everywhere | units | single)
+    return rows
+
+
+def visible_models(by: Person) -> QuerySet[RegisteredModel]:
+    """Every model that the person may see."""
+    return models_with(by, Permission.MODEL_SEE)
+
+
+def people_with(permission: Permission, subject: Scoped | None = None) -> QuerySet[Person]:
+    """Active people, no service accounts, who hold a permission on a subject now."""
+    grants = standing_grants().filter(reaching(subject), role__in=roles_with(permission))
+    return Person.objects.filter(is_service=False, pk__in=grants.values("person_id")).order_by("name", "pk")
+
+
+def permissions_on(by: Person, subject: Scoped | None = None) -> frozenset[Permission]:
+    """Everything that the person may do with a subject now, in one query."""
+    if by.pk is None:
+        return frozenset()
+    roles = standing_grants().filter(reaching(subject), person_id=by.pk).values_list("role", flat=True)
+    held = {permission for role in set(roles) if role in ROLES for permission in ROLES[role].permissions}
+    return frozenset(permission for permission in held if _carried(by, permission))
+
+
+def held_anywhere(by: Person) -> frozenset[Permission]:
+    """Everything that the person may do somewhere now."""
+    return frozenset(p for role in roles_held(by) for p in role.permissions if _carried(by, p))
+
+
+def roles_held(by: Person) -> list[Role]:
+    """The roles that the person holds anywhere now, in the order of the table of roles."""
+    held = set(standing_grants().filter(person_id=by.pk).values_list("role", flat=True))
+    return [role for role in ROLES.values() if role.key in held]
+
+
+def visible_grants(by: Person) -> QuerySet[RoleGrant]:
+    """Every grant for those who manage people, one's own for everybody else."""
+    rows = RoleGrant.objects.select_related("person", "granted_by").order_by("person__username", "role", "pk")
+    if grants_of(by, Permission.PERSON_MANAGE).filter(scope=Scope.ORGANISATION).exists():
+        return rows
+    return rows.filter(person_id=by.pk)
+
+
+def visible_people(by: Person) -> QuerySet[Person]:
+    """Everybody for those who manage people or read the trail, oneself for everybody else."""
+    roles = {*roles_with(Permission.PERSON_MANAGE), *roles_with(Permission.EVENT_SEE)}
+    wide = standing_grants().filter(person_id=by.pk, role__in=roles, scope=Scope.ORGANISATION)
+    rows = Person.objects.order_by("username")
+    return rows if by.token is None and wide.exists() else rows.filter(pk=by.pk)
+
+
+def tokens_of(by: Person) -> QuerySet[ApiToken]:
+    """The person's own tokens and those they issued, newest first."""
+    rows = ApiToken.objects.filter(Q(person_id=by.pk) | Q(issued_by_id=by.pk))
+    return rows.select_related("person", "issued_by").order_by("-created_at", "-pk")
+
+
+def find_person(username: str) -> Person:
+    """The person of that name; NotFound when there is none."""
+    row = Person.objects.filter(username=username).first()
+    if row is None:
+        raise NotFound(f'There is no person "{username}".')
+    return row
+
+
+def authenticate_token(raw: str) -> Person | None:
+    """Whose token this is, or None. It is found by its digest, so that no secret is ever compared."""
+    if not well_formed(raw):
+        return None
+    rows = ApiToken.objects.select_related("person", "issued_by").filter(
+        digest=token_digest(raw), revoked_at=None, expires_at__gt=Now(), person__is_active=True
+    )
+    token = rows.first()
+    if token is None:
+        return None
+    token.person.token = token
+    return token.person
