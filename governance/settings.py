@@ -159,9 +159,10 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 
 STATIC_URL = "/static/"
-STATIC_ROOT = _env.folder("COUNTERSIGN_STATIC_ROOT", STATE / "static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = True
+# Without a folder for collectstatic the files are served from where they lie.
+STATIC_ROOT = _env.folder("COUNTERSIGN_STATIC_ROOT", STATE) if _env.text("COUNTERSIGN_STATIC_ROOT") else None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
