@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection, transaction
+
+from apps.audit import walls
+from apps.audit.anchors import AnchorFile, anchor_file
+from apps.audit.fsck import examine
+
+
+class Command(BaseCommand):
+    """Recomputes the whole log and names the first thing that is wrong."""
+
+    help = "Verify the audit log against itself and against the file of checkpoints outside the database."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--anchors", type=Path, help="a file of checkpoints kept elsewhere")
+        parser.add_argument("--all", action="store_true", help="name everything that is wrong")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        anchors = AnchorFile(options["anchors"]) if options["anchors"] else anchor_file()
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            account = examine(anchors)
+            missing = walls.missing()
+        for sentence in missing:
+            self.stdout.write(f"warning: {sentence}")
+        if account.problems:
+            shown = account.problems if options["all"] else account.problems[:1]
+            rest = len(account.problems) - len(shown)
+            more = f" ({rest} more; --all names them)" if rest else ""
+            raise CommandError("\n".join(shown) + more)
+        self.stdout.write(
+            f"{account.events} events ({account.pending} waiting), {account.leaves} leaves, "
+            f"{account.checkpoints} checkpoints, {account.anchors} of them outside the database, "
+            f"{account.statements} statements: all in order"
+        )

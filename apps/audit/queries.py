@@ -1,0 +1,175 @@
+"""What the log says: events with their names, proofs, checkpoints, statements, public keys."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Min, QuerySet
+from django.utils import timezone
+
+from apps.audit.errors import NotFound
+from apps.audit.models import Checkpoint, Event, Leaf, Pending, Personal, SigningKey, Statement
+from apps.audit.states import Referable
+from apps.audit.tree import stored_node
+from apps.engine.keys import KeySet
+from apps.engine.merkle import consistency_proof, inclusion_proof
+from apps.engine.note import LogProof
+from apps.engine.statement import verify
+
+ERASED = "(erased)"
+
+
+def events_about(subject: Referable) -> QuerySet[Event]:
+    """The trail of one thing, newest first."""
+    ref = subject.audit_ref()
+    return Event.objects.filter(object_type=ref.type, object_id=ref.id)
+
+
+def events(
+    *,
+    action: str = "",
+    actor_id: str = "",
+    object_type: str = "",
+    object_id: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> QuerySet[Event]:
+    """Events, newest first, narrowed by what is given."""
+    wanted: dict[str, Any] = {
+        "action": action,
+        "actor_id": actor_id,
+        "object_type": object_type,
+        "object_id": object_id,
+        "occurred_at__gte": since,
+        "occurred_at__lt": until,
+    }
+    return Event.objects.filter(**{k: v for k, v in wanted.items() if v})
+
+
+def event(event_id: UUID | str) -> Event:
+    found = Event.objects.filter(pk=event_id).first()
+    if found is None:
+        raise NotFound(f"There is no event {event_id}.")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event as a person reads it: names filled in where they were not erased, and its index."""
+
+    event: Event
+    actor: str
+    on_behalf_of: str
+    object: str
+    ip: str
+    index: int | None
+
+    @property
+    def doc(self) -> Mapping[str, Any]:
+        return self.event.doc or {}
+
+
+def told(found: Iterable[Event]) -> list[Told]:
+    """Events with the names that stand beside the record; three statements for any number of events."""
+    page = list(found)
+    ids = [e.pk for e in page]
+    beside = {
+        (p.event_id, p.part): json.loads(bytes(p.value)) for p in Personal.objects.filter(event__in=ids)
+    }
+    indexes = dict(Leaf.objects.filter(event__in=ids).values_list("event_id", "idx"))
+    return [_told(e, beside, indexes.get(e.pk)) for e in page]
+
+
+def _told(event: Event, beside: Mapping[tuple[UUID, str], Mapping[str, str]], index: int | None) -> Told:
+    doc = event.doc or {}
+
+    def named(part: str) -> str:
+        if part in doc.get("pii", {}):
+            return beside.get((event.pk, part), {}).get("name", ERASED)
+        return str(doc.get(part, {}).get("name", ""))
+
+    return Told(
+        event=event,
+        actor=named("actor"),
+        on_behalf_of=named("on_behalf_of"),
+        object=named("object"),
+        ip=beside.get((event.pk, "actor"), {}).get("ip", doc.get("actor", {}).get("ip", "")),
+        index=index,
+    )
+
+
+def latest_checkpoint() -> Checkpoint | None:
+    return Checkpoint.objects.order_by("-size").first()
+
+
+def inclusion(event_id: UUID | str) -> LogProof | None:
+    """That an event stands in the log, under the newest checkpoint; None while it is still waiting."""
+    found = event(event_id)
+    leaf, newest = Leaf.objects.filter(event=found).first(), latest_checkpoint()
+    if leaf is None or newest is None or leaf.idx >= newest.size:
+        return None
+    hashes = inclusion_proof(leaf.idx, newest.size, stored_node)
+    return LogProof(leaf.idx, tuple(hashes), bytes(newest.note), extra=bytes(found.body))
+
+
+def wait_for_inclusion(event_id: UUID | str, *, seconds: float = 2.0) -> LogProof | None:
+    """The proof of an event once it has one; None when the wait was too short. Never within a transaction."""
+    end = time.monotonic() + seconds
+    while (proof := inclusion(event_id)) is None and time.monotonic() < end:
+        time.sleep(0.05)
+    return proof
+
+
+def consistency(old: int, new: int) -> list[bytes]:
+    """The hashes that show the log of `old` events unchanged in the log of `new` events."""
+    return consistency_proof(old, new, stored_node)
+
+
+def keys() -> KeySet:
+    """Every key the service ever signed with, and when each counted."""
+    rows = SigningKey.objects.order_by("valid_from", "key_id").prefetch_related("ends")
+    return KeySet(tuple(row.record() for row in rows))
+
+
+def statement(digest: str) -> Statement:
+    found = Statement.objects.select_related("event").filter(pk=digest).first()
+    if found is None:
+        raise NotFound(f"There is no statement {digest}.")
+    return found
+
+
+def envelope(found: Statement) -> dict[str, Any]:
+    """The signed envelope as JSON, the form in which a statement leaves the service."""
+    return json.loads(bytes(found.envelope))  # type: ignore[no-any-return]
+
+
+def read_statement(digest: str, *, trusted: KeySet | None = None) -> dict[str, Any]:
+    """The content of a statement, after its signature was checked; NotGenuine when it does not hold."""
+    found = statement(digest)
+    logged = found.event.recorded_at or found.event.occurred_at
+    return verify(envelope(found), trusted or keys(), logged_at=logged)
+
+
+@dataclass(frozen=True, slots=True)
+class LogHealth:
+    """How far the log is behind what happened."""
+
+    pending: int
+    waiting_since: datetime | None
+    checkpoint_at: datetime | None
+
+    @property
+    def behind(self) -> timedelta:
+        return timezone.now() - self.waiting_since if self.waiting_since else timedelta(0)
+
+
+def health() -> LogHealth:
+    newest = latest_checkpoint()
+    oldest = Pending.objects.aggregate(oldest=Min("event__recorded_at"))["oldest"]
+    return LogHealth(Pending.objects.count(), oldest, newest.at if newest else None)
