@@ -12,8 +12,8 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.views.decorators.csrf import csrf_exempt
 
 from apps.access.commands import begin_idempotent, finish_idempotent, forget_idempotent
-from apps.access.queries import authenticate_token
 from apps.access.models import Person
+from apps.access.queries import authenticate_token
 from apps.api.problems import ApiProblem, answered, answers_problems, problem
 
 Handler = Callable[..., HttpResponseBase]

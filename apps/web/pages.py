@@ -41,7 +41,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         {"url": url, "title": title, "current": here == url or (url != "/" and here.startswith(url))}
         for url, title in RAIL
     ]
-    return {"rail": rail, "roles_held": roles_held(request.user)}
+    return {"rail": rail, "roles_held": [role.title for role in roles_held(request.user)]}
 
 
 def page(*methods: str) -> Callable[[View], View]:

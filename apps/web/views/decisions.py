@@ -23,7 +23,12 @@ def admission_list(request: HttpRequest, *, by: Person) -> HttpResponse:
     """The feed: who asked, for what, and the answer."""
     filters = {k: request.GET[k] for k in ("model", "environment", "outcome") if request.GET.get(k)}
     found = deploys.decision_feed(by, filters, request.GET.get("after"))
-    context = {"title": "Decisions", "found": found, "filters": filters, "environments": deploys.environments()}
+    context = {
+        "title": "Decisions",
+        "found": found,
+        "filters": filters,
+        "environments": deploys.environments(),
+    }
     return render(request, "decisions/list.html", context)
 
 

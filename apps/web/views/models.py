@@ -13,7 +13,8 @@ from apps.approvals.guards import no_live_approval, submittable
 from apps.costs.queries import cost_of
 from apps.deploys.queries import deployable, environments
 from apps.gates import commands as gates
-from apps.gates.queries import latest_decision, latest_monitoring, runs_of
+from apps.gates.queries import latest_decision, run_page
+from apps.gates.states import Purpose
 from apps.inventory import queries
 from apps.inventory.models import ModelVersion, RegisteredModel, Use
 from apps.web.pages import done, page
@@ -55,7 +56,7 @@ def use_standing(versions: list[ModelVersion], use: Use) -> dict[str, object]:
     newest = versions[0] if versions else None
     answers = [(e, deployable(newest, use, e)) for e in environments()] if newest else []
     decision = latest_decision(newest, use) if newest else None
-    monitoring = latest_monitoring(newest, use) if newest else None
+    monitoring = latest_decision(newest, use, Purpose.MONITORING) if newest else None
     return {"use": use, "version": newest, "decision": decision, "monitoring": monitoring, "answers": answers}
 
 
@@ -69,7 +70,7 @@ def version_record(request: HttpRequest, key: str, label: str, *, by: Person) ->
         "version": version,
         "model": version.model,
         "datasets": version.datasets.all(),
-        "runs": runs_of(version),
+        "runs": run_page(by, version=version)[:20],
         "uses": [(use, *_next(by, version, use)) for use in uses],
         "approvals": approval_queries.approvals_of(version),
         "contributions": version.contributions.select_related("person"),

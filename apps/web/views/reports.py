@@ -68,4 +68,6 @@ def pdf(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpResponse:
 def chart(request: HttpRequest, digest: str, gate: str, *, by: Person) -> HttpResponse:
     """The chart of one gate's measurement, the same as in the report."""
     svg = charts.stored_chart(by, digest, gate)
-    return HttpResponse(svg, content_type="image/svg+xml", headers={"Cache-Control": "private, max-age=86400"})
+    return HttpResponse(
+        svg, content_type="image/svg+xml", headers={"Cache-Control": "private, max-age=86400"}
+    )

@@ -9,12 +9,9 @@ from django.shortcuts import render
 
 from apps.access.models import Person
 from apps.gates import commands
-from apps.gates.queries import elapsed_seconds, find_run
-from apps.gates.states import RunState
+from apps.gates.queries import find_run, progress_of
 from apps.web.gates import gate_lines
 from apps.web.pages import done, page
-
-ENDED = (RunState.DECIDED, RunState.ERRORED, RunState.CANCELLED, RunState.DEAD)
 
 
 @page()
@@ -22,13 +19,14 @@ def run_page(request: HttpRequest, run_id: UUID, *, by: Person) -> HttpResponse:
     """The run; while it works, the page asks for its progress part every second or two."""
     run = find_run(by, run_id)
     decision = getattr(run, "decision", None)
+    progress = progress_of(run)
     context = {
         "title": f"Run of {run.version}",
         "run": run,
         "decision": decision,
         "lines": gate_lines(decision.document) if decision else [],
-        "elapsed": elapsed_seconds(run),
-        "ended": run.state in ENDED,
+        "elapsed": progress.elapsed_seconds or 0,
+        "ended": progress.ended,
     }
     name = "runs/progress.html" if request.headers.get("HX-Request") else "runs/record.html"
     return render(request, name, context)

@@ -8,9 +8,9 @@ from django.shortcuts import render
 from apps.access.models import Person
 from apps.access.queries import visible_models
 from apps.approvals import guards, queries
-from apps.approvals.models import Approval
+from apps.approvals.models import Approval, WaiverRequest
 from apps.audit.errors import Refused
-from apps.gates.queries import recent_runs
+from apps.gates.queries import visible_runs
 from apps.web.pages import page
 
 
@@ -27,7 +27,7 @@ def home(request: HttpRequest, *, by: Person) -> HttpResponse:
         "waiver_requests": requests,
         "i_wait_for": list(queries.my_submissions(by)),
         "expiring": queries.expiring(by),
-        "runs": recent_runs(by, limit=8),
+        "runs": visible_runs(by)[:8],
         "models_count": visible_models(by).count(),
         "due_count": len(waiting) + len(findings) + len(requests),
     }
@@ -43,7 +43,7 @@ def may_sign(by: Person, approval: Approval) -> bool:
     return True
 
 
-def may_grant(by: Person, request: queries.WaiverRequest) -> bool:
+def may_grant(by: Person, request: WaiverRequest) -> bool:
     """Whether this person may grant this waiver."""
     try:
         guards.grantable(by, request)

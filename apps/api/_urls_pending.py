@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from django.urls import path, re_path
+
+from apps.api import openapi
+from apps.api.endpoints import not_found
+from apps.api.views import admissions, inventory, people, records, runs
+
+urlpatterns = [
+    path("schema", openapi.schema),
+    path("health", openapi.health),
+    path("keys", runs.keys),
+    path("models", inventory.models),
+    path("models/<str:key>", inventory.model),
+    path("models/<str:key>/versions", inventory.versions),
+    path("models/<str:key>/versions/<str:label>", inventory.version),
+    path("blobs/<str:digest>", inventory.blob),
+    path("runs", runs.runs),
+    path("runs/<uuid:run_id>", runs.run),
+    path("decisions/<str:digest>", runs.decision),
+    path("evidence/<str:digest>", runs.evidence),
+    path("statements/<str:digest>", runs.statement),
+    path("approvals", people.approvals),
+    path("approvals/<uuid:approval_id>", people.approval),
+    path("findings", people.findings),
+    path("waivers", people.waivers),
+    path("attestations", people.attestations),
+    path("admissions", admissions.admissions),
+    path("admissions/<uuid:admission_id>", admissions.admission),
+    path("events", records.events),
+    path("events/<uuid:event_id>/proof", records.proof),
+    path("checkpoints/latest", records.checkpoint),
+    path("policies", records.policies),
+    path("reports/<uuid:report_id>", records.report),
+    path("reports/<uuid:report_id>/file", records.report_file),
+    path("costs", records.costs),
+    path("environments", records.environments),
+    re_path(r"^.*$", not_found),
+]

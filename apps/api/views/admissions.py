@@ -1,0 +1,97 @@
+"""May this version run there? The deploy gate over HTTP."""
+
+from __future__ import annotations
+
+import time
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+
+from apps.access.models import Person
+from apps.api import rendering
+from apps.api.endpoints import answer, endpoint, operation
+from apps.api.problems import ApiProblem
+from apps.api.reading import Fields, body
+from apps.deploys import commands, queries
+from apps.deploys.models import Admission
+from apps.deploys.states import Outcome
+
+STRICT = {
+    Outcome.ALLOW: 200,
+    Outcome.ALLOW_WITH_LIMITS: 200,
+    Outcome.DENY: 403,
+    Outcome.PENDING: 409,
+    Outcome.ERROR: 503,
+}
+LONGEST_WAIT = 30
+
+
+@operation(
+    "POST",
+    "Ask whether a version may run in an environment. A deny is an answer: 200 with allowed false.",
+    request={
+        "model": "string",
+        "version": "string",
+        "environment": "string",
+        "digest": "string?",
+        "use": "string?",
+        "population": "string?",
+        "exposure_eur": "string?",
+    },
+    answers={200: "The answer with every reason and its signed statement.", 403: "With ?strict=1: deny."},
+)
+def ask(request: HttpRequest, *, by: Person) -> HttpResponse:
+    fields = Fields(body(request))
+    admission = commands.admit(
+        by=by,
+        model=fields.text("model", longest=200),
+        version=fields.text("version", longest=120),
+        environment=fields.text("environment", longest=80),
+        digest=fields.text("digest", "", longest=71),
+        use=fields.text("use", "", longest=120),
+        population=fields.text("population", "", longest=200),
+        exposure_eur=fields.text("exposure_eur", "", longest=40),
+    )
+    fields.done()
+    response = _told(request, admission)
+    response.headers["Location"] = f"/api/v1/admissions/{admission.pk}"
+    return response
+
+
+def _told(request: HttpRequest, admission: Admission) -> HttpResponse:
+    strict = request.GET.get("strict") == "1"
+    status = STRICT[Outcome(admission.outcome)] if strict else 200
+    return HttpResponse(bytes(admission.answer), status=status, content_type="application/json")
+
+
+@operation(
+    "GET",
+    "One answer of the deploy gate, as given; `wait` long-polls a pending one.",
+    answers={200: "The answer."},
+)
+def show(request: HttpRequest, admission_id: UUID, *, by: Person) -> HttpResponse:
+    until = time.monotonic() + _seconds(request.GET.get("wait", "0"))
+    admission = queries.find_admission(by, admission_id)
+    while admission.outcome == Outcome.PENDING and time.monotonic() < until:
+        time.sleep(0.5)
+        admission = commands.ask_again(by=by, admission=admission)
+    return _told(request, admission)
+
+
+def _seconds(text: str) -> float:
+    if not text.isdigit() or int(text) > LONGEST_WAIT:
+        raise ApiProblem(
+            422, f'"wait" is 0 to {LONGEST_WAIT} seconds, not {text!r}.', code="invalid", field="wait"
+        )
+    return float(text)
+
+
+@operation("GET", "The feed of answers, newest first.", answers={200: "Answers and the next cursor."})
+def feed(request: HttpRequest, *, by: Person) -> HttpResponse:
+    filters = {k: request.GET[k] for k in ("model", "environment", "outcome") if request.GET.get(k)}
+    found = queries.decision_feed(by, filters, request.GET.get("cursor"))
+    return answer({"admissions": [rendering.admission(a) for a in found.rows], "next": found.next})
+
+
+admissions = endpoint(feed, ask)
+admission = endpoint(show)

@@ -1,0 +1,122 @@
+"""Models, versions and the bytes they name."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+
+from apps.access.models import Person
+from apps.access.queries import find_person
+from apps.api import rendering
+from apps.api.endpoints import answer, endpoint, operation
+from apps.api.problems import ApiProblem
+from apps.api.reading import Fields, body
+from apps.inventory import commands, queries
+
+MODEL_FILTERS = ("q", "tier", "kind", "domain", "unit", "vendor")
+
+
+@operation(
+    "GET", "List the models that the caller may see, 50 a page.", answers={200: "Models and the next cursor."}
+)
+def list_models(request: HttpRequest, *, by: Person) -> HttpResponse:
+    filters = {k: request.GET[k] for k in MODEL_FILTERS if request.GET.get(k)}
+    found = queries.model_page(by, filters, request.GET.get("cursor"))
+    return answer({"models": [rendering.model(m) for m in found.rows], "next": found.next})
+
+
+@operation(
+    "POST",
+    "Register a model.",
+    request={
+        "key": "string",
+        "title": "string",
+        "kind": "string",
+        "unit": "string",
+        "owner": "string",
+        "purpose": "string?",
+        "limitations": "string?",
+        "domain": "string?",
+        "jurisdictions": "array?",
+        "vendor": "boolean?",
+        "exposure_eur": "string?",
+    },
+    answers={201: "The model.", 409: "It exists already."},
+)
+def register_model(request: HttpRequest, *, by: Person) -> HttpResponse:
+    found = body(request)
+    vendor = found.pop("vendor", False)
+    if not isinstance(vendor, bool):
+        raise ApiProblem(422, '"vendor" must be true or false.', code="invalid", field="vendor")
+    fields = Fields(found)
+    model = commands.register_model(
+        by=by,
+        key=fields.text("key"),
+        title=fields.text("title"),
+        kind=fields.text("kind"),
+        unit=queries.find_unit(fields.text("unit")),
+        owner=find_person(fields.text("owner", by.username)),
+        purpose=fields.text("purpose", ""),
+        limitations=fields.text("limitations", ""),
+        domain=fields.text("domain", ""),
+        jurisdictions=fields.texts("jurisdictions", []),
+        exposure_eur=fields.text("exposure_eur", "") or None,
+        vendor=vendor,
+    )
+    fields.done()
+    return answer(rendering.model(model), status=201, headers={"Location": f"/api/v1/models/{model.key}"})
+
+
+@operation("GET", "One model.", answers={200: "The model with its versions.", 404: "No such model."})
+def show_model(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
+    model = queries.find_model(by, key)
+    versions = [rendering.version(v) for v in model.versions.select_related("registered_by")]
+    return answer({**rendering.model(model), "versions": versions})
+
+
+@operation(
+    "POST",
+    "Register a version: its manifest, and the digests of the bytes uploaded before.",
+    request={"manifest": "string (model.yaml)", "blobs": "object {artifact?, datasets}"},
+    answers={
+        201: "The version.",
+        409: "The label stands for other bytes.",
+        422: "The manifest cannot be used.",
+    },
+)
+def register_version(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
+    fields = Fields(body(request))
+    manifest, blobs = fields.text("manifest", longest=262_144).encode(), fields.mapping("blobs", {})
+    fields.done()
+    version = commands.register_version(by=by, manifest=manifest, blobs=blobs)
+    if version.model.key != key:
+        raise ApiProblem(
+            422, f"The manifest is of {version.model.key}, not of {key}.", code="invalid", field="manifest"
+        )
+    place = f"/api/v1/models/{key}/versions/{version.label}"
+    return answer(rendering.version(version), status=201, headers={"Location": place})
+
+
+@operation("GET", "One version.", answers={200: "The version.", 404: "No such version."})
+def show_version(request: HttpRequest, key: str, label: str, *, by: Person) -> HttpResponse:
+    return answer(rendering.version(queries.find_version(by, key, label)))
+
+
+@operation(
+    "PUT", "Upload bytes by their SHA-256.", answers={201: "Stored.", 413: "Too large.", 422: "Other digest."}
+)
+def put_blob(request: HttpRequest, digest: str, *, by: Person) -> HttpResponse:
+    media = request.headers.get("Content-Type", "")
+    blob = commands.store_blob(by=by, stream=request, expected_digest=digest, media=media)
+    return answer({"digest": blob.digest, "size": blob.size}, status=201)
+
+
+@operation("HEAD", "Whether bytes of that digest are stored.", answers={200: "Yes.", 404: "No."})
+def has_blob(request: HttpRequest, digest: str, *, by: Person) -> HttpResponse:
+    return HttpResponse(status=200 if queries.has_blob(by, digest) else 404)
+
+
+models = endpoint(list_models, register_model)
+model = endpoint(show_model)
+versions = endpoint(register_version)
+version = endpoint(show_version)
+blob = endpoint(put_blob, has_blob)

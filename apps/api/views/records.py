@@ -1,0 +1,84 @@
+"""What is kept: events and proofs, policies, reports, costs, environments."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+
+from apps.access.guards import require
+from apps.access.models import Person
+from apps.access.states import Permission
+from apps.api import rendering
+from apps.api.endpoints import answer, endpoint, operation
+from apps.audit import queries as audit
+from apps.costs.queries import statement as cost_statement
+from apps.deploys.queries import environments as declared_environments
+from apps.gates import queries as gates
+from apps.reports import queries as reports
+
+EVENT_FILTERS = ("action", "object", "actor", "from", "to")
+
+
+@operation("GET", "Events, newest first.", answers={200: "Events and the next cursor."})
+def list_events(request: HttpRequest, *, by: Person) -> HttpResponse:
+    require(by, Permission.EVENT_SEE)
+    filters = {k: request.GET[k] for k in EVENT_FILTERS if request.GET.get(k)}
+    found = audit.event_page(filters, request.GET.get("cursor"))
+    rows = [{"id": e.id, "index": e.index, "body": e.text} for e in found.rows]
+    return answer({"events": rows, "next": found.next})
+
+
+@operation("GET", "The proof that one event is in the log.", answers={200: "Body, index, proof, checkpoint."})
+def show_proof(request: HttpRequest, event_id: UUID, *, by: Person) -> HttpResponse:
+    require(by, Permission.EVENT_SEE)
+    event, proof = audit.find_event(event_id), audit.inclusion(event_id)
+    told = None if proof is None else {"index": proof.index, "size": proof.size, "text": proof.text}
+    return answer({"id": event.id, "body": event.text, "proof": told})
+
+
+@operation("GET", "The newest signed checkpoint of the log, as a signed note.", answers={200: "The note."})
+def show_checkpoint(request: HttpRequest, *, by: Person) -> HttpResponse:
+    newest = audit.latest_checkpoint()
+    if newest is None:
+        return HttpResponse(status=404)
+    return HttpResponse(bytes(newest.note), content_type="text/plain; charset=utf-8")
+
+
+@operation("GET", "Released policies.", answers={200: "Policies."})
+def list_policies(request: HttpRequest, *, by: Person) -> HttpResponse:
+    return answer({"policies": [rendering.policy(p) for p in gates.released_policies()]})
+
+
+@operation("GET", "One report with its signatures.", answers={200: "The report."})
+def show_report(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpResponse:
+    return answer(rendering.report(reports.find_report(by, report_id)))
+
+
+@operation("GET", "The newest revision of a report's PDF.", answers={200: "The file."})
+def show_file(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpResponse:
+    report = reports.find_report(by, report_id)
+    return HttpResponse(reports.report_pdf(report), content_type="application/pdf")
+
+
+@operation("GET", "Cost of control by month and unit.", answers={200: "Rows."})
+def list_costs(request: HttpRequest, *, by: Person) -> HttpResponse:
+    require(by, Permission.COST_SEE)
+    rows = [{k: str(v) for k, v in row.items()} for row in cost_statement()]
+    return answer({"costs": rows})
+
+
+@operation("GET", "Environments.", answers={200: "Environments."})
+def list_environments(request: HttpRequest, *, by: Person) -> HttpResponse:
+    rows = [{"key": e.key, "title": e.title} for e in declared_environments()]
+    return answer({"environments": rows})
+
+
+events = endpoint(list_events)
+proof = endpoint(show_proof)
+checkpoint = endpoint(show_checkpoint)
+policies = endpoint(list_policies)
+report = endpoint(show_report)
+report_file = endpoint(show_file)
+costs = endpoint(list_costs)
+environments = endpoint(list_environments)
