@@ -1,0 +1,1 @@
+"""Shapley values of a model's score: exact for trees and linear models, sampled for black boxes."""

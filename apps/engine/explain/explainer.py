@@ -1,0 +1,220 @@
+"""Choose how to explain a model and explain rows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from apps.engine.columns import FloatArray
+from apps.engine.errors import Unmeasurable
+from apps.engine.explain import linear, permutation, sklearn_models
+from apps.engine.explain.ensemble import Ensemble, Link, linked
+from apps.engine.explain.frame import Frame, drawn, scores
+from apps.engine.explain.refuse import Unreadable
+from apps.engine.explain.tree_shap import TreeShap
+from apps.engine.inputs import Model
+
+METHODS = ("auto", "tree_interventional", "tree_path", "linear", "permutation")
+SPACES = ("auto", "margin", "score")
+_AGREE = 1e-4
+_CHECKED = 256
+WALKS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Shapley values of rows: `base` plus a row's values is `output`, in the named space.
+
+    `reproduced` is the score that `base` plus the values stands for, `scored` the one the model gives.
+    """
+
+    rows: Frame
+    values: FloatArray
+    base: float
+    output: FloatArray
+    scored: FloatArray
+    reproduced: FloatArray
+    method: str
+    space: str
+    errors: FloatArray | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explainer:
+    """A method made ready for one model and background; call it with rows."""
+
+    method: str
+    background: Frame
+    run: Callable[[Frame], Explanation]
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the values are estimates, at a cost that grows with rows times background."""
+        return self.method == "permutation"
+
+    def __call__(self, rows: Frame) -> Explanation:
+        """Explain these rows."""
+        return self.run(rows)
+
+
+def explainer(
+    model: Model, background: Frame, *, method: str = "auto", space: str = "auto", seed: int = 0
+) -> Explainer:
+    """Make ready to explain rows of the model against a background.
+
+    `auto` takes the exact method that fits the model's inside, in the margin space, and the sampled one
+    in the score space where the inside cannot be read. Asking for a method that does not fit raises
+    `Unmeasurable` with the reason.
+    """
+    if not len(background):
+        raise Unmeasurable("The background has no rows.", status="insufficient")
+    if method == "permutation":
+        return _sampled(model, background, space, seed, ())
+    try:
+        return _exact(model, background, method, space)
+    except Unreadable as error:
+        if method != "auto":
+            raise Unmeasurable(f"The model cannot be explained by {method}: {error}.") from error
+        note = f"Explained from outside by sampling, because {error}."
+        return _sampled(model, background, space, seed, (note,))
+
+
+def _exact(model: Model, background: Frame, method: str, space: str) -> Explainer:
+    if background.levels:
+        raise Unreadable(f'"{background.names[min(background.levels)]}" holds categories')
+    if method in ("auto", "linear"):
+        try:
+            return _linear(model, background, space)
+        except Unreadable:
+            if method == "linear":
+                raise
+    return _trees(model, background, method, space)
+
+
+def _trees(model: Model, background: Frame, method: str, space: str) -> Explainer:
+    ensemble = ensemble_of(model, background)
+    if space == "score" and ensemble.link != "identity":
+        raise Unreadable("tree values are exact for the margin; the score needs permutation")
+    path = method == "tree_path"
+    if path and not ensemble.has_cover:
+        raise Unreadable("its format does not keep how much training data reached each node")
+    shap = TreeShap(ensemble, None if path else background.matrix)
+    name = "tree_path" if path else "tree_interventional"
+
+    def explain(rows: Frame) -> Explanation:
+        values = shap.values(rows.matrix)
+        total = shap.base + values.sum(1)
+        return Explanation(
+            rows=rows,
+            values=values,
+            base=shap.base,
+            output=ensemble.margin(rows.matrix),
+            scored=scores(model, rows),
+            reproduced=linked(total, ensemble.link),
+            method=name,
+            space=_space(ensemble.link),
+        )
+
+    return Explainer(name, background, explain)
+
+
+def _space(link: Link) -> str:
+    return "margin" if link == "logistic" else "score"
+
+
+def ensemble_of(model: Model, sample: Frame) -> Ensemble:
+    """The model's trees, shown to give the model's own scores; `Unreadable` says why not."""
+    ensemble = _read(model)
+    names = list(sample.names)
+    if ensemble.features > len(names):
+        raise Unreadable(f"its trees use {ensemble.features} features, the model has {len(names)}")
+    own = list(ensemble.names)
+    known = len(own) == len(names) and set(own) == set(names)
+    places = [names.index(n) for n in own] if known else list(range(ensemble.features))
+    ensemble = ensemble.placed(places, len(names))
+    few = sample.take(slice(0, _CHECKED))
+    found, expected = ensemble.score(few.matrix), scores(model, few)
+    if not np.allclose(found, expected, rtol=_AGREE, atol=_AGREE):
+        raise Unreadable("its trees do not give the model's scores")
+    return ensemble
+
+
+def _read(model: Model) -> Ensemble:
+    from apps.engine.explain import lightgbm_trees, onnx_trees, xgboost_trees
+
+    if model.format == "xgboost":
+        return xgboost_trees.read(model.path)
+    if model.format == "lightgbm":
+        return lightgbm_trees.read(model.path)
+    if model.format == "onnx":
+        return onnx_trees.read(model.path)
+    estimator = getattr(model, "estimator", None)
+    if estimator is None:
+        raise Unreadable(f"the inside of a {model.format} model cannot be read")
+    return sklearn_models.trees(estimator)
+
+
+def _linear(model: Model, background: Frame, space: str) -> Explainer:
+    estimator = getattr(model, "estimator", None)
+    if estimator is None:
+        raise Unreadable("its weights cannot be read")
+    margin = sklearn_models.margin(estimator)
+    weight, constant = linear.weights(margin, background.matrix)
+    link: Link = "logistic" if hasattr(estimator, "decision_function") else "identity"
+    if space == "score" and link == "logistic":
+        raise Unreadable("linear values are exact for the margin; the score needs permutation")
+    base = constant + float((weight * background.matrix.mean(0)).sum())
+
+    def explain(rows: Frame) -> Explanation:
+        values = linear.values(weight, rows.matrix, background.matrix)
+        return Explanation(
+            rows=rows,
+            values=values,
+            base=base,
+            output=margin(rows.matrix),
+            scored=scores(model, rows),
+            reproduced=linked(base + values.sum(1), link),
+            method="linear",
+            space=_space(link),
+        )
+
+    return Explainer("linear", background, explain)
+
+
+def _sampled(model: Model, background: Frame, space: str, seed: int, notes: tuple[str, ...]) -> Explainer:
+    margin = space == "margin"
+    background = background.take(drawn(len(background), WALKS, seed))
+
+    def function(matrix: FloatArray) -> FloatArray:
+        found = scores(model, background.holding(matrix))
+        if not np.isfinite(found).all():
+            raise Unmeasurable("The model gives a score that is not a finite number.")
+        return _logit(found) if margin else found
+
+    def explain(rows: Frame) -> Explanation:
+        made = permutation.walked(function, rows.matrix, background.matrix, seed=seed)
+        total = made.base + made.values.sum(1)
+        scored = scores(model, rows)
+        return Explanation(
+            rows=rows,
+            values=made.values,
+            base=made.base,
+            output=made.output,
+            scored=scored,
+            reproduced=linked(total, "logistic" if margin else "identity"),
+            method="permutation",
+            space="margin" if margin else "score",
+            errors=made.errors,
+            notes=notes,
+        )
+
+    return Explainer("permutation", background, explain)
+
+
+def _logit(score: FloatArray) -> FloatArray:
+    if ((score <= 0) | (score >= 1)).any():
+        raise Unmeasurable("The margin space needs scores strictly between 0 and 1.")
+    return np.asarray(np.log(score) - np.log1p(-score))
