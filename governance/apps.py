@@ -9,6 +9,6 @@ class GovernanceConfig(AppConfig):
 
     def ready(self) -> None:
         # The application object must exist before a command sends a task by name.
-        from governance import celery
+        from governance import celery, checks  # noqa: F401 - the checks register themselves
 
         celery.app.set_default()

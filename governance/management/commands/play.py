@@ -18,6 +18,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["people"]:
             play.play(self._say)
+            return
         for line in play.people():
             self._say(line)
 
