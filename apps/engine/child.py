@@ -80,9 +80,7 @@ def in_child(
 class _Parent:
     """The parent's side of one child."""
 
-    def __init__(
-        self, limits: Limits, progress: Progress | None, tick: Callable[[], None] | None
-    ) -> None:
+    def __init__(self, limits: Limits, progress: Progress | None, tick: Callable[[], None] | None) -> None:
         self._limits = limits
         self._progress = progress or (lambda _: None)
         self._tick = tick or (lambda: None)
@@ -204,7 +202,11 @@ def _no_constant(text: str) -> None:
 
 
 def _error(kind: str, sentence: str) -> dict[str, Any]:
-    return {"status": "error", "kind": kind, "reason": f"Measuring stopped: {sentence[0].lower()}{sentence[1:]}."}
+    return {
+        "status": "error",
+        "kind": kind,
+        "reason": f"Measuring stopped: {sentence[0].lower()}{sentence[1:]}.",
+    }
 
 
 # The child's side -----------------------------------------------------------------------------------
@@ -230,7 +232,7 @@ def _answer(task: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
         return {"status": "error", "kind": "bad_input", "reason": str(problem)}
     except MemoryError:
         return _error("resource", "It needed more memory than allowed")
-    except Exception as problem:  # noqa: BLE001 - every failure must become an error value
+    except Exception as problem:
         what = f"{type(problem).__name__}: {problem}".splitlines()[0][:300]
         return {"status": "error", "kind": "internal", "reason": f"Measuring stopped: {what}."}
 

@@ -23,7 +23,8 @@ KINDS = ("classifier", "scorecard", "regressor", "ranker", "generative", "rule-s
 INVENTORY = (
     "title", "purpose", "domain", "jurisdictions", "vendor", "owner", "developers", "description",
     "limitations", "intended_use", "prohibited_use", "population", "tier", "exposure_eur", "exposure",
-    "unit", "documents", "source", "licence", "training", "monitoring", "contacts", "tags", "contract",
+    "unit", "regimes", "autonomy", "documents", "source", "licence", "training", "monitoring",
+    "contacts", "tags", "contract",
     "monotone", "output", "baseline", "materiality", "annotations",
 )  # fmt: skip
 _METADATA = ("model", "version", "title", "description", "owner", "tags", "annotations", "labels")

@@ -1,0 +1,91 @@
+"""`countersign evaluate`: every gate of a policy, here, without a server."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from apps.cli.output import as_json, put
+from apps.engine.errors import BadInput
+
+EXITS = {"pass": 0, "fail": 1, "insufficient": 3}
+COULD_NOT = 4
+
+
+def add(commands: Any) -> None:
+    """Add the command to the program's parser."""
+    command = commands.add_parser("evaluate", help="run every gate of a policy here", allow_abbrev=False)
+    command.add_argument("manifest", metavar="model.yaml")
+    command.add_argument(
+        "--policy", required=True, action="append", metavar="FILE",
+        help="a policy file, its folder, or the id of one that comes with the program; may be repeated",
+    )  # fmt: skip
+    command.add_argument("--as-of", metavar="DATE", help="decide as of that day (default: now)")
+    command.add_argument("--seed", type=int, default=0, metavar="N")
+    command.add_argument("--format", choices=("text", "json", "junit", "sarif"), default="text")
+    command.add_argument("--out", metavar="FILE", help="write there instead of to the terminal")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate and print; 0 pass, 1 fail, 3 insufficient, 4 could not evaluate."""
+    now = moment(args.as_of)
+    from apps.engine.evaluate import evaluate
+    from apps.engine.subject import load
+
+    policies = [_policy(name) for name in args.policy]
+    show = _progress if sys.stderr.isatty() else None
+    found = evaluate(load(args.manifest), policies, now=now, seed=args.seed, progress=show)
+    put(_rendered(found, args), args.out)
+    return EXITS.get(found["outcome"], COULD_NOT)
+
+
+def moment(text: str | None) -> datetime:
+    """The time to decide at: a day begins at midnight UTC."""
+    if text is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as problem:
+        raise BadInput(f'--as-of takes a date such as 2027-01-31, not "{text}".') from problem
+    return found.replace(tzinfo=found.tzinfo or UTC)
+
+
+def _policy(name: str) -> Any:
+    from apps.engine.policy import Library, read_policy, shipped_folder
+
+    path = Path(name)
+    if not path.exists() and (shipped_folder() / name / "policy.yaml").exists():
+        path = shipped_folder() / name
+    path = path / "policy.yaml" if path.is_dir() else path
+    try:
+        data = path.read_bytes()
+    except OSError as problem:
+        raise BadInput(f"{path} cannot be read: {problem.strerror}.") from problem
+    return read_policy(data, name=str(path), library=Library.shipped())
+
+
+def _rendered(found: Mapping[str, Any], args: argparse.Namespace) -> str:
+    if args.format == "json":
+        return as_json(found)
+    if args.format == "junit":
+        from apps.cli.render_junit import evaluation_junit
+
+        return evaluation_junit(found)
+    if args.format == "sarif":
+        from apps.cli.render_sarif import evaluation_sarif
+
+        return evaluation_sarif(found, args.manifest)
+    from apps.cli.render_evaluation import evaluation_text
+
+    return evaluation_text(found)
+
+
+def _progress(step: Mapping[str, Any]) -> None:
+    """One line on the terminal that the next one overwrites."""
+    text = "" if step["gate"] is None else f"{step['done'] + 1} of {step['of']}  {step['gate']}"
+    sys.stderr.write(f"\r\x1b[K{text}")
+    sys.stderr.flush()
