@@ -31,7 +31,7 @@ def gate_faults(gate: Mapping[str, Any], path: Path) -> Faults:
     yield from _bound_faults(check, gate, path)
 
 
-def split(check: Check, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+def split(check: Check, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The check's own arguments, and the data sets (`dataset`, `reference`) named among them."""
     own = {arg.name for arg in check.args}
     sets = {name: given[name] for name in _SETS if name in given and name not in own}

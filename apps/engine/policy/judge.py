@@ -11,6 +11,7 @@ from typing import Any, Literal
 from apps.engine.catalogue import find
 from apps.engine.policy import numbers, sentences
 from apps.engine.policy.model import Bound, Gate
+from apps.engine.values import plain
 
 GateOutcome = Literal["pass", "warn", "fail", "insufficient", "missing", "not_applicable"]
 _ALONE = {"artifact", "declared", "seed", "model"}
@@ -109,7 +110,7 @@ class GateResult:
             "controls": list(gate.controls),
             "why": self.why,
             "measured_at": None if self.measured is None else _instant(self.measured.measured_at),
-            "measurement": None if self.measured is None else dict(self.measured.measurement),
+            "measurement": None if self.measured is None else plain(self.measured.measurement),
         }
 
 
