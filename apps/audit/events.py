@@ -41,6 +41,7 @@ class EventName(StrEnum):
     RUN_DEAD = "run.dead"
     SCHEDULE_SET = "schedule.set"
     SCHEDULE_ENDED = "schedule.ended"
+    SCHEDULE_REFUSED = "schedule.refused"
     DECISION_SEALED = "decision.sealed"
     EVIDENCE_SEALED = "evidence.sealed"
 

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.audit.states import Ref
-from apps.gates.states import RUN_MOVES, Lane, Purpose, RunState
+from apps.gates.states import ENDED, RUN_MOVES, Lane, Purpose, RunState
 from apps.inventory.models import ModelVersion, Use
 
 PERSON = settings.AUTH_USER_MODEL
@@ -20,6 +20,7 @@ class PolicyRelease(models.Model):
     version = models.CharField(max_length=40)
     digest = models.CharField(max_length=71, unique=True)
     text = models.BinaryField()
+    # The policy with everything that it extends resolved, as it stood on the day of release.
     document = models.JSONField()
     effective_from = models.DateField(null=True)
     effective_until = models.DateField(null=True)
@@ -62,8 +63,12 @@ class Run(models.Model):
     pinned = models.JSONField()
     # A data set measured in place of the manifest's holdout (monitoring), by its name in the version.
     dataset = models.CharField(max_length=80, blank=True)
+    # The digest of `pinned`: two runs with the same pins measure the same.
+    pins = models.CharField(max_length=71, db_index=True)
     seed = models.BigIntegerField(default=0)
-    requested_by = models.ForeignKey(PERSON, null=True, on_delete=models.PROTECT, related_name="+")
+    # The calendar asks on behalf of whoever set it.
+    schedule = models.ForeignKey("Schedule", null=True, on_delete=models.PROTECT, related_name="runs")
+    requested_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
     requested_at = models.DateTimeField(auto_now_add=True)
     attempt = models.PositiveSmallIntegerField(default=0)
     lost = models.PositiveSmallIntegerField(default=0)
@@ -71,6 +76,8 @@ class Run(models.Model):
     owner = models.CharField(max_length=200, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
+    # Messages sent since the run was queued; each waits longer than the one before.
+    hints = models.PositiveIntegerField(default=0)
     not_before = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -86,6 +93,23 @@ class Run(models.Model):
         indexes = [
             models.Index(fields=["state", "lease_until"]),
             models.Index(fields=["state", "published_at"]),
+            models.Index(fields=["version", "use", "state"]),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state=RunState.RUNNING, lease_until__isnull=False)
+                | (~Q(state=RunState.RUNNING) & Q(lease_until__isnull=True)),
+                name="run_leased_while_running",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=ENDED, finished_at__isnull=False)
+                | (~Q(state__in=ENDED) & Q(finished_at__isnull=True)),
+                name="run_finished_when_ended",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=[RunState.ERRORED, RunState.DEAD]) | ~Q(cause=""),
+                name="run_says_its_cause",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -151,8 +175,26 @@ class Schedule(models.Model):
     dataset = models.CharField(max_length=80)
     every_days = models.PositiveIntegerField()
     next_due = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True, blank=True)
     set_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    set_at = models.DateTimeField(auto_now_add=True)
+    ended_by = models.ForeignKey(PERSON, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["next_due", "id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(every_days__gte=1), name="schedule_every_day_at_most"),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True, ended_by__isnull=True)
+                | Q(ended_at__isnull=False, ended_by__isnull=False),
+                name="schedule_ended_paired",
+            ),
+            models.UniqueConstraint(
+                fields=["version", "use", "dataset"],
+                condition=Q(ended_at__isnull=True),
+                name="one_live_schedule_per_dataset",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.version} every {self.every_days} days"

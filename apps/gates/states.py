@@ -26,6 +26,19 @@ RUN_MOVES: Mapping[str, frozenset[str]] = {
 }
 
 
+# Nothing more happens to a run in one of these, unless a person requeues a dead one.
+ENDED = (RunState.DECIDED, RunState.ERRORED, RunState.DEAD, RunState.CANCELLED)
+
+
+class Failure(StrEnum):
+    """Why a measuring attempt gave nothing; decides whether another attempt makes sense."""
+
+    INPUT = "input"
+    RESOURCE = "resource"
+    CRASH = "crash"
+    UNAVAILABLE = "unavailable"
+
+
 class Purpose(StrEnum):
     """Why a run was asked for."""
 
@@ -40,3 +53,4 @@ class Lane(StrEnum):
     QUICK = "quick"
     HEAVY = "heavy"
     GPU = "gpu"
+    QUARANTINE = "quarantine"

@@ -1,0 +1,88 @@
+"""One run, start to end: claim, measure outside any transaction, decide, seal everything at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError, connection
+
+from apps.audit.errors import Refused
+from apps.audit.states import Acting
+from apps.costs.guards import within_budget
+from apps.engine.errors import Problem
+from apps.engine.policy import Gate, gates_for
+from apps.gates import pacing, queries
+from apps.gates.commands import leases
+from apps.gates.commands.deciding import decide_and_seal
+from apps.gates.commands.leases import Fenced
+from apps.gates.heart import Heart
+from apps.gates.measuring import Found, NotMeasured, measure_gates
+from apps.gates.models import Run
+from apps.gates.progress import Tally
+from apps.gates.states import Failure
+
+log = logging.getLogger(__name__)
+
+
+def execute_run(*, by: Acting, run_id: UUID, owner: str) -> Run | None:
+    """Take a run and bring it to its end; None where somebody else has it, or took it meanwhile."""
+    run = leases.claim(by=by, run_id=run_id, owner=owner)
+    if run is None:
+        return None
+    try:
+        return _worked(run, by)
+    except Fenced as fenced:
+        log.warning("what was found for run %s is thrown away: %s", run.pk, fenced)
+        return None
+
+
+def _worked(run: Run, by: Acting) -> Run:
+    try:
+        return _decided(run, by)
+    except (Fenced, InterfaceError, OperationalError):
+        # Where the database is away nothing can be written: the lease runs out, the run is taken up again.
+        raise
+    except NotMeasured as failed:
+        return leases.fail(by=by, run=run, failure=failed.failure, cause=str(failed))
+    except (Refused, Problem) as refused:
+        return leases.fail(by=by, run=run, failure=Failure.INPUT, cause=str(refused))
+    except Exception as error:
+        log.exception("run %s failed", run.pk)
+        cause = f"Something unforeseen went wrong ({type(error).__name__}: {error})."
+        return leases.fail(by=by, run=run, failure=Failure.CRASH, cause=cause)
+
+
+def _decided(run: Run, by: Acting) -> Run:
+    within_budget(run.version.model)
+    policies = queries.pinned_policies(run)
+    gates = [g for g in gates_for(policies) if g.speaks_of(run.pinned["fields"])]
+    found = _measured(run, gates) if gates else Found.nothing()
+    return decide_and_seal(by=by, run=run, policies=policies, gates=gates, found=found)
+
+
+def _measured(run: Run, gates: Sequence[Gate]) -> Found:
+    tally = Tally(gates, partial(_show, run))
+    keep = partial(leases.beat, run_id=run.pk, fence=run.fence)
+    # Inside somebody's transaction the claim is not visible to anybody else, so there is nothing to keep.
+    if connection.in_atomic_block:
+        return measure_gates(run, gates, progress=tally, tick=_no_tick)
+    with Heart(keep, every=pacing.lease().total_seconds() / 3) as heart:
+        return measure_gates(run, gates, progress=tally, tick=partial(_stop_when_lost, run, heart))
+
+
+def _show(run: Run, done: int, rows: list[dict[str, Any]]) -> None:
+    if not leases.note_progress(run_id=run.pk, fence=run.fence, done=done, progress=rows):
+        raise Fenced(f"{run} is no longer held under fence {run.fence}")
+
+
+def _stop_when_lost(run: Run, heart: Heart) -> None:
+    if heart.lost.is_set():
+        raise Fenced(f"{run} is no longer held under fence {run.fence}")
+
+
+def _no_tick() -> None:
+    """Nobody can take the run away."""

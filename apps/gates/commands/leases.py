@@ -1,0 +1,158 @@
+"""Who works on a run: claim, keep, lose, retry. Every change of a run's state is made here or by `finish`.
+
+A claim raises the run's fence; whoever works on it names that fence with every write, so a worker that
+was frozen and replaced can write nothing. All times are the database's.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.audit import commands as audit
+from apps.audit.events import EventName
+from apps.audit.states import Acting
+from apps.gates import pacing
+from apps.gates.clock import Clock, database_now
+from apps.gates.models import Run
+from apps.gates.states import Failure, Lane, RunState
+
+
+class Fenced(Exception):
+    """Somebody else works on the run by now; what this worker found is thrown away."""
+
+
+def hold(run_id: UUID) -> Run | None:
+    """The run's row, locked until the transaction ends."""
+    return Run.objects.select_for_update(of=("self",)).filter(pk=run_id).first()
+
+
+@transaction.atomic
+def claim(*, by: Acting, run_id: UUID, owner: str) -> Run | None:
+    """Take a queued run, or one whose lease ran out; None where there is nothing to take."""
+    run, now = hold(run_id), database_now()
+    if run is None:
+        return None
+    if expired(run, now):
+        run = lose(by=by, run=run, now=now)
+    if run.state != RunState.QUEUED or (run.not_before and run.not_before > now):
+        return None
+    return audit.move(
+        run,
+        RunState.RUNNING,
+        by=by,
+        event=EventName.RUN_CLAIMED,
+        fence=run.fence + 1,
+        owner=owner,
+        lease_until=now + pacing.lease(),
+        started_at=now,
+        gates_done=0,
+    )
+
+
+def expired(run: Run, now: datetime) -> bool:
+    return run.state == RunState.RUNNING and run.lease_until is not None and run.lease_until < now
+
+
+def lose(*, by: Acting, run: Run, now: datetime) -> Run:
+    """The worker of a run is gone: the run waits again, or is dead after too many losses."""
+    lost = run.lost + 1
+    if lost >= pacing.MAX_LOST:
+        cause = f"Its worker was lost {lost} times; the last was {run.owner}."
+        return _bury(run, by=by, now=now, cause=cause, lost=lost)
+    lane = Lane.QUARANTINE if lost >= pacing.QUARANTINE_AFTER else Lane(run.lane)
+    rest = pacing.after_loss(lost)
+    return _queue(run, by=by, event=EventName.RUN_LOST, not_before=now + rest, lost=lost, lane=lane)
+
+
+def _bury(run: Run, *, by: Acting, now: datetime, cause: str, **counted: int) -> Run:
+    return audit.move(
+        run,
+        RunState.DEAD,
+        by=by,
+        event=EventName.RUN_DEAD,
+        reason=cause,
+        where={"fence": run.fence},
+        cause=cause,
+        finished_at=now,
+        lease_until=None,
+        **counted,
+    )
+
+
+def _queue(run: Run, *, by: Acting, event: EventName, reason: str = "", **changes: Any) -> Run:
+    return audit.move(
+        run,
+        RunState.QUEUED,
+        by=by,
+        event=event,
+        reason=reason,
+        where={"fence": run.fence},
+        lease_until=None,
+        finished_at=None,
+        published_at=None,
+        hints=0,
+        **changes,
+    )
+
+
+def beat(*, run_id: UUID, fence: int) -> bool:
+    """Keep the lease; False where the run is no longer this worker's."""
+    mine = Run.objects.filter(pk=run_id, fence=fence, state=RunState.RUNNING)
+    return mine.update(lease_until=Clock() + pacing.lease()) == 1
+
+
+def note_progress(*, run_id: UUID, fence: int, done: int, progress: list[dict[str, Any]]) -> bool:
+    """Show how far the measuring is; False where the run is no longer this worker's."""
+    mine = Run.objects.filter(pk=run_id, fence=fence, state=RunState.RUNNING)
+    return mine.update(gates_done=done, progress=progress) == 1
+
+
+def still_mine(run: Run) -> Run:
+    """The run's row, locked; Fenced where somebody else took it, or it ended."""
+    held = hold(run.pk)
+    if held is None or held.fence != run.fence or held.state != RunState.RUNNING:
+        raise Fenced(f"{run} is no longer held under fence {run.fence}")
+    return held
+
+
+@transaction.atomic
+def fail(*, by: Acting, run: Run, failure: Failure, cause: str) -> Run:
+    """An attempt gave nothing: try again where that makes sense, else end with the cause. Never a pass."""
+    held, now = still_mine(run), database_now()
+    attempt = held.attempt + 1
+    if final(failure, held):
+        return audit.move(
+            held,
+            RunState.ERRORED,
+            by=by,
+            event=EventName.RUN_ERRORED,
+            reason=cause,
+            where={"fence": run.fence},
+            cause=cause,
+            attempt=attempt,
+            finished_at=now,
+            lease_until=None,
+        )
+    if attempt >= pacing.MAX_ATTEMPTS:
+        return _bury(held, by=by, now=now, cause=f"{cause} It failed {attempt} times.", attempt=attempt)
+    lane = Lane.HEAVY if failure is Failure.RESOURCE else Lane(held.lane)
+    rest: timedelta = pacing.after_failure(attempt)
+    return _queue(
+        held,
+        by=by,
+        event=EventName.RUN_RETRIED,
+        reason=cause,
+        not_before=now + rest,
+        attempt=attempt,
+        lane=lane,
+        cause=cause,
+    )
+
+
+def final(failure: Failure, run: Run) -> bool:
+    """Whether another attempt would end the same: a wrong input always, want of room on the roomy lane."""
+    return failure is Failure.INPUT or (failure is Failure.RESOURCE and run.lane != Lane.QUICK)

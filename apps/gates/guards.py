@@ -1,0 +1,120 @@
+"""May it happen now? One function a question; each returns nothing, or what it found, or raises Refused."""
+
+from __future__ import annotations
+
+from apps.access.models import Person
+from apps.access.queries import standing_grants
+from apps.access.states import Scope
+from apps.audit.errors import Forbidden, Invalid, Refused
+from apps.engine.errors import BadInput
+from apps.engine.policy import Library, Policy, read_policy
+from apps.gates.models import PolicyRelease, Run, Schedule
+from apps.gates.states import Purpose, RunState
+from apps.inventory.models import ModelVersion, Use
+
+LONGEST_PAUSE_DAYS = 366
+
+
+def use_of(version: ModelVersion, use: Use) -> None:
+    if use.model_id != version.model_id:
+        raise Invalid(f"{use.key} is no use of {version.model.key}.", field="use")
+    if use.retired_at is not None:
+        raise Refused(f"The use {use.key} of {version.model.key} was retired on {use.retired_at:%Y-%m-%d}.")
+
+
+def purpose_of(text: str) -> Purpose:
+    try:
+        return Purpose(text)
+    except ValueError as error:
+        known = ", ".join(Purpose)
+        raise Invalid(
+            f'"{text}" is no purpose of a run; expected one of {known}.', field="purpose"
+        ) from error
+
+
+def dataset_of(version: ModelVersion, dataset: str, purpose: Purpose) -> None:
+    """Monitoring measures a named data set of the version; other runs the manifest's own."""
+    if purpose is Purpose.MONITORING and not dataset:
+        raise Invalid("Monitoring needs the name of the data set to measure.", field="dataset")
+    if dataset and purpose is not Purpose.MONITORING:
+        raise Invalid("Only a monitoring run may name another data set.", field="dataset")
+    names = sorted(version.datasets.values_list("name", flat=True))
+    if dataset and dataset not in names:
+        raise Invalid(
+            f'{version} has no data set "{dataset}"; it has {", ".join(names) or "none"}.', field="dataset"
+        )
+
+
+def same_request(run: Run, asked: Run) -> Run:
+    """A key that was used before must stand for the same request."""
+    if (run.version_id, run.use_id, run.purpose, run.dataset) != (
+        asked.version_id,
+        asked.use_id,
+        asked.purpose,
+        asked.dataset,
+    ):
+        raise Refused(
+            f"This key was used for another run ({run.pk}, of {run.version}); take a new one for {asked.version}.",
+            code="key_reused",
+        )
+    return run
+
+
+def cancellable(run: Run) -> None:
+    if run.state != RunState.QUEUED:
+        raise Refused(f"This run is {run.state}; only a queued run can be cancelled.", code="illegal_move")
+
+
+def requeueable(run: Run) -> None:
+    if run.state != RunState.DEAD:
+        raise Refused(f"This run is {run.state}; only a dead run can be requeued.", code="illegal_move")
+
+
+def said(text: str, field: str) -> str:
+    words = text.strip()
+    if not words:
+        raise Invalid(f"Please say the {field}: it is kept in the record.", field=field)
+    return words
+
+
+def two_people(by: Person, proposed_by: Person) -> None:
+    """A policy is proposed by one human and released by another; service accounts are neither."""
+    if by.is_service or proposed_by.is_service:
+        raise Forbidden("A service account cannot release a policy: two people do.")
+    if by.identity == proposed_by.identity:
+        raise Forbidden("A policy is released by a second person, not by whoever proposed it.")
+
+
+def member(person: Person, role: str) -> None:
+    """Refused unless the person holds the role for the whole organisation."""
+    if not standing_grants().filter(person=person, role=role, scope=Scope.ORGANISATION).exists():
+        raise Forbidden(f"{person} does not hold the role {role}, whose members publish this policy.")
+
+
+def readable_policy(data: bytes, *, name: str, library: Library) -> Policy:
+    try:
+        return read_policy(data, name=name, library=library)
+    except BadInput as problem:
+        raise Invalid(str(problem), field="policy") from problem
+
+
+def unchanged(release: PolicyRelease, data: bytes) -> PolicyRelease:
+    if bytes(release.text) != data:
+        raise Refused(
+            f"{release} is released with other bytes ({release.digest}); a released version never changes: "
+            "raise the version.",
+            code="released_differently",
+        )
+    return release
+
+
+def running(schedule: Schedule) -> None:
+    if schedule.ended_at is not None:
+        raise Refused(f"This schedule ended on {schedule.ended_at:%Y-%m-%d}.")
+
+
+def days_between(number: int) -> None:
+    if not 1 <= number <= LONGEST_PAUSE_DAYS:
+        raise Invalid(
+            f"A schedule runs every 1 to {LONGEST_PAUSE_DAYS} days, not every {number}.", field="every_days"
+        )

@@ -1,0 +1,170 @@
+"""The measuring part of a run: files laid out, one child process, values back. It writes no row."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from django.conf import settings
+
+from apps.engine.child import Limits, in_child
+from apps.engine.policy import Gate
+from apps.gates.clock import database_now
+from apps.gates.models import Run
+from apps.gates.states import Failure
+from apps.inventory import store
+
+_FAILURES = {
+    "bad_input": Failure.INPUT,
+    "resource": Failure.RESOURCE,
+    "timeout": Failure.RESOURCE,
+}
+
+
+class NotMeasured(Exception):
+    """An attempt that gave nothing: what kind of failure it was, and the sentence for a person."""
+
+    def __init__(self, failure: Failure, cause: str) -> None:
+        super().__init__(cause)
+        self.failure = failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What the child process used, measured by the operating system."""
+
+    cpu_seconds: float
+    wall_seconds: float
+    peak_memory_bytes: int
+    gpu_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The measurement of each gate as JSON, the walls that stood around the measuring, what it used."""
+
+    measurements: Mapping[str, Mapping[str, Any]]
+    measured_at: datetime
+    usage: Usage
+    walls: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def nothing(cls) -> Self:
+        """No gate was asked."""
+        usage = Usage(cpu_seconds=0, wall_seconds=0, peak_memory_bytes=0)
+        return cls(measurements={}, measured_at=database_now(), usage=usage)
+
+
+Progress = Callable[[Mapping[str, Any]], None]
+
+
+def measure_gates(run: Run, gates: Sequence[Gate], *, progress: Progress, tick: Callable[[], None]) -> Found:
+    """Measure every gate of a run in a child process; NotMeasured when there is no number to trust."""
+    with _laid_out(run) as folder, _metered() as meter:
+        task = {
+            "do": "gates",
+            "manifest": str(folder / "model.yaml"),
+            "gates": [question(gate) for gate in gates],
+            "seed": run.seed,
+        }
+        answer = in_child(task, limits=_limits(), progress=progress, tick=tick)
+    if answer["status"] != "done":
+        raise NotMeasured(_FAILURES.get(answer["kind"], Failure.CRASH), answer["reason"])
+    _same_files(run, answer["result"]["subject"])
+    return Found(
+        measurements=answer["result"]["measurements"],
+        measured_at=database_now(),
+        walls=answer.get("walls", {}),
+        usage=meter.usage(answer.get("usage")),
+    )
+
+
+def question(gate: Gate) -> dict[str, Any]:
+    """What the child is asked for a gate."""
+    return {
+        "id": gate.id,
+        "check": gate.check,
+        "dataset": gate.dataset,
+        "reference": gate.reference,
+        "arguments": dict(gate.arguments),
+    }
+
+
+def _limits() -> Limits:
+    wall = int(getattr(settings, "RUN_WALL_SECONDS", 0))
+    return Limits(wall_s=wall) if wall else Limits()
+
+
+@contextmanager
+def _laid_out(run: Run) -> Iterator[Path]:
+    """A folder with the manifest, the artifact and the data of the version, digests checked once more."""
+    root = Path(settings.MEDIA_ROOT) / "runs"
+    folder = root / f"{run.pk}-{run.fence}"
+    # A worker that was killed left its folder; the run is ours now.
+    for left in root.glob(f"{run.pk}-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    try:
+        folder.mkdir(parents=True)
+        store.materialise(run.version, folder)
+        yield folder
+    except OSError as error:
+        raise NotMeasured(Failure.UNAVAILABLE, f"The stored files are unavailable: {error}.") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _same_files(run: Run, subject: Mapping[str, Any]) -> None:
+    """What was measured must be what was pinned, byte for byte."""
+    measured = {name: data["digest"] for name, data in subject["datasets"].items()}
+    for name, digest in sorted(run.pinned["datasets"].items()):
+        if measured.get(name) != digest:
+            raise NotMeasured(
+                Failure.INPUT,
+                f'The data set "{name}" is {measured.get(name) or "gone"}, the run names {digest}.',
+            )
+    if subject["artifact"] != run.pinned["artifact"]:
+        raise NotMeasured(
+            Failure.INPUT,
+            f"The artifact is {subject['artifact'] or 'gone'}, the run names {run.pinned['artifact']}.",
+        )
+
+
+class _Meter:
+    def __init__(self) -> None:
+        self._began, self._cpu = time.monotonic(), _children_cpu()
+        self._wall, self._used = 0.0, 0.0
+
+    def stop(self) -> None:
+        self._wall, self._used = time.monotonic() - self._began, _children_cpu() - self._cpu
+
+    def usage(self, told: Mapping[str, Any] | None) -> Usage:
+        """By the parent's own measure; the peak as the system told it of the child."""
+        peak = (told or {}).get("peak_memory_bytes") or _children_peak()
+        return Usage(
+            cpu_seconds=round(self._used, 6), wall_seconds=round(self._wall, 6), peak_memory_bytes=int(peak)
+        )
+
+
+@contextmanager
+def _metered() -> Iterator[_Meter]:
+    meter = _Meter()
+    try:
+        yield meter
+    finally:
+        meter.stop()
+
+
+def _children_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _children_peak() -> int:
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024

@@ -1,0 +1,61 @@
+"""Policies as they lie in a folder: one folder a policy, with `policy.yaml` and `cases/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from apps.audit.errors import Invalid
+from apps.engine import strict_yaml
+from apps.engine.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFiles:
+    """The bytes of one policy and of its cases, by name."""
+
+    name: str
+    data: bytes
+    cases: dict[str, bytes]
+    id: str
+    extends: tuple[str, ...]
+
+
+def policy_folders(folder: Path) -> list[PolicyFiles]:
+    """Every policy of a folder, each after those that it extends."""
+    if not folder.is_dir():
+        raise Invalid(f"{folder} is no folder of policies.", field="folder")
+    found = {files.id: files for files in map(_read, sorted(folder.glob("*/policy.yaml")))}
+    ordered: dict[str, PolicyFiles] = {}
+    for name in sorted(found):
+        _append(name, found, ordered, ())
+    return list(ordered.values())
+
+
+def _append(
+    name: str, found: dict[str, PolicyFiles], ordered: dict[str, PolicyFiles], chain: tuple[str, ...]
+) -> None:
+    # A circle, and a parent that is not in the folder, are refused when the policy is read.
+    if name in ordered or name in chain or name not in found:
+        return
+    for parent in found[name].extends:
+        _append(parent, found, ordered, (*chain, name))
+    ordered[name] = found[name]
+
+
+def _read(path: Path) -> PolicyFiles:
+    data, name = path.read_bytes(), f"{path.parent.name}/{path.name}"
+    try:
+        value = strict_yaml.read(data, name=name).value
+    except BadInput as problem:
+        raise Invalid(str(problem), field="policy") from problem
+    document = value if isinstance(value, dict) else {}
+    metadata, pins = document.get("metadata"), document.get("extends")
+    cases = {case.name: case.read_bytes() for case in sorted(path.parent.glob("cases/*.yaml"))}
+    return PolicyFiles(
+        name=name,
+        data=data,
+        cases=cases,
+        id=str(metadata.get("id")) if isinstance(metadata, dict) else name,
+        extends=tuple(str(pin).partition("@")[0] for pin in pins) if isinstance(pins, list) else (),
+    )

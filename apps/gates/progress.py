@@ -1,0 +1,30 @@
+"""What the row shows of a run's measuring, gate by gate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from apps.engine.policy import Gate
+
+Show = Callable[[int, list[dict[str, Any]]], None]
+
+
+class Tally:
+    """Turns the child's words “n of m, now this gate” into the progress of every gate, with seconds."""
+
+    def __init__(self, gates: Sequence[Gate], show: Show) -> None:
+        self._rows = [{"gate": g.id, "check": g.check, "state": "waiting"} for g in gates]
+        self._show, self._since = show, time.monotonic()
+
+    def __call__(self, step: Mapping[str, Any]) -> None:
+        now = time.monotonic()
+        done, current = int(step["done"]), step.get("gate")
+        for row in self._rows:
+            if row["state"] == "measuring":
+                row |= {"state": "measured", "seconds": round(now - self._since, 3)}
+            if row["gate"] == current:
+                row["state"] = "measuring"
+        self._since = now
+        self._show(done, self._rows)

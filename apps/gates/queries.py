@@ -1,0 +1,204 @@
+"""Reading runs, evidence, decisions and the policies in force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Avg, DurationField, ExpressionWrapper, F, OuterRef, Q, QuerySet, Subquery
+
+from apps.access.models import Person
+from apps.access.queries import visible_models
+from apps.audit.errors import NotFound, Refused
+from apps.engine.policy import Policy, select
+from apps.engine.policy import policy_of as read_document
+from apps.gates.clock import database_now
+from apps.gates.models import Decision, Evidence, PolicyRelease, Run, Schedule
+from apps.gates.states import ENDED, Purpose, RunState
+from apps.inventory.models import ModelVersion, RegisteredModel, Use
+from apps.inventory.queries import subject_fields
+
+HOLDOUT = "holdout"
+SAMPLE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """Where a run stands: what its page and the program show."""
+
+    run: Run
+    done: int
+    total: int
+    elapsed_seconds: float | None
+    expected_seconds: float | None
+    gates: Sequence[Mapping[str, Any]]
+
+    @property
+    def ended(self) -> bool:
+        return self.run.state in ENDED
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1."""
+        return self.done / self.total if self.total else float(self.ended)
+
+
+def visible_runs(by: Person) -> QuerySet[Run]:
+    found = Run.objects.filter(version__model__in=visible_models(by))
+    return found.select_related("version__model", "use", "requested_by", "schedule")
+
+
+def find_run(by: Person, run_id: UUID | str) -> Run:
+    try:
+        identity = UUID(str(run_id))
+    except ValueError:
+        identity = None
+    run = visible_runs(by).filter(pk=identity).first() if identity else None
+    if run is None:
+        raise NotFound(f"There is no run {run_id}, or you may not see it.")
+    return run
+
+
+def progress_of(run: Run) -> RunProgress:
+    elapsed = None
+    if run.started_at is not None:
+        elapsed = max(((run.finished_at or database_now()) - run.started_at).total_seconds(), 0.0)
+    return RunProgress(run, run.gates_done, run.gates_total, elapsed, run.expected_seconds, run.progress)
+
+
+def run_page(
+    by: Person,
+    *,
+    model: RegisteredModel | None = None,
+    version: ModelVersion | None = None,
+    state: str = "",
+    purpose: str = "",
+) -> QuerySet[Run]:
+    """Runs that the person may see, newest first."""
+    wanted = {"version__model": model, "version": version, "state": state, "purpose": purpose}
+    return visible_runs(by).filter(**{k: v for k, v in wanted.items() if v}).select_related("decision")
+
+
+def visible_decisions(by: Person) -> QuerySet[Decision]:
+    found = Decision.objects.filter(version__model__in=visible_models(by))
+    return found.select_related("version__model", "use", "run")
+
+
+def find_decision(by: Person, digest: str) -> Decision:
+    found = visible_decisions(by).filter(statement_digest=digest).first()
+    if found is None:
+        raise NotFound(f"There is no decision {digest}, or you may not see it.")
+    return found
+
+
+def find_evidence(by: Person, digest: str) -> Evidence:
+    rows = Evidence.objects.filter(run__version__model__in=visible_models(by))
+    found = rows.select_related("run__version__model").filter(statement_digest=digest).first()
+    if found is None:
+        raise NotFound(f"There is no evidence {digest}, or you may not see it.")
+    return found
+
+
+def latest_decision(
+    version: ModelVersion, use: Use, purpose: str = Purpose.APPROVAL, *, as_of: datetime | None = None
+) -> Decision | None:
+    """The newest decision on a version for a use, now or as it stood at a time."""
+    rows = Decision.objects.filter(version=version, use=use, purpose=purpose)
+    if as_of is not None:
+        rows = rows.filter(decided_at__lte=as_of)
+    return rows.select_related("run", "version__model", "use").first()
+
+
+def policy_of(release: PolicyRelease) -> Policy:
+    """The policy that was released; refused when the stored document is no longer what its digest says."""
+    policy = read_document(release.document)
+    if policy.digest != release.digest:
+        raise Refused(f"The stored document of {release} is not the one released ({release.digest}).")
+    return policy
+
+
+def policies_in_force(now: datetime, fields: Mapping[str, Any]) -> list[Policy]:
+    """The released policies that speak of a model with these fields at a time, by id."""
+    day = now.astimezone(UTC).date()
+    rows = PolicyRelease.objects.filter(
+        Q(effective_from__isnull=True) | Q(effective_from__lte=day),
+        Q(effective_until__isnull=True) | Q(effective_until__gt=day),
+        released_at__lte=now,
+    )
+    return select([policy_of(r) for r in rows], facts=fields, now=now)
+
+
+def policies_for(version: ModelVersion, use: Use, now: datetime) -> list[Policy]:
+    return policies_in_force(now, subject_fields(version, use))
+
+
+def pinned_policies(run: Run) -> list[Policy]:
+    """The policies that a run names by digest."""
+    digests = [p["digest"] for p in run.pinned["policies"]]
+    found = {r.digest: r for r in PolicyRelease.objects.filter(digest__in=digests)}
+    if missing := [d for d in digests if d not in found]:
+        raise NotFound(f"The policy {missing[0]} that this run names is not released here.")
+    return [_measuring(policy_of(found[d]), run.dataset) for d in digests]
+
+
+def _measuring(policy: Policy, dataset: str) -> Policy:
+    """Monitoring puts its data set in the place of the holdout; the policy stays the one released."""
+    if not dataset:
+        return policy
+    moved = (replace(g, dataset=dataset) if g.dataset == HOLDOUT else g for g in policy.gates)
+    return replace(policy, gates=tuple(moved))
+
+
+def find_policy(name: str, version: str = "") -> PolicyRelease:
+    """A release by name and version; the highest version when none is given."""
+    rows = PolicyRelease.objects.filter(policy=name)
+    found = sorted(rows.filter(version=version) if version else rows, key=_number)
+    if not found:
+        raise NotFound(f"There is no released policy {name}{f'@{version}' if version else ''}.")
+    return found[-1]
+
+
+def _number(release: PolicyRelease) -> list[int]:
+    return [int(part) for part in release.version.split(".")]
+
+
+def released_policies() -> QuerySet[PolicyRelease]:
+    return PolicyRelease.objects.select_related("proposed_by", "released_by").order_by(
+        "policy", "-released_at"
+    )
+
+
+def expected_seconds(version: ModelVersion, use: Use) -> float | None:
+    """How long a run takes: the mean of the latest of the same model, else of all; None before any."""
+    decided = Run.objects.filter(state=RunState.DECIDED, started_at__isnull=False)
+    return _mean_seconds(decided.filter(version__model=version.model, use=use)) or _mean_seconds(decided)
+
+
+def _mean_seconds(runs: QuerySet[Run]) -> float | None:
+    latest = Run.objects.filter(pk__in=runs.order_by("-finished_at").values("pk")[:SAMPLE])
+    took = ExpressionWrapper(F("finished_at") - F("started_at"), output_field=DurationField())
+    mean = latest.aggregate(mean=Avg(took))["mean"]
+    return None if mean is None else round(mean.total_seconds(), 3)
+
+
+def due_schedules(now: datetime) -> QuerySet[Schedule]:
+    rows = Schedule.objects.filter(ended_at__isnull=True, next_due__lte=now)
+    return rows.select_related("version__model", "use", "set_by")
+
+
+def schedules_of(version: ModelVersion) -> QuerySet[Schedule]:
+    return Schedule.objects.filter(version=version, ended_at__isnull=True).select_related("use", "set_by")
+
+
+def monitoring_failures() -> QuerySet[Decision]:
+    """The newest monitoring decision of each version and use, where it is not a pass."""
+    newest = Decision.objects.filter(
+        version=OuterRef("version"), use=OuterRef("use"), purpose=Purpose.MONITORING
+    )
+    rows = Decision.objects.filter(
+        purpose=Purpose.MONITORING, pk=Subquery(newest.order_by("-decided_at", "-id").values("pk")[:1])
+    )
+    return rows.exclude(outcome="pass").select_related("version__model", "use", "run")
