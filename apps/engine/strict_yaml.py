@@ -2,7 +2,8 @@
 
 Scalars are read as YAML 1.2 reads JSON: `true`, `false`, `null`, `12`, `-0.5`, `1e3`. Everything else
 stays text: `no`, `12:30:45`, `010`, `.inf`, `2027-01-01`. Repeated keys, anchors, aliases, tags,
-directives, several documents, more than 256 KiB and more than 50 levels are refused.
+directives, several documents, a byte order mark, control characters, more than 256 KiB and more than
+50 levels are refused.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)\Z")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?\Z")
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 _MAX_DIGITS = 40
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +73,30 @@ def read(data: bytes, *, name: str) -> Document:
     if len(data) > MAX_BYTES:
         raise BadInput(f"{name} has {len(data):,} bytes; at most {MAX_BYTES:,} are read.")
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-8")
     except UnicodeDecodeError as problem:
         line = data.count(b"\n", 0, problem.start) + 1
         raise BadInput(f"{name}, line {line}: the bytes are not UTF-8 text.") from problem
+    odd = _UNPRINTABLE.search(text)
+    if odd is not None:
+        raise BadInput(f"{name}{_spot(text, odd.start())}: {_odd(odd[0])} is not allowed.")
     try:
         return _Reader(name, text).document()
     except yaml.MarkedYAMLError as problem:
         raise BadInput(f"{name}{_where(problem.problem_mark)}: {_reason(problem)}.") from problem
     except yaml.YAMLError as problem:
         raise BadInput(f"{name} cannot be read as YAML: {' '.join(str(problem).split())}") from problem
+
+
+def _spot(text: str, at: int) -> str:
+    before = text[:at]
+    return f", line {before.count(chr(10)) + 1}, column {at - before.rfind(chr(10))}"
+
+
+def _odd(character: str) -> str:
+    if character == "\ufeff":
+        return "a byte order mark"
+    return f"the character U+{ord(character):04X}"
 
 
 def _where(mark: Any) -> str:
@@ -100,7 +117,7 @@ class _Reader:
 
     def __init__(self, name: str, text: str) -> None:
         self._name = name
-        self._events: Iterator[Any] = iter(yaml.parse(text, Loader=yaml.SafeLoader))
+        self._events: Iterator[Any] = iter(yaml.parse(text, Loader=_LOADER))
         self._values: dict[Path, tuple[int, int]] = {}
         self._keys: dict[Path, tuple[int, int]] = {}
 
@@ -163,7 +180,7 @@ class _Reader:
 
     def _scalar(self, event: Any) -> Any:
         text = event.value
-        if event.style is not None:
+        if event.style:
             return text
         if text in _WORDS:
             return _WORDS[text]
