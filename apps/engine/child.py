@@ -37,6 +37,7 @@ from apps.engine.walls import Limits, raise_walls
 __all__ = ["Limits", "in_child"]
 
 ROOT = Path(__file__).resolve().parents[2]
+COMMAND: tuple[str, ...] = (sys.executable, "-s", "-P", "-m", "apps.engine.child")
 Progress = Callable[[Mapping[str, Any]], None]
 _TICK_S = 1.0
 _SIGNALS = {
@@ -91,7 +92,7 @@ class _Parent:
         reading, writing = os.pipe()
         message = json.dumps({"task": task, "limits": asdict(self._limits), "pipe": writing}, allow_nan=False)
         child = subprocess.Popen(
-            [sys.executable, "-s", "-P", "-m", "apps.engine.child"],
+            COMMAND,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -104,13 +105,16 @@ class _Parent:
         try:
             with contextlib.suppress(BrokenPipeError):
                 _hand_in(child, message.encode())
-            failed = self._listen(reading, child)
-        finally:
+            failed = self._listen(reading)
+        except BaseException:
             _kill_group(child)
+            raise
+        finally:
             os.close(reading)
-        return {**(failed or self._concluded(child.returncode)), "walls": self._walls}
+        code = _kill_group(child, patience=0.0 if failed or self._answer else 2.0)
+        return {**(failed or self._concluded(code)), "walls": self._walls}
 
-    def _listen(self, reading: int, child: subprocess.Popen[bytes]) -> dict[str, Any] | None:
+    def _listen(self, reading: int) -> dict[str, Any] | None:
         """Read lines until the pipe closes; an error value where a limit of ours is passed first."""
         deadline, seen, rest = time.monotonic() + self._limits.wall_s, 0, b""
         for chunk in _chunks(reading):
@@ -148,7 +152,9 @@ class _Parent:
     def _concluded(self, code: int | None) -> dict[str, Any]:
         if self._answer is not None and self._answer.get("status") in ("done", "error"):
             return self._answer
-        if code is not None and code < 0:
+        if code is None:
+            return _error("crashed", "It went silent without an answer")
+        if code < 0:
             kind, sentence = _SIGNALS.get(
                 signal.Signals(-code), ("crashed", f"It crashed ({signal.Signals(-code).name})")
             )
@@ -168,9 +174,9 @@ def _environment(scratch: str) -> dict[str, str]:
 
 
 def _hand_in(child: subprocess.Popen[bytes], message: bytes) -> None:
-    assert child.stdin is not None
-    with child.stdin as stdin:
-        stdin.write(message)
+    if child.stdin is not None:
+        with child.stdin as stdin:
+            stdin.write(message)
 
 
 def _chunks(reading: int) -> Iterator[bytes]:
@@ -188,13 +194,15 @@ def _chunks(reading: int) -> Iterator[bytes]:
             yield chunk
 
 
-def _kill_group(child: subprocess.Popen[bytes]) -> None:
-    """End the child and everything that it started."""
+def _kill_group(child: subprocess.Popen[bytes], *, patience: float = 0.0) -> int | None:
+    """End the child and everything that it started; its own exit code, None where it had to be killed."""
+    code = None
     with contextlib.suppress(subprocess.TimeoutExpired):
-        child.wait(0.2)
+        code = child.wait(patience)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
+    return code
 
 
 def _no_constant(text: str) -> None:

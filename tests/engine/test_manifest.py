@@ -54,21 +54,33 @@ def test_the_whole_form_is_read() -> None:
     ("old", "new", "sentence"),
     [
         ("features:", "feature:", 'line 13, column 3: spec has no field "feature". Did you mean "features"?'),
-        ("protected:", "protcted:", 'column 7: spec.datasets.holdout has no field "protcted". Did you mean "protected"?'),
-        ("positive: 1", "positve: 1", 'spec.datasets.holdout.label has no field "positve". Did you mean "positive"?'),
+        (
+            "protected:",
+            "protcted:",
+            'column 7: spec.datasets.holdout has no field "protcted". Did you mean "protected"?',
+        ),
+        (
+            "positive: 1",
+            "positve: 1",
+            'spec.datasets.holdout.label has no field "positve". Did you mean "positive"?',
+        ),
         ("governance/v1", "v2", 'line 1, column 13: apiVersion must be "governance/v1", not "v2".'),
         ("kind: classifier", "kind: clasifier", 'not "clasifier". Did you mean "classifier"?'),
         ("format: onnx", "format: pickle", "spec.artifact.format must be one of onnx, xgboost"),
         ("format: onnx", "format: none", 'An artifact of the format "none" needs no path.'),
         ("{path: model.onnx, format: onnx}", "{format: onnx}", 'of the format "onnx" needs the field path'),
-        ("[income, utilisation]", "income", 'line 13, column 13: spec.features must be a list of texts, not "income".'),
+        (
+            "[income, utilisation]",
+            "income",
+            'line 13, column 13: spec.features must be a list of texts, not "income".',
+        ),
         ("[income, utilisation]", "[a, 1]", "line 13, column 17: spec.features must hold texts, not 1."),
         ("[income, utilisation]", "[a, a]", 'spec.features names "a" twice.'),
         ("path: holdout.parquet", "title: x", 'spec.datasets.holdout needs the field "path".'),
         ("threshold: 0.20", 'threshold: "0.2"', 'decision.threshold must be a number, not "0.2".'),
         ("threshold: 0.20", "threshold: true", "decision.threshold must be a number, not true."),
         ("threshold: 0.20", "threshold: 0.2, column: a", "or a threshold alone."),
-        ("model: credit-pd", "model: ../etc", 'metadata.model must be 1 to 100 letters'),
+        ("model: credit-pd", "model: ../etc", "metadata.model must be 1 to 100 letters"),
         ("model: credit-pd", "model: null", 'metadata needs the field "model".'),
         ("favourable: 0", "favourable: [0]", "favourable must be one value, not a list."),
         ("favourable: 0", "sha256: abc", 'must be 64 hexadecimal digits, not "abc".'),
@@ -88,7 +100,9 @@ def test_a_document_of_another_shape_is_refused(text: str) -> None:
         read(text)
 
 
-@pytest.mark.parametrize("spec", ["", "spec: {}", "spec: {kind: classifier}", "spec: {kind: classifier, datasets: {}}"])
+@pytest.mark.parametrize(
+    "spec", ["", "spec: {}", "spec: {kind: classifier}", "spec: {kind: classifier, datasets: {}}"]
+)
 def test_a_spec_without_data_is_refused(spec: str) -> None:
     head = "apiVersion: governance/v1\nkind: ModelVersion\nmetadata: {model: a, version: 1}\n"
     with pytest.raises(BadInput, match="spec"):

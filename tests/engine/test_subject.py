@@ -11,7 +11,17 @@ from apps.engine.errors import BadInput
 from apps.engine.subject import load
 from tests.engine.subjects import PEOPLE, write_subject, write_table
 
-EVERY = ("score", "label", "predicted", "selected", "deserving", "protected", "weight?", "period?", "features?")
+EVERY = (
+    "score",
+    "label",
+    "predicted",
+    "selected",
+    "deserving",
+    "protected",
+    "weight?",
+    "period?",
+    "features?",
+)
 
 
 def filled(folder: Path, *needs: str, table: Any = PEOPLE, **roles: Any) -> dict[str, Any]:
@@ -56,20 +66,44 @@ def test_a_predicted_column(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("need", "roles", "sentence"),
     [
-        ("selected", {"favourable": None, "decision": {"threshold": 0.5}}, "needs the field favourable: the outcome"),
+        (
+            "selected",
+            {"favourable": None, "decision": {"threshold": 0.5}},
+            "needs the field favourable: the outcome",
+        ),
         ("deserving", {"favourable": None}, "needs the field favourable"),
         ("predicted", {"decision": None}, "needs the field decision"),
         ("label", {"label": None}, "needs the field label"),
         ("label", {"label": {"column": "defaulted"}}, "needs the field label.positive"),
         ("score", {"score": None}, "needs the field score (score: {column: …})"),
-        ("score", {"score": {"column": "scor"}}, 'has no column "scor", which is its score. Did you mean "score"?'),
-        ("score", {"score": {"column": "sex"}}, 'Column "sex" holds "F" in row 1 where a number was expected.'),
+        (
+            "score",
+            {"score": {"column": "scor"}},
+            'has no column "scor", which is its score. Did you mean "score"?',
+        ),
+        (
+            "score",
+            {"score": {"column": "sex"}},
+            'Column "sex" holds "F" in row 1 where a number was expected.',
+        ),
         ("label", {"label": {"column": "defaulted", "positive": 2}}, 'never holds "2"; it holds "0", "1".'),
-        ("selected", {"decision": {"column": "approved", "favourable": "Yes"}}, 'never holds "Yes"; it holds "no", "yes".'),
-        ("protected", {"protected": ["sexx"]}, 'no column "sexx", which is its protected attribute. Did you mean "sex"?'),
+        (
+            "selected",
+            {"decision": {"column": "approved", "favourable": "Yes"}},
+            'never holds "Yes"; it holds "no", "yes".',
+        ),
+        (
+            "protected",
+            {"protected": ["sexx"]},
+            'no column "sexx", which is its protected attribute. Did you mean "sex"?',
+        ),
         ("features", {}, "needs the field spec.features"),
         ("model", {}, "names no artifact to run"),
-        ("reference_score", {}, 'reference data set "development", which the manifest lacks; it has holdout.'),
+        (
+            "reference_score",
+            {},
+            'reference data set "development", which the manifest lacks; it has holdout.',
+        ),
         ("weight", {"weight": "sex"}, 'Column "sex" holds "F"'),
     ],
 )
@@ -84,7 +118,9 @@ def test_blanks_around_a_value_are_pointed_out(tmp_path: Path) -> None:
 
 def test_missing_labels_are_counted(tmp_path: Path) -> None:
     table = {**PEOPLE, "defaulted": [None, None, *PEOPLE["defaulted"][2:]]}
-    assert 'the label column "defaulted" is missing in 2 of 8 rows.' in refusal(tmp_path, "label", table=table)
+    assert 'the label column "defaulted" is missing in 2 of 8 rows.' in refusal(
+        tmp_path, "label", table=table
+    )
 
 
 def test_a_missing_score_decides_nothing(tmp_path: Path) -> None:
@@ -112,7 +148,14 @@ def test_who_is_selected_is_not_guessed_for_three_outcomes(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("coded", "positive"),
-    [([1, 0], 1), (["1", "0"], 1), ([1.0, 0.0], "1"), ([True, False], 1), ([True, False], True), ([1, 0], True)],
+    [
+        ([1, 0], 1),
+        (["1", "0"], 1),
+        ([1.0, 0.0], "1"),
+        ([True, False], 1),
+        ([True, False], True),
+        ([1, 0], True),
+    ],
 )
 @pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet"])
 def test_every_coding_of_the_label_is_the_same(

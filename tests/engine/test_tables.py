@@ -218,7 +218,9 @@ _cells = st.one_of(
 @given(values=_cells)
 def test_csv_gzip_and_parquet_of_one_table_are_the_same(tmp_path: Path, values: list[Any]) -> None:
     table = {"a": values, "b": list(range(len(values)))}
-    found = [opened(write_table(tmp_path / f"t{suffix}", table)) for suffix in (".csv", ".csv.gz", ".parquet")]
+    found = [
+        opened(write_table(tmp_path / f"t{suffix}", table)) for suffix in (".csv", ".csv.gz", ".parquet")
+    ]
     codes = [(t["a"].coded().levels, t["a"].coded().codes.tolist(), t["a"].kind) for t in found]
     assert codes[0] == codes[1] == codes[2]
     assert found[0]["b"].numbers().tolist() == found[2]["b"].numbers().tolist()

@@ -46,7 +46,8 @@ def load(path: Path, features: tuple[str, ...] | None, positive: Any) -> XGBoost
 
     booster = xgboost.Booster()
     try:
-        booster.load_model(bytearray(path.read_bytes()))
+        with xgboost.config_context(verbosity=0):
+            booster.load_model(bytearray(path.read_bytes()))
         learner = json.loads(booster.save_config())["learner"]
     except (xgboost.core.XGBoostError, ValueError, KeyError) as problem:
         raise BadInput(f"{path.name} is a damaged or cut-off XGBoost model: {_reason(problem)}.") from problem
