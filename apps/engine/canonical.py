@@ -94,14 +94,12 @@ def digest(data: bytes) -> str:
 def read_json(data: bytes | str, *, what: str) -> Json:
     """Parse JSON strictly; BadInput names `what` and the fault.
 
-    Duplicate keys, NaN, Infinity, more than 100 levels, integers beyond 2^53-1 and anything after
-    the value are refused, where the standard parser lets them pass.
+    Duplicate keys, NaN, Infinity, more than 100 levels, integers that no double holds exactly and
+    anything after the value are refused, where the standard parser lets them pass.
     """
     try:
         text = data.decode("utf-8") if isinstance(data, bytes) else data
-        value = json.loads(
-            text, object_pairs_hook=_no_twins, parse_constant=_no_constant, parse_int=_small_integer
-        )
+        value = json.loads(text, object_pairs_hook=_no_twins, parse_constant=_no_constant, parse_int=_integer)
     except UnicodeDecodeError as error:
         raise BadInput(f"{what} is not UTF-8 text (byte {error.start}).") from error
     except json.JSONDecodeError as error:
@@ -128,10 +126,13 @@ def _no_constant(name: str) -> Json:
     raise ValueError(f"{name} is not a JSON number.")
 
 
-def _small_integer(text: str) -> int:
-    if len(text) > 17 or abs(int(text)) > SAFE_INTEGER:
-        raise ValueError(f"the integer {text[:20]} is beyond 2^53-1.")
-    return int(text)
+def _integer(text: str) -> int | float:
+    """An exact integer; beyond 2^53-1 only the one text that a double of that size has."""
+    if len(text) <= 17 and abs(int(text)) <= SAFE_INTEGER:
+        return int(text)
+    if len(text) <= 22 and rfc8785.dumps(float(text)).decode() == text:
+        return float(text)
+    raise ValueError(f"the integer {text[:24]} is beyond 2^53-1, so it cannot be read exactly.")
 
 
 def rfc3339(moment: datetime) -> str:

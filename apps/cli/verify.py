@@ -1,0 +1,133 @@
+"""`countersign verify`: is a file of the service genuine, and what does it say? No network."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from apps.cli.output import as_json
+from apps.cli.text import safe
+from apps.engine.canonical import read_json, read_time
+from apps.engine.errors import BadInput, Problem
+from apps.engine.keys import KeySet
+from apps.engine.merkle import BadProof
+from apps.engine.note import BadNote
+from apps.engine.statement import NotGenuine
+from apps.engine.verify import Question, Verified, examine
+
+GENUINE, NOT_GENUINE, COULD_NOT = 0, 1, 4
+LARGEST = 1 << 29
+_SIGNER = "a name or certificate fingerprint that must have signed a report; repeatable"
+
+
+def add(commands: Any) -> None:
+    """Add the command to the program's parser."""
+    command = commands.add_parser(
+        "verify", help="verify statements, packs and reports offline", allow_abbrev=False
+    )
+    add = command.add_argument
+    add("files", nargs="+", metavar="FILE", help="a statement, admission, checkpoint, log proof or report")
+    add("--keys", metavar="FILE", action="append", help="the service's keys: its key set, or PEM")
+    add("--trust-embedded", action="store_true", help="accept keys that are only inside the file")
+    add("--artifact", metavar="PATH", help="the artifact at hand, which a statement must be about")
+    add("--environment", metavar="E", help="the environment that an admission must be for")
+    add("--at", metavar="TIME", help="ask as of a time, such as 2026-03-01T12:00:00Z")
+    add("--signer", metavar="WHO", action="append", default=[], help=_SIGNER)
+    add("--allowed", action="store_true", help="fail unless it is an admission that allows")
+    add("--format", choices=("text", "json"), default="text")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Verify each file; the exit code is the worst of them."""
+    question = Question(
+        at=read_time(args.at, what="--at") if args.at else datetime.now(UTC),
+        keys=_keys(args.keys) if args.keys else None,
+        artifact=_digest(Path(args.artifact)) if args.artifact else None,
+        environment=args.environment,
+        signers=args.signer,
+    )
+    answers = [_answer(name, question, args) for name in args.files]
+    if args.format == "json":
+        sys.stdout.write(as_json({"kind": "Verification", "files": [a for _, a in answers]}))
+    else:
+        for _, answer in answers:
+            sys.stdout.write(_text(answer))
+    return max(status for status, _ in answers)
+
+
+def _answer(name: str, question: Question, args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    try:
+        found = examine(_read(Path(name)), question)
+    except (NotGenuine, BadNote, BadProof) as error:
+        return NOT_GENUINE, {"file": name, "genuine": False, "why": str(error)}
+    except Problem as error:
+        return COULD_NOT, {"file": name, "genuine": False, "why": str(error)}
+    why = _why_not(found, args)
+    return (NOT_GENUINE if why else GENUINE), {
+        "file": name,
+        "genuine": why is None,
+        "why": why,
+        "pinned": found.pinned,
+        "what": found.kind,
+        "says": [list(pair) for pair in found.says],
+        "warnings": list(found.warnings),
+    }
+
+
+def _why_not(found: Verified, args: argparse.Namespace) -> str | None:
+    if not found.pinned and not args.trust_embedded:
+        return "It fits the keys inside itself, which proves nothing; give --keys (or --trust-embedded)."
+    if args.allowed and not found.allowed:
+        return "It is not an admission that allows."
+    return None
+
+
+def _text(answer: dict[str, Any]) -> str:
+    lines = [f"{safe(answer['file'])}: {_verdict(answer)}"]
+    lines += [f"  warning: {safe(sentence)}" for sentence in answer.get("warnings", ())]
+    lines += [f"  {name:<12} {safe(value)}" for name, value in answer.get("says", ())]
+    return "\n".join(lines) + "\n"
+
+
+def _verdict(answer: dict[str, Any]) -> str:
+    if answer["genuine"]:
+        return f"genuine {answer['what']}"
+    return f"not genuine. {safe(answer['why'])}"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise BadInput(f"{path.name} is larger than {LARGEST >> 20} MiB.")
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _digest(path: Path) -> str:
+    found = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                found.update(chunk)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
+    return f"sha256:{found.hexdigest()}"
+
+
+def _keys(names: Sequence[str]) -> KeySet:
+    sets = [_key_file(Path(name)) for name in names]
+    records = tuple(record for found in sets for record in found.records)
+    return KeySet(records, tuple(text for found in sets for text in found.certificates))
+
+
+def _key_file(path: Path) -> KeySet:
+    data = _read(path)
+    if data.lstrip()[:1] == b"{":
+        return KeySet.from_json(read_json(data, what=path.name), what=path.name)
+    return KeySet.from_pem(data, what=path.name)

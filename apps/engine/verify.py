@@ -1,0 +1,243 @@
+"""Verify a file that the service gave out: what it is, whether it is genuine, and what it says.
+
+Nothing is looked up anywhere: bytes, trusted keys and a moment come in. A file that carries its own
+keys proves only that it fits itself; that is said, and `pinned` is False.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+from apps.engine.canonical import digest, read_json, read_time, rfc3339
+from apps.engine.errors import BadInput
+from apps.engine.keys import KeySet
+from apps.engine.note import BadNote, LogProof, open_checkpoint
+from apps.engine.statement import DIGEST, NotGenuine, signed_at, verify
+
+VERIFICATION_SUMMARY: Final = "https://slsa.dev/verification_summary/v1"
+NOT_PINNED: Final = "NOT PINNED: the only keys are those inside the file, which anybody can put there."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked of a file.
+
+    Parameters
+    ----------
+    at : datetime
+        The moment for which it is asked: later signatures and ended admissions are refused.
+    keys : KeySet, optional
+        The pinned keys; without them those inside the file serve, unpinned.
+    artifact : str, optional
+        The digest of the artifact at hand, which a statement must be about.
+    environment : str, optional
+        The environment that an admission must be for.
+    signers : sequence of str
+        Exactly who must have signed a report: common names or SHA-256 fingerprints of certificates.
+    """
+
+    at: datetime
+    keys: KeySet | None = None
+    artifact: str | None = None
+    environment: str | None = None
+    signers: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """A genuine file: its kind, what it says line by line, and whether that rests on pinned keys."""
+
+    kind: str
+    says: Sequence[tuple[str, str]]
+    pinned: bool = True
+    allowed: bool | None = None
+    warnings: Sequence[str] = field(default=())
+
+
+def examine(data: bytes, question: Question) -> Verified:
+    """Verify a file of any kind that the service gives out.
+
+    Raises
+    ------
+    Problem
+        `NotGenuine`, `BadNote` or `BadProof` with the first thing that is wrong; `BadInput` when it
+        is no file of a known kind.
+    """
+    if data.startswith(b"%PDF-"):
+        from apps.engine.verify_pdf import examine_report
+
+        return examine_report(data, question)
+    if data.startswith(b"PK\x03\x04"):
+        raise BadInput("It is a zip archive; this version does not read auditor packs.")
+    if data.startswith(b"c2sp.org/tlog-proof@"):
+        return _log_proof(data, question)
+    if data.lstrip()[:1] == b"{":
+        return _json(data, question)
+    if "\n\n— ".encode() in data:
+        return _checkpoint(data, question)
+    raise BadInput("It is neither a statement, an admission, a checkpoint, a log proof nor a signed report.")
+
+
+# --- Statements and admissions --------------------------------------------------------------------------
+
+
+def _json(data: bytes, question: Question) -> Verified:
+    doc = read_json(data, what="The file")
+    envelope = doc if "payloadType" in doc else doc.get("statement")
+    if not isinstance(envelope, Mapping) or "payloadType" not in envelope:
+        raise BadInput('The JSON holds no signed statement: there is neither "payloadType" nor "statement".')
+    keys, pinned = _trusted(question, doc.get("keys"))
+    statement = verify(envelope, keys, at=question.at)
+    if question.artifact is not None:
+        _about(statement, question.artifact)
+    found = _admission if statement.get("predicateType") == VERIFICATION_SUMMARY else _fact
+    answer = found(statement, question)
+    if doc is not envelope:
+        _outer_agrees(doc, statement)
+    return replace(answer, pinned=pinned, warnings=() if pinned else (NOT_PINNED,))
+
+
+def _trusted(question: Question, embedded: Any) -> tuple[KeySet, bool]:
+    if question.keys is not None:
+        return question.keys, True
+    if embedded is None:
+        raise NotGenuine("There is no key to verify it with: give the service's keys with --keys.")
+    return KeySet.from_json(embedded, what='"keys" of the file'), False
+
+
+def _subjects(statement: Mapping[str, Any]) -> list[tuple[str, str]]:
+    found = []
+    for subject in statement["subject"]:
+        named = subject.get("digest", {}).get("sha256") if isinstance(subject, Mapping) else None
+        if not isinstance(named, str) or not DIGEST.fullmatch(f"sha256:{named}"):
+            raise NotGenuine("The statement has a subject without a SHA-256 digest.")
+        found.append((str(subject.get("name", "")), f"sha256:{named}"))
+    if not found:
+        raise NotGenuine("The statement is about nothing: it has no subject.")
+    return found
+
+
+def _about(statement: Mapping[str, Any], artifact: str) -> None:
+    subjects = _subjects(statement)
+    if artifact not in {named for _, named in subjects}:
+        name, named = subjects[0]
+        raise NotGenuine(f"The artifact at hand is {artifact}; the statement is about {name}, {named}.")
+
+
+def _says(statement: Mapping[str, Any]) -> list[tuple[str, str]]:
+    lines = [("about", f"{name} {named}") for name, named in _subjects(statement)]
+    return [*lines, ("type", str(statement.get("predicateType"))), ("signed", rfc3339(signed_at(statement)))]
+
+
+def _fact(statement: Mapping[str, Any], question: Question) -> Verified:
+    if question.environment is not None:
+        raise NotGenuine("It is not an admission, so it permits nothing in any environment.")
+    predicate = statement["predicate"]
+    plain = [
+        (k, str(v)) for k, v in predicate.items() if isinstance(v, (str, int, float)) and k != "signedAt"
+    ]
+    return Verified(kind="statement", says=[*_says(statement), *plain])
+
+
+def _admission(statement: Mapping[str, Any], question: Question) -> Verified:
+    predicate = statement["predicate"]
+    terms = predicate.get("countersign")
+    if not isinstance(terms, Mapping):
+        raise NotGenuine('The admission has no "countersign" block, so neither environment nor end is known.')
+    environment = terms.get("environment")
+    if question.environment is not None and environment != question.environment:
+        raise NotGenuine(
+            f'The admission is for the environment "{environment}", not "{question.environment}".'
+        )
+    allowed = predicate.get("verificationResult") == "PASSED"
+    end = _end(terms, allowed)
+    if end is not None and question.at >= end:
+        raise NotGenuine(f"The admission ended at {rfc3339(end)}.")
+    reasons = terms.get("reasons") or []
+    says = [
+        ("answer", "allowed" if allowed else "DENIED"),
+        ("environment", str(environment)),
+        *([("valid until", rfc3339(end))] if end else []),
+        *_says(statement),
+        *[("limit", f"{k} = {v}") for k, v in sorted(_mapping(terms.get("limits")).items())],
+        *[("reason", _sentence(reason)) for reason in reasons],
+    ]
+    return Verified(kind="admission", says=says, allowed=allowed)
+
+
+def _end(terms: Mapping[str, Any], allowed: bool) -> datetime | None:
+    """Until when an admission holds; one that allows must say it, a denial need not."""
+    if terms.get("notAfter") is None and not allowed:
+        return None
+    try:
+        return read_time(terms.get("notAfter"), what='"notAfter" of the admission')
+    except BadInput as error:
+        raise NotGenuine(str(error)) from error
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _sentence(reason: Any) -> str:
+    return (
+        str(reason.get("message") or reason.get("sentence") or reason)
+        if isinstance(reason, Mapping)
+        else str(reason)
+    )
+
+
+def _outer_agrees(doc: Mapping[str, Any], statement: Mapping[str, Any]) -> None:
+    """The unsigned answer around a statement must say what the statement says."""
+    predicate = statement["predicate"]
+    terms = _mapping(predicate.get("countersign"))
+    signed = {
+        "allowed": predicate.get("verificationResult") == "PASSED",
+        "outcome": terms.get("outcome"),
+        "reasons": terms.get("reasons"),
+        "expires_at": terms.get("notAfter"),
+    }
+    for name, value in signed.items():
+        if name in doc and doc[name] != value:
+            raise NotGenuine(
+                f'The file says "{name}" is {_short(doc[name])}; what was signed says {_short(value)}.'
+            )
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+# --- The log ---------------------------------------------------------------------------------------------
+
+
+def _log_keys(question: Question) -> KeySet:
+    if question.keys is None:
+        raise NotGenuine("There is no key to verify it with: give the service's keys with --keys.")
+    return question.keys
+
+
+def _checkpoint(data: bytes, question: Question) -> Verified:
+    found = open_checkpoint(data, _log_keys(question))
+    says = [("log", found.origin), ("events", str(found.size)), ("root", found.root.hex())]
+    return Verified(kind="checkpoint", says=says)
+
+
+def _log_proof(data: bytes, question: Question) -> Verified:
+    proof = LogProof.parse(data)
+    if not proof.extra:
+        raise BadNote("The proof does not hold the event that it proves.")
+    found = proof.verify(proof.extra, _log_keys(question))
+    event = read_json(proof.extra, what="The event")
+    says = [
+        ("log", found.origin),
+        ("index", f"{proof.index} of {found.size}"),
+        ("event", f"{event.get('action')} at {event.get('ts')}"),
+        ("about", " ".join(str(v) for v in _mapping(event.get("object")).values())),
+        ("digest", digest(proof.extra)),
+    ]
+    return Verified(kind="log proof", says=says)
