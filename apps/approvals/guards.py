@@ -1,4 +1,4 @@
-"""May it happen now? One function a question; each returns nothing, or a value it found, or raises Refused."""
+"""May it happen now? One function a question; each returns what it found, or raises Refused."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from apps.access.models import Person
 from apps.access.states import Permission
 from apps.approvals import queries
 from apps.approvals.models import Approval, Finding, WaiverRequest
+from apps.approvals.rules import Rules
 from apps.approvals.states import ApprovalState, FindingState, Meaning, Severity
 from apps.approvals.steps import ROLE_PERMISSION, Step, open_step
 from apps.audit.errors import Forbidden, Invalid, Refused
@@ -148,19 +149,15 @@ def waivable(decision: Decision, gate: str) -> dict[str, Any]:
     return found
 
 
-def waiver_within(rules: dict[str, Any], *, days: float, renewal: int) -> None:
-    """Refused beyond the policy's longest duration or number of renewals."""
-    longest = rules["max_days"]
-    if days <= 0:
+def waiver_within(rules: Rules, *, lasts: timedelta, renewal: int) -> None:
+    """Refused beyond the policies' longest duration or number of renewals."""
+    if lasts <= timedelta(0):
         raise Invalid("A waiver must end after it begins.", field="valid_to")
-    if days > longest:
-        raise Invalid(
-            f"A waiver may last {longest} days at most; this one asks for {days:.0f}.", field="valid_to"
-        )
-    if renewal > rules["max_renewals"]:
-        raise Refused(
-            f"This gate was waived {renewal} times before; the policy allows {rules['max_renewals']} renewals."
-        )
+    if lasts > rules.waiver:
+        asked, most = lasts.days, rules.waiver.days
+        raise Invalid(f"A waiver may last {most} days at most; this one asks for {asked}.", field="valid_to")
+    if renewal > rules.renewals:
+        raise Refused(f"This gate was waived {renewal} times; the policy allows {rules.renewals} renewals.")
 
 
 def grantable(by: Person, request: WaiverRequest) -> None:
@@ -191,8 +188,7 @@ def meaning_of(text: str) -> Meaning:
         ) from None
 
 
-def grant_ends(*, now: datetime, days: int, limits: dict[str, Any]) -> datetime:
-    """When a grant ends: after the policy's days, or at the limits' own end date when that is sooner."""
-    end = now + timedelta(days=days)
-    named = limits.get("until")
+def grant_ends(*, now: datetime, span: timedelta, limits: dict[str, Any]) -> datetime:
+    """When a grant ends: after the policies' span, or at the limits' own end date when that is sooner."""
+    end, named = now + span, limits.get("until")
     return min(end, datetime.fromisoformat(named)) if named else end

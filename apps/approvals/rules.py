@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from apps.approvals.steps import Step, strictest
-from apps.gates.models import Decision, PolicyRelease
+from apps.approvals.steps import Step
+from apps.engine.admit import steps_for
+from apps.engine.policy.model import Policy
+from apps.gates.models import Decision
+from apps.gates.queries import pinned_policies
 
-DEFAULT_APPROVAL_DAYS = 365
-DEFAULT_CONDITIONAL_DAYS = 90
-DEFAULT_WAIVER_DAYS = 90
-DEFAULT_RENEWALS = 1
+APPROVAL = timedelta(days=365)
+CONDITIONAL = timedelta(days=90)
+WAIVER = timedelta(days=90)
+RENEWALS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,50 +24,26 @@ class Rules:
     """The people's part of several policies, united."""
 
     steps: list[Step]
-    approval_days: int
-    conditional_days: int
-    waiver_days: int
-    waiver_renewals: int
-    environments: list[str]
-
-
-def days(duration: str | None, default: int) -> int:
-    """Whole days of an ISO 8601 duration such as P90D; the default where there is none."""
-    match = re.fullmatch(r"P(\d+)D", duration or "")
-    return int(match[1]) if match else default
+    approval: timedelta
+    conditional: timedelta
+    waiver: timedelta
+    renewals: int
+    majors: dict[str, int]
 
 
 def rules_of(decision: Decision) -> Rules:
     """The rules of the policies under which the decision was made."""
-    digests = [p["digest"] for p in decision.policies]
-    documents = list(PolicyRelease.objects.filter(digest__in=digests).values_list("document", flat=True))
-    return united(documents)
+    return united(pinned_policies(decision.run), decision.run.pinned.get("fields") or {})
 
 
-def united(documents: Iterable[Mapping[str, Any]]) -> Rules:
-    """The strictest of each part: every step, the shortest durations, the fewest renewals."""
-    docs = list(documents)
-    validity = [d.get("validity") or {} for d in docs]
-    waivers = [d.get("waivers") or {} for d in docs]
-    asked = [step for d in docs for step in (d.get("approvals") or {}).get("steps") or ()]
-    places = sorted({e for d in docs for e in (d.get("applies_to") or {}).get("environments") or ()})
+def united(policies: Sequence[Policy], facts: Mapping[str, Any]) -> Rules:
+    """Every step, the shortest durations, the fewest renewals."""
+    asked = steps_for(policies, facts)
     return Rules(
-        steps=strictest(asked),
-        approval_days=_least(
-            (days(v.get("approval"), DEFAULT_APPROVAL_DAYS) for v in validity), DEFAULT_APPROVAL_DAYS
-        ),
-        conditional_days=_least(
-            (days(v.get("conditional"), DEFAULT_CONDITIONAL_DAYS) for v in validity), DEFAULT_CONDITIONAL_DAYS
-        ),
-        waiver_days=_least(
-            (days(w.get("max_duration"), DEFAULT_WAIVER_DAYS) for w in waivers), DEFAULT_WAIVER_DAYS
-        ),
-        waiver_renewals=_least(
-            (int(w.get("max_renewals", DEFAULT_RENEWALS)) for w in waivers), DEFAULT_RENEWALS
-        ),
-        environments=places,
+        steps=[{"id": s.id, "role": s.role, "quorum": s.quorum, "after": list(s.after)} for s in asked],
+        approval=min((p.validity.approval for p in policies), default=APPROVAL),
+        conditional=min((p.validity.conditional for p in policies), default=CONDITIONAL),
+        waiver=min((p.waivers.max_duration for p in policies), default=WAIVER),
+        renewals=min((p.waivers.max_renewals for p in policies), default=RENEWALS),
+        majors={p.id: p.major for p in policies},
     )
-
-
-def _least(numbers: Iterable[int], default: int) -> int:
-    return min(numbers, default=default)

@@ -1,9 +1,9 @@
-"""Which sign-offs a submission needs: the union of what the policies in force ask for, the strictest of each."""
+"""The steps of a review: which are full, and which may be signed next."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from apps.access.states import Permission
 
@@ -24,25 +24,6 @@ ROLE_PERMISSION: Mapping[str, Permission] = {
 }
 
 Signed = Mapping[str, int]
-
-
-def least() -> list[Step]:
-    """What holds where no policy names a step: nobody's model goes unreviewed."""
-    return [
-        {"id": "validation", "role": "validator", "quorum": 1, "after": []},
-        {"id": "risk", "role": "risk-officer", "quorum": 1, "after": ["validation"]},
-    ]
-
-
-def strictest(asked: Iterable[Mapping[str, Any]]) -> list[Step]:
-    """One step an id: the largest quorum and every `after` that any policy asks for."""
-    steps: dict[str, Step] = {}
-    for one in asked:
-        held = steps.get(one["id"])
-        after = sorted({*(one.get("after") or ()), *(held["after"] if held else ())})
-        quorum = max(int(one.get("quorum") or 1), held["quorum"] if held else 1)
-        steps[one["id"]] = {"id": one["id"], "role": one["role"], "quorum": quorum, "after": after}
-    return list(steps.values()) or least()
 
 
 def complete(step: Step, signed: Signed) -> bool:

@@ -30,12 +30,36 @@ class Report(models.Model):
 
     class Meta:
         ordering = ["-made_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["approval", "decision"], name="one_report_per_approval_and_decision"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} report of {self.version}"
 
     def audit_ref(self) -> Ref:
         return Ref(type="report", id=str(self.pk), name=str(self), digest=self.blob_id)
+
+
+class ReportChart(models.Model):
+    """The picture of one gate as it stands in the report. A fact."""
+
+    report = models.ForeignKey(Report, on_delete=models.PROTECT, related_name="charts")
+    gate = models.CharField(max_length=200)
+    title = models.CharField(max_length=300)
+    svg = models.TextField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["report", "gate"], name="one_chart_per_gate")]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="report_chart", id=str(self.pk), name=self.title)
 
 
 class ReportSignature(models.Model):

@@ -43,7 +43,6 @@ def submit(*, by: Person, version: ModelVersion, use: Use, decision: Decision | 
         submitter=by,
         subject=subject_of(found),
         steps=rules.steps,
-        environments=rules.environments,
     )
     audit.record(
         by=by,
@@ -159,8 +158,8 @@ def _grant(approval: Approval, *, by: Person, rules: Rules) -> None:
     signoffs = list(queries.signoffs_of(approval).order_by("signed_at"))
     limits = merged([s.limits for s in signoffs])
     now = timezone.now()
-    span = rules.conditional_days if limits else rules.approval_days
-    ends = guards.grant_ends(now=now, days=span, limits=limits)
+    span = rules.conditional if limits else rules.approval
+    ends = guards.grant_ends(now=now, span=span, limits=limits)
     statement = audit.seal(
         by=by,
         predicate_type=APPROVAL,
@@ -171,7 +170,6 @@ def _grant(approval: Approval, *, by: Person, rules: Rules) -> None:
             "subject": approval.subject,
             "signoffs": [s.statement_digest for s in signoffs],
             "limits": limits,
-            "environments": approval.environments,
             "grantedAt": now.isoformat(),
             "expiresAt": ends.isoformat(),
         },
@@ -217,7 +215,6 @@ def reopen(*, by: Person, approval: Approval, reason: str) -> Approval:
         decision_id=found.pk,
         subject=subject_of(found),
         steps=rules.steps,
-        environments=rules.environments,
         round=held.round + 1,
     )
 

@@ -57,9 +57,7 @@ def request_waiver(
 def _within_rules(decision: Decision, gate: str, valid_to: datetime) -> int:
     rules = rules_of(decision)
     earlier = Waiver.objects.filter(version=decision.version, use=decision.use, gate=gate).count()
-    days = (valid_to - timezone.now()).total_seconds() / 86_400
-    limits = {"max_days": rules.waiver_days, "max_renewals": rules.waiver_renewals}
-    guards.waiver_within(limits, days=days, renewal=earlier)
+    guards.waiver_within(rules, lasts=valid_to - timezone.now(), renewal=earlier)
     return earlier
 
 

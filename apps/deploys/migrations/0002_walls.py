@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from django.db import migrations
+
+from apps.audit.sql import append_only
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("deploys", "0001_initial"),
+        ("audit", "0002_walls"),
+    ]
+
+    operations = [append_only("deploys_admission")]

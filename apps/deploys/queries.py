@@ -1,0 +1,88 @@
+"""Environments, answers given, and what the gate would answer now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from apps.access.models import Person
+from apps.access.queries import visible_models
+from apps.audit.errors import Invalid, NotFound
+from apps.deploys.facts import gather
+from apps.deploys.models import Admission, Environment
+from apps.engine.admit import Admission as Answer
+from apps.engine.admit import Request
+from apps.inventory.models import ModelVersion, Use
+
+PAGE = 50
+
+
+def environments() -> list[Environment]:
+    """Every declared environment, by key."""
+    return list(Environment.objects.order_by("key"))
+
+
+def deployable(version: ModelVersion, use: Use, environment: Environment) -> Answer:
+    """What the deploy gate would answer at this moment; nothing is written."""
+    now = timezone.now()
+    asked = Request(
+        model=version.model.key,
+        version=version.label,
+        use=use.key,
+        environment=environment.key,
+        digest=version.digest,
+    )
+    return gather(version, use, environment, now).answer(asked, now)
+
+
+def visible_admissions(by: Person) -> QuerySet[Admission]:
+    """Answers about models that the person may see, and those the person asked for."""
+    mine = Q(version__model__in=visible_models(by)) | Q(asked_by=by)
+    return Admission.objects.filter(mine).select_related("asked_by")
+
+
+def find_admission(by: Person, admission_id: UUID) -> Admission:
+    """One answer, or NotFound."""
+    row = visible_admissions(by).filter(pk=admission_id).first()
+    if row is None:
+        raise NotFound(f"There is no admission {admission_id}.")
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One page of answers and the cursor of the next."""
+
+    rows: list[Admission]
+    next: str | None
+
+
+def decision_feed(by: Person, filters: Mapping[str, str], after: str | None) -> Feed:
+    """Answers newest first, 50 a page; the cursor is the time and id of the last one shown."""
+    rows = visible_admissions(by)
+    if filters.get("model"):
+        rows = rows.filter(model_key__icontains=filters["model"])
+    if filters.get("environment"):
+        rows = rows.filter(environment=filters["environment"])
+    if filters.get("outcome"):
+        rows = rows.filter(outcome=filters["outcome"])
+    if after:
+        at, key = _cursor(after)
+        rows = rows.filter(Q(asked_at__lt=at) | Q(asked_at=at, pk__lt=key))
+    found = list(rows.order_by("-asked_at", "-pk")[: PAGE + 1])
+    more = len(found) > PAGE
+    shown = found[:PAGE]
+    return Feed(shown, f"{shown[-1].asked_at.isoformat()}~{shown[-1].pk}" if more else None)
+
+
+def _cursor(text: str) -> tuple[datetime, UUID]:
+    at, _, key = text.partition("~")
+    try:
+        return datetime.fromisoformat(at), UUID(key)
+    except ValueError:
+        raise Invalid("The cursor is not one that this list gave.", field="cursor") from None

@@ -1,0 +1,108 @@
+"""From statements to a PDF/A-3: template, charts, attached evidence; no network, no files but the fonts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+
+from apps.reports import charts
+
+FONTS = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
+ORDER = ("fail", "missing", "insufficient", "warn", "pass", "not_applicable")
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A report's bytes and its charts by gate."""
+
+    pdf: bytes
+    charts: Mapping[str, tuple[str, str]]
+
+
+def fonts_folder() -> Path:
+    """Where the embedded fonts lie."""
+    return Path(settings.BASE_DIR) / "templates" / "reports" / "fonts"
+
+
+def draw(facts: Mapping[str, Any], *, evidence: Mapping[str, Any], made_at: datetime) -> Drawn:
+    """Draw the validation report of these facts, with the evidence attached as JSON."""
+    gates = sorted(facts["decision"]["gates"], key=lambda g: (_rank(g["outcome"]), g["id"]))
+    specs = {g["id"]: (str(g.get("title") or g["id"]), charts.chart_of(g)) for g in gates}
+    drawn = {gate: (title, charts.draw(spec)) for gate, (title, spec) in specs.items() if spec is not None}
+    context = {
+        **facts,
+        "lines": [{"gate": g, "svg": drawn.get(g["id"], ("", ""))[1]} for g in gates],
+        "summary": summary(facts["decision"]),
+        "made_at": made_at,
+        "fonts": [
+            (f"{fonts_folder().as_uri()}/{name}", "bold" if "Bold" in name else "normal") for name in FONTS
+        ],
+    }
+    html = render_to_string("reports/validation.html", context)
+    return Drawn(_pdf(html, evidence, made_at), drawn)
+
+
+def _rank(outcome: str) -> int:
+    return ORDER.index(outcome) if outcome in ORDER else len(ORDER)
+
+
+def summary(decision: Mapping[str, Any]) -> list[str]:
+    """The result in sentences that need no training in statistics."""
+    counts = {o: sum(g["outcome"] == o for g in decision["gates"]) for o in ORDER}
+    words = {
+        "pass": "The version meets every requirement that was checked.",
+        "fail": "The version does not meet at least one requirement and must not be used as it stands.",
+        "insufficient": "The data do not suffice to say that the version meets its requirements.",
+        "error": "The requirements could not be checked.",
+        "no_policy": "No policy applies to this model, so nothing permits its use.",
+    }
+    total = len(decision["gates"])
+    told = [words.get(decision["outcome"], "The outcome is unknown.")]
+    told.append(
+        f"{counts['pass'] + counts['warn']} of {total} requirements are met, {counts['fail']} are not."
+    )
+    if counts["insufficient"] + counts["missing"]:
+        told.append(
+            f"{counts['insufficient'] + counts['missing']} could not be measured, which counts as not met."
+        )
+    told += [g["why"] for g in decision["gates"] if g["outcome"] in ("fail", "missing", "insufficient")]
+    return told
+
+
+def _pdf(html: str, evidence: Mapping[str, Any], made_at: datetime) -> bytes:
+    from weasyprint import HTML, Attachment
+
+    attached = Attachment(
+        string=json.dumps(evidence, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False),
+        name="evidence.json",
+        description="The sealed statements that this report is drawn from",
+        relationship="Data",
+        created=made_at,
+        modified=made_at,
+    )
+    page = HTML(string=html, url_fetcher=_fonts_only(), base_url=None)
+    pdf: bytes = page.write_pdf(pdf_variant="pdf/a-3a", attachments=[attached])
+    return pdf
+
+
+def _fonts_only() -> Any:
+    from weasyprint.urls import URLFetcher
+
+    allowed = {f"{fonts_folder().as_uri()}/{name}" for name in FONTS}
+
+    class FontsOnly(URLFetcher):  # type: ignore[misc]
+        """Opens the shipped fonts and nothing else, whatever a name or a sentence says."""
+
+        def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Any:
+            if url not in allowed:
+                raise ValueError("A report opens no address and no file.")
+            return super().fetch(url, headers)
+
+    return FontsOnly(allowed_protocols={"file"}, allow_redirects=False)
