@@ -10,12 +10,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from django.conf import settings
+from django.conf import settings as configured
 from django.db import connection
-from pytest_django.plugin import DjangoDbBlocker
+from pytest_django import DjangoDbBlocker, Settings
 
+from governance.local.places import Places
 from tests import database
 from tests.database import FreshDatabase, TestServer
+from tests.stack import LiveStack, running
 
 _server = pytest.StashKey[TestServer]()
 _lock = pytest.StashKey[int]()
@@ -38,7 +40,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if _server in config.stash:
         config.stash[_server].stop()
     if _lock in config.stash:
-        shutil.rmtree(settings.STATE, ignore_errors=True)
+        shutil.rmtree(configured.STATE, ignore_errors=True)
         os.close(config.stash[_lock])
 
 
@@ -63,9 +65,9 @@ def _ensure_server(config: pytest.Config) -> None:
 def _hold_folder(config: pytest.Config) -> None:
     """Hold this run's folder, and sweep away those of runs that were killed."""
     for folder in Path(tempfile.gettempdir()).glob("countersign-test-*"):
-        if folder != settings.STATE and folder.owner() == settings.STATE.owner() and _abandoned(folder):
+        if folder != configured.STATE and folder.owner() == configured.STATE.owner() and _abandoned(folder):
             shutil.rmtree(folder, ignore_errors=True)
-    config.stash[_lock] = os.open(settings.STATE / "held", os.O_CREAT | os.O_RDWR, 0o600)
+    config.stash[_lock] = os.open(configured.STATE / "held", os.O_CREAT | os.O_RDWR, 0o600)
     fcntl.flock(config.stash[_lock], fcntl.LOCK_EX)
 
 
@@ -135,3 +137,22 @@ def fresh_database(_template: str, django_db_blocker: DjangoDbBlocker) -> Iterat
         finally:
             database.use(name=former)
             database.drop(name)
+
+
+@pytest.fixture
+def live_stack(
+    fresh_database: FreshDatabase, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[LiveStack]:
+    """The real processes over a database of their own: web, sequencer, relay, workers, broker.
+
+    What the test itself does shares their state folder, and so their keys.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="countersign-state-"))
+    settings.STATE = folder
+    settings.PLACES = Places(folder)
+    monkeypatch.setenv("COUNTERSIGN_STATE", str(folder))
+    try:
+        with running(folder, fresh_database.environment()) as stack:
+            yield stack
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ def run(places: Places, wish: Wish, say: Say) -> None:
             ports.listen(wish.port, say, patience=10 if killed else 0) as listener,
             Supervisor(say) as supervisor,
         ):
-            installation = Installation(places, listener, supervisor)
+            installation = Installation(places, listener, supervisor, os.environ)
             try:
                 _up(installation, wish, say)
                 if not wish.until_ready:

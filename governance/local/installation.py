@@ -26,11 +26,12 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """A state folder, the web's listening socket, and the supervisor that holds the processes."""
+    """A state folder, the web's listening socket, the supervisor that holds the processes, their settings."""
 
     places: Places
     listener: socket.socket
     supervisor: Supervisor
+    environment: Mapping[str, str]
 
     @property
     def address(self) -> str:
@@ -38,7 +39,7 @@ class Installation:
 
     def servers(self) -> None:
         """PostgreSQL and Valkey, unless the environment names others."""
-        environment = Environment()
+        environment = Environment(self.environment)
         if not environment.text("DATABASE_URL"):
             postgres = Postgres(self.places)
             self.supervisor.add(
@@ -84,7 +85,7 @@ class Installation:
             return subprocess.Popen(
                 [sys.executable, str(PROJECT / "manage.py"), *words],
                 stdin=subprocess.DEVNULL,
-                env=self._environment(),
+                env=self._settings(),
                 cwd=PROJECT,
                 preexec_fn=dying_with(os.getpid(), signal.SIGTERM),
             )
@@ -123,7 +124,7 @@ class Installation:
         log = self.places.logs / f"{name}.log"
         start = Start(
             command=command,
-            environment=self._environment(),
+            environment=self._settings(),
             log=log,
             folder=PROJECT,
             dies_with=asks,
@@ -131,9 +132,10 @@ class Installation:
         )
         self.supervisor.add(Service(name=name, launch=partial(spawn, start), log=log, asks=asks))
 
-    def _environment(self) -> Mapping[str, str]:
-        return os.environ | {
-            "COUNTERSIGN_BASE_URL": Environment().text("COUNTERSIGN_BASE_URL", self.address),
+    def _settings(self) -> Mapping[str, str]:
+        return {
+            **self.environment,
+            "COUNTERSIGN_BASE_URL": Environment(self.environment).text("COUNTERSIGN_BASE_URL", self.address),
             "COUNTERSIGN_STATE": str(self.places.state),
             "DJANGO_SETTINGS_MODULE": "governance.settings",
             "PYTHONUNBUFFERED": "1",

@@ -57,7 +57,16 @@ class Places:
     def removable(self) -> list[Path]:
         """What starting over removes. The lock stays, it is held; so do the copied server programs."""
         kept = {self.lock, self.binaries, self.secret_key}
-        known = {"postgres", "postgres.new", "valkey", "logs", "files", "audit", "static", "demo-played"}
+        known = {
+            "checkpoints.jsonl",
+            "demo-played",
+            "files",
+            "keys",
+            "logs",
+            "postgres",
+            "postgres.new",
+            "valkey",
+        }
         return [p for p in self.state.glob("*") if p.name in known and p not in kept]
 
     @property
