@@ -18,7 +18,8 @@ from apps.engine.keys import KeySet
 from apps.engine.merkle import BadProof
 from apps.engine.note import BadNote
 from apps.engine.statement import NotGenuine
-from apps.engine.verify import Question, Verified, examine
+from apps.engine.verified import Question, Verified
+from apps.engine.verify import examine
 
 GENUINE, NOT_GENUINE, COULD_NOT = 0, 1, 4
 LARGEST = 1 << 29

@@ -187,9 +187,6 @@ class KeySet:
     def __iter__(self) -> Iterator[KeyRecord]:
         return iter(self.records)
 
-    def __len__(self) -> int:
-        return len(self.records)
-
     def of(self, purpose: Purpose) -> list[KeyRecord]:
         """The keys that serve a purpose, each once."""
         return list({r.key_id: r for r in self.records if r.purpose == purpose}.values())

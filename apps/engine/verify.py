@@ -6,8 +6,8 @@ keys proves only that it fits itself; that is said, and `pinned` is False.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,45 +16,9 @@ from apps.engine.errors import BadInput
 from apps.engine.keys import KeySet
 from apps.engine.note import BadNote, LogProof, open_checkpoint
 from apps.engine.statement import DIGEST, NotGenuine, signed_at, verify
+from apps.engine.verified import NOT_PINNED, Question, Verified
 
 VERIFICATION_SUMMARY: Final = "https://slsa.dev/verification_summary/v1"
-NOT_PINNED: Final = "NOT PINNED: the only keys are those inside the file, which anybody can put there."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What is asked of a file.
-
-    Parameters
-    ----------
-    at : datetime
-        The moment for which it is asked: later signatures and ended admissions are refused.
-    keys : KeySet, optional
-        The pinned keys; without them those inside the file serve, unpinned.
-    artifact : str, optional
-        The digest of the artifact at hand, which a statement must be about.
-    environment : str, optional
-        The environment that an admission must be for.
-    signers : sequence of str
-        Exactly who must have signed a report: common names or SHA-256 fingerprints of certificates.
-    """
-
-    at: datetime
-    keys: KeySet | None = None
-    artifact: str | None = None
-    environment: str | None = None
-    signers: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
-    """A genuine file: its kind, what it says line by line, and whether that rests on pinned keys."""
-
-    kind: str
-    says: Sequence[tuple[str, str]]
-    pinned: bool = True
-    allowed: bool | None = None
-    warnings: Sequence[str] = field(default=())
 
 
 def examine(data: bytes, question: Question) -> Verified:

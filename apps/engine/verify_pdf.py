@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from apps.engine.canonical import rfc3339
 from apps.engine.errors import BadInput
 from apps.engine.statement import NotGenuine
-from apps.engine.verify import NOT_PINNED, Question, Verified
+from apps.engine.verified import NOT_PINNED, Question, Verified
 
 if TYPE_CHECKING:
     from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
@@ -30,7 +30,7 @@ Certificate = Any
 def examine_report(data: bytes, question: Question) -> Verified:
     """Verify a signed PDF; NotGenuine says the first thing that is wrong."""
     signatures = _signatures(data)
-    anchors = _certificates(question.keys.certificates if question.keys else ())
+    anchors = _certificates(question.keys.certificates if question.keys is not None else ())
     pinned = bool(anchors)
     if not pinned:
         anchors = [_root(signature) for signature in signatures]

@@ -229,7 +229,7 @@ def test_inside_its_window_a_key_counts(window, logged):
 
 
 def test_a_statement_from_the_future_did_not_exist():
-    with pytest.raises(NotGenuine, match="was signed at .* after"):
+    with pytest.raises(NotGenuine, match=r"was signed at .* after"):
         verify(ENVELOPE, KEYS, at=SIGNED - DAY)
 
 
