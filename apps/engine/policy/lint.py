@@ -1,0 +1,84 @@
+"""`policy lint`: everything that is wrong with a policy file, and what looks wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path as FilePath
+
+from apps.engine import strict_yaml
+from apps.engine.errors import BadInput
+from apps.engine.policy.build import plain, policy_of
+from apps.engine.policy.form import Fault
+from apps.engine.policy.library import Library
+from apps.engine.policy.model import Policy
+from apps.engine.policy.read import examine, sentence
+from apps.engine.policy.regulation import Controls
+from apps.engine.policy.vocabulary import nearest
+from apps.engine.strict_yaml import Document
+
+
+def lint(
+    data: bytes, *, name: str, library: Library | None = None, controls: Controls | None = None
+) -> list[str]:
+    """Every fault of a policy file, one sentence each, with file, line and column.
+
+    Parameters
+    ----------
+    library : Library, optional
+        Where `extends` looks; by default the policies that come with the program.
+    controls : Controls, optional
+        The controls that may be named; None: they are not looked up.
+    """
+    try:
+        document = strict_yaml.read(data, name=name)
+    except BadInput as problem:
+        return [str(problem)]
+    resolved, faults = examine(document, library)
+    if not faults:
+        policy = policy_of(plain(resolved))
+        faults = [*_people(document, policy), *_controls(document, controls)]
+    return [str(sentence(document, fault)) for fault in faults]
+
+
+def _people(document: Document, policy: Policy) -> Iterator[Fault]:
+    """Quorums that no set of people could fill, and steps that come after nothing that leads to them."""
+    steps = (document.value.get("approvals") or {}).get("steps") or ()
+    places = {step["id"]: i for i, step in enumerate(steps)}
+    for step in policy.approvals.steps:
+        path = ("approvals", "steps", places[step.id]) if step.id in places else ("approvals",)
+        if step.quorum > 20:
+            yield Fault(
+                (*path, "quorum"), f"The step {step.id} asks for {step.quorum} people; no firm has so many."
+            )
+    conditional, full = policy.validity.conditional, policy.validity.approval
+    if conditional > full:
+        words = f"A conditional approval would last {conditional.days} days, longer than a full one of {full.days}."
+        yield Fault(("validity",), words)
+    for i, early in enumerate(policy.validity.remind_before):
+        if early >= full:
+            words = f"A reminder {early.days} days before the end comes before the approval begins."
+            yield Fault(("validity", "remind_before", i), words)
+
+
+def _controls(document: Document, controls: Controls | None) -> Iterator[Fault]:
+    if controls is None:
+        return
+    named = [(("metadata", "controls"), document.value["metadata"].get("controls") or ())]
+    for key in ("gates", "evidence"):
+        for i, item in enumerate(document.value.get(key) or ()):
+            named.append(((key, i, "controls"), item.get("controls") or ()))  # type: ignore[arg-type]
+    for path, names in named:
+        for i, name in enumerate(names):
+            if name not in controls:
+                yield Fault((*path, i), f'There is no control "{name}".{nearest(name, controls)}')
+
+
+def lint_file(
+    path: FilePath, *, library: Library | None = None, controls: Controls | None = None
+) -> list[str]:
+    """The same for a file."""
+    try:
+        data = path.read_bytes()
+    except OSError as problem:
+        return [f"{path} cannot be read: {problem.strerror}."]
+    return lint(data, name=str(path), library=library, controls=controls)
