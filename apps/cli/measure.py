@@ -56,6 +56,12 @@ def read_arguments(pairs: list[str]) -> dict[str, Any]:
             raise BadInput(f'--with takes key=value, not "{pair}".')
         if key in found:
             raise BadInput(f"--with gives {key} twice.")
-        name = f"--with {key}"
-        found[key] = strict_yaml.read(value.encode(), name=name).value if value.strip() else None
+        found[key] = _value(key, value) if value.strip() else None
     return found
+
+
+def _value(key: str, text: str) -> Any:
+    try:
+        return strict_yaml.read(text.encode(), name=key).value
+    except BadInput as problem:
+        raise BadInput(f'--with {key}: "{text}" is not a YAML value.') from problem

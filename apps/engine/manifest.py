@@ -24,7 +24,7 @@ INVENTORY = (
     "title", "purpose", "domain", "jurisdictions", "vendor", "owner", "developers", "description",
     "limitations", "intended_use", "prohibited_use", "population", "tier", "exposure_eur", "exposure",
     "unit", "regimes", "autonomy", "documents", "source", "licence", "training", "monitoring",
-    "contacts", "tags", "contract",
+    "contacts", "tags", "contract", "sbom",
     "monotone", "output", "baseline", "materiality", "annotations",
 )  # fmt: skip
 _METADATA = ("model", "version", "title", "description", "owner", "tags", "annotations", "labels")

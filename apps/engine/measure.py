@@ -64,7 +64,7 @@ def measure(
         check=check.id,
         check_version=check.version,
         measured=measured,
-        parameters={**resolved, **_compared(check, dataset, reference)},
+        parameters={**resolved, **_compared(check, subject, dataset, reference)},
     )
 
 
@@ -93,11 +93,11 @@ def _rows(subject: Subject, dataset: str, check: Check) -> int:
     return subject.dataset(dataset).rows if _reads_data(check) else 0
 
 
-def _compared(check: Check, dataset: str, reference: str) -> dict[str, str]:
+def _compared(check: Check, subject: Subject, dataset: str, reference: str) -> dict[str, str]:
     """The data sets a number rests on: part of what changes it."""
     if not _reads_data(check):
         return {}
     compared = {"dataset": dataset}
-    if any(need.startswith("reference_") for need in check.needs):
+    if reference in subject.datasets and any(need.startswith("reference_") for need in check.needs):
         compared["reference_dataset"] = reference
     return compared
