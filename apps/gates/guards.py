@@ -47,17 +47,14 @@ def dataset_of(version: ModelVersion, dataset: str, purpose: Purpose) -> None:
 
 def same_request(run: Run, asked: Run) -> Run:
     """A key that was used before must stand for the same request."""
-    if (run.version_id, run.use_id, run.purpose, run.dataset) != (
-        asked.version_id,
-        asked.use_id,
-        asked.purpose,
-        asked.dataset,
-    ):
-        raise Refused(
-            f"This key was used for another run ({run.pk}, of {run.version}); take a new one for {asked.version}.",
-            code="key_reused",
-        )
+    if _asked(run) != _asked(asked):
+        sentence = f"This key was used for the run {run.pk} of {run.version}; take another for this."
+        raise Refused(sentence, code="key_reused")
     return run
+
+
+def _asked(run: Run) -> tuple[object, ...]:
+    return (run.version_id, run.use_id, run.purpose, run.dataset)
 
 
 def cancellable(run: Run) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from django.conf import settings
 
+from apps.audit.errors import NotFound
 from apps.engine.child import Limits, in_child
 from apps.engine.policy import Gate
 from apps.gates.clock import database_now
@@ -105,19 +106,24 @@ def _limits() -> Limits:
 @contextmanager
 def _laid_out(run: Run) -> Iterator[Path]:
     """A folder with the manifest, the artifact and the data of the version, digests checked once more."""
-    root = Path(settings.MEDIA_ROOT) / "runs"
-    folder = root / f"{run.pk}-{run.fence}"
+    root = Path(settings.STATE) / "files" / "runs"
     # A worker that was killed left its folder; the run is ours now.
     for left in root.glob(f"{run.pk}-*"):
         shutil.rmtree(left, ignore_errors=True)
+    folder = root / f"{run.pk}-{run.fence}"
+    try:
+        _fill(folder, run)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fill(folder: Path, run: Run) -> None:
     try:
         folder.mkdir(parents=True)
         store.materialise(run.version, folder)
-        yield folder
-    except OSError as error:
-        raise NotMeasured(Failure.UNAVAILABLE, f"The stored files are unavailable: {error}.") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    except (NotFound, OSError) as error:
+        raise NotMeasured(Failure.UNAVAILABLE, f"The stored files are unavailable: {error}") from error
 
 
 def _same_files(run: Run, subject: Mapping[str, Any]) -> None:
