@@ -20,11 +20,13 @@ class EventName(StrEnum):
     SESSION_REFUSED = "session.refused"
     REAUTHENTICATION_PASSED = "reauthentication.passed"
 
+    BLOB_STORED = "blob.stored"
     UNIT_DECLARED = "unit.declared"
     MODEL_REGISTERED = "model.registered"
     MODEL_CHANGED = "model.changed"
     VERSION_REGISTERED = "version.registered"
     DATASET_REGISTERED = "dataset.registered"
+    CONTRIBUTION_NOTED = "contribution.noted"
     USE_ADDED = "use.added"
     USE_RETIRED = "use.retired"
     TIER_ASSIGNED = "tier.assigned"
@@ -62,6 +64,7 @@ class EventName(StrEnum):
     WAIVER_REQUESTED = "waiver.requested"
     WAIVER_GRANTED = "waiver.granted"
     WAIVER_REFUSED = "waiver.refused"
+    DOCUMENT_GIVEN = "document.given"
     COMMENT_ADDED = "comment.added"
     ATTESTATION_MADE = "attestation.made"
 

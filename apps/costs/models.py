@@ -29,7 +29,7 @@ class Rate(models.Model):
 class CostEntry(models.Model):
     """What one run used and what it cost. A fact; the model, unit and run are kept as text."""
 
-    run = models.UUIDField(db_index=True)
+    run = models.UUIDField(unique=True)
     model_key = models.CharField(max_length=200, db_index=True)
     unit_key = models.CharField(max_length=80, db_index=True)
     purpose = models.CharField(max_length=40)
@@ -44,6 +44,7 @@ class CostEntry(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(amount__gte=0), name="cost_not_negative")]
+        indexes = [models.Index(fields=["unit_key", "entered_at"], name="cost_by_unit_and_time")]
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency} for run {self.run}"

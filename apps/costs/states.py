@@ -9,3 +9,7 @@ class Hardware(StrEnum):
     CPU = "cpu"
     MEMORY = "memory"
     GPU = "gpu"
+
+
+# What a second costs until a rate is set, in the currency of the installation.
+FIRST_RATES = {Hardware.CPU: "0.0000140000", Hardware.MEMORY: "0.0000400000", Hardware.GPU: "0.0009000000"}

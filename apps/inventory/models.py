@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Concat, Lower
 
 from apps.access.states import Reach
 from apps.audit.states import Ref
@@ -41,9 +43,16 @@ class RegisteredModel(models.Model):
     owner = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="owned_models")
     registered_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
     registered_at = models.DateTimeField(auto_now_add=True)
+    # What a search looks through, kept by the database.
+    searched = models.GeneratedField(
+        expression=Lower(Concat("key", Value(" "), "title", Value(" "), "purpose")),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
 
     class Meta:
         ordering = ["key"]
+        indexes = [GinIndex(name="model_searched", fields=["searched"], opclasses=["gin_trgm_ops"])]
 
     def __str__(self) -> str:
         return self.key
@@ -82,6 +91,9 @@ class Use(models.Model):
     def audit_ref(self) -> Ref:
         return Ref(type="use", id=str(self.pk), name=str(self))
 
+    def access_reach(self) -> Reach:
+        return self.model.access_reach()
+
 
 class Tiering(models.Model):
     """A tier given to a model; the newest one holds, the older ones are kept."""
@@ -97,6 +109,7 @@ class Tiering(models.Model):
     class Meta:
         ordering = ["-assigned_at", "-id"]
         constraints = [models.CheckConstraint(condition=Q(tier__gte=1, tier__lte=4), name="tier_one_to_four")]
+        indexes = [models.Index(fields=["model", "-assigned_at", "-id"], name="tiering_newest")]
 
     def __str__(self) -> str:
         return f"{self.model.key}: tier {self.tier}"
@@ -121,6 +134,20 @@ class Blob(models.Model):
         return Ref(type="blob", id=self.digest, name=self.digest, digest=self.digest)
 
 
+class Possession(models.Model):
+    """Who handed in these bytes: only they, or whoever sees a version of them, may name their digest."""
+
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="possessions")
+    person = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    since = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["blob", "person"], name="possession_once")]
+
+    def __str__(self) -> str:
+        return f"{self.person} has {self.blob_id}"
+
+
 class ModelVersion(models.Model):
     """One immutable set of artefacts, named by digest. A fact: never updated."""
 
@@ -140,12 +167,16 @@ class ModelVersion(models.Model):
     class Meta:
         ordering = ["-registered_at", "-id"]
         constraints = [models.UniqueConstraint(fields=["model", "label"], name="version_once_per_model")]
+        indexes = [models.Index(fields=["model", "-registered_at", "-id"], name="version_newest")]
 
     def __str__(self) -> str:
         return f"{self.model.key}@{self.label}"
 
     def audit_ref(self) -> Ref:
         return Ref(type="version", id=str(self.pk), name=str(self), digest=self.digest)
+
+    def access_reach(self) -> Reach:
+        return self.model.access_reach()
 
 
 class DataSet(models.Model):

@@ -21,3 +21,11 @@ class Part(StrEnum):
     TRAINER = "trainer"
     COMMITTER = "committer"
     SUBMITTER = "submitter"
+
+
+class Standing(StrEnum):
+    """Where a version stands at a time, as far as the inventory knows; approvals say the rest."""
+
+    UNKNOWN = "unknown"
+    DEVELOPMENT = "development"
+    RETIRED = "retired"

@@ -1,0 +1,21 @@
+"""Every write of the inventory."""
+
+from __future__ import annotations
+
+from apps.inventory.commands.blobs import store_blob
+from apps.inventory.commands.models import change_model, declare_unit, register_model
+from apps.inventory.commands.tiers import assign_tier
+from apps.inventory.commands.uses import add_use, retire_use
+from apps.inventory.commands.versions import note_contribution, register_version
+
+__all__ = [
+    "add_use",
+    "assign_tier",
+    "change_model",
+    "declare_unit",
+    "note_contribution",
+    "register_model",
+    "register_version",
+    "retire_use",
+    "store_blob",
+]

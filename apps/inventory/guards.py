@@ -1,0 +1,145 @@
+"""May it happen now? Each returns nothing, or a value it found, or raises Refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from apps.access.guards import may
+from apps.access.models import Person
+from apps.access.queries import held_anywhere
+from apps.access.states import Permission
+from apps.access.text import required
+from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
+from apps.inventory import queries
+from apps.inventory.intake import Intake
+from apps.inventory.models import BusinessUnit, ModelVersion, RegisteredModel, Use
+from apps.inventory.states import ModelKind, Part
+
+_KEY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?\Z")
+_PLACE = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?\Z")
+_MOST = Decimal(10) ** 15
+
+
+def key(text: str, field: str) -> str:
+    """A name of letters, digits, dots, dashes and underscores."""
+    if not isinstance(text, str) or not _KEY.match(text):
+        raise Invalid(
+            f'"{str(text)[:80]}" is no {field}: 1 to 100 letters, digits, dots, dashes and underscores.',
+            field=field,
+        )
+    return text
+
+
+def kind(text: str) -> ModelKind:
+    if text not in list(ModelKind):
+        raise Invalid(f'"{text}" is no kind of model; it is one of {", ".join(ModelKind)}.', field="kind")
+    return ModelKind(text)
+
+
+def jurisdictions(codes: Iterable[str]) -> list[str]:
+    """Codes such as US, EU or US-NY, each once."""
+    found = [codes] if isinstance(codes, str) else list(codes)
+    for code in found:
+        if not isinstance(code, str) or not _PLACE.match(code):
+            raise Invalid(f'"{code}" is no jurisdiction, such as US, EU or US-NY.', field="jurisdictions")
+    return list(dict.fromkeys(found))
+
+
+def exposure(value: Any) -> Decimal | None:
+    """An amount of money in whole cents, not negative."""
+    if value is None or value == "":
+        return None
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if isinstance(value, bool) or not amount.is_finite() or not 0 <= amount < _MOST:
+        raise Invalid(f'"{value}" is no exposure: an amount in EUR from 0 on.', field="exposure_eur")
+    return amount.quantize(Decimal("0.01"))
+
+
+def owner(person: Person) -> Person:
+    """Refused for an account that nobody can hold to account."""
+    if person.is_service or not person.is_active:
+        raise Invalid(
+            f"{person.username} cannot own a model: an owner is a person who may sign in.", field="owner"
+        )
+    return person
+
+
+def not_registered(model_key: str) -> None:
+    if RegisteredModel.objects.filter(key=model_key).exists():
+        raise Refused(f"A model {model_key} is registered already.", code="exists", field="key")
+
+
+def same_kind(model: RegisteredModel, declared: str) -> None:
+    if model.kind != declared:
+        raise Refused(
+            f"{model.key} is registered as a {model.kind}; the manifest says {declared}.", field="kind"
+        )
+
+
+def unit_for(by: Person, named: Any) -> BusinessUnit:
+    """The unit that a manifest names; without one the only unit in which the person registers models."""
+    if named:
+        return queries.find_unit(required(named, field="unit", longest=80))
+    units = [u for u in BusinessUnit.objects.order_by("key")[:50] if may(by, Permission.MODEL_REGISTER, u)]
+    if len(units) == 1:
+        return units[0]
+    known = ", ".join(u.key for u in units) or "none for you"
+    raise Invalid(f"The manifest must name the unit of a new model (spec.unit): {known}.", field="unit")
+
+
+def answerable(by: Person) -> Person:
+    """The human behind an act: the person, or whoever issued the token of a service account."""
+    if not by.is_service:
+        return by
+    issuer = by.token.issued_by if by.token is not None else None
+    if issuer is None:
+        raise Forbidden(f"{by.username} is a service account: it acts with a token that a person issued.")
+    return issuer
+
+
+def holds_bytes(by: Person, intake: Intake) -> None:
+    """Refused for bytes that are not stored, or that the person neither handed in nor may see."""
+    known = set(queries.visible_blobs(by).filter(pk__in=intake.files).values_list("pk", flat=True))
+    for digest in sorted(intake.files - known):
+        raise NotFound(f"The bytes {digest} were not uploaded by you; upload them first.", field="blobs")
+
+
+def unchanged(version: ModelVersion, intake: Intake) -> ModelVersion:
+    """The version of this label, when it stands for the same bytes."""
+    if version.digest != intake.digest:
+        raise Refused(
+            f"{version} is registered with the digest {version.digest}; these bytes have {intake.digest}. "
+            "A version never changes: give the new one another label.",
+            code="other_bytes",
+        )
+    return version
+
+
+def in_service(use: Use) -> None:
+    if use.retired_at is not None:
+        raise Refused(f"The use {use.key} of {use.model.key} was retired on {use.retired_at:%Y-%m-%d}.")
+
+
+def part(text: str) -> Part:
+    if text not in list(Part):
+        raise Invalid(f'"{text}" is no part; it is one of {", ".join(Part)}.', field="part")
+    return Part(text)
+
+
+def tier(number: Any) -> int:
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 4:
+        raise Invalid(f"{number!r} is no tier; a tier is 1, 2, 3 or 4.", field="tier")
+    return number
+
+
+def may_store(by: Person) -> None:
+    """Refused unless the person registers versions or makes reports somewhere."""
+    held = held_anywhere(by)
+    if not held & {Permission.VERSION_REGISTER, Permission.REPORT_MAKE, Permission.REPORT_SIGN}:
+        raise Forbidden("Only those who register versions or make reports store bytes.")

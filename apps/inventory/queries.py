@@ -1,0 +1,231 @@
+"""The reads of the inventory: one model, one version, pages of fifty, the fields that policies ask for."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+
+from apps.access.models import Person
+from apps.access.queries import visible_models
+from apps.access.text import clean
+from apps.audit.errors import Invalid, NotFound
+from apps.inventory.models import Blob, BusinessUnit, ModelVersion, RegisteredModel, Tiering, Use
+from apps.inventory.states import ModelKind, Standing
+
+PAGE = 50
+MOST_WORDS = 8
+TIERS = ("1", "2", "3", "4")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPage:
+    """Models in the order of their keys; `next` is the cursor of the page after, if there is one."""
+
+    rows: list[RegisteredModel]
+    next: str | None
+
+
+def find_model(by: Person, key: str) -> RegisteredModel:
+    """The model, or NotFound when there is none or the person may not see it."""
+    row = visible_models(by).select_related("unit", "owner").filter(key=key).first()
+    if row is None:
+        raise NotFound(f'There is no model "{key}".')
+    return row
+
+
+def visible_versions(by: Person) -> QuerySet[ModelVersion]:
+    """Every version of a model that the person may see."""
+    rows = ModelVersion.objects.filter(model__in=visible_models(by))
+    return rows.select_related("model__unit", "model__owner", "registered_by")
+
+
+def find_version(by: Person, key: str, label: str) -> ModelVersion:
+    """The version, or NotFound."""
+    row = visible_versions(by).filter(model__key=key, label=label).first()
+    if row is None:
+        raise NotFound(f'There is no version "{label}" of a model "{key}".')
+    return row
+
+
+def find_version_by_digest(by: Person, digest: str) -> ModelVersion:
+    """The version that a digest names, or NotFound."""
+    row = visible_versions(by).filter(digest=digest).first()
+    if row is None:
+        raise NotFound(f"There is no version {digest}.")
+    return row
+
+
+def find_use(model: RegisteredModel, key: str = "") -> Use:
+    """The use of that name; without a name the only one that is not retired."""
+    rows = list(model.uses.select_related("model").order_by("key"))
+    known = ", ".join(use.key for use in rows) or "none yet"
+    if key:
+        named = [use for use in rows if use.key == key]
+        if not named:
+            raise NotFound(f'{model.key} has no use "{key}"; its uses are: {known}.', field="use")
+        return named[0]
+    current = [use for use in rows if use.retired_at is None]
+    if len(current) != 1:
+        raise Invalid(f"Please name the use; {model.key} has: {known}.", field="use")
+    return current[0]
+
+
+def find_unit(key: str) -> BusinessUnit:
+    """The business unit of that name."""
+    row = BusinessUnit.objects.filter(key=key).first()
+    if row is None:
+        known = ", ".join(BusinessUnit.objects.order_by("key").values_list("key", flat=True)[:20])
+        raise Invalid(f'There is no business unit "{key}"; known are: {known or "none yet"}.', field="unit")
+    return row
+
+
+def visible_blobs(by: Person) -> QuerySet[Blob]:
+    """Bytes that the person handed in, or that a version which they may see is made of."""
+    seen = ModelVersion.objects.filter(model__in=visible_models(by))
+    own = Q(possessions__person__identity=by.identity)
+    parts = (
+        Q(pk__in=seen.values("artifact_id"))
+        | Q(pk__in=seen.values("datasets__blob_id"))
+        | Q(pk__in=seen.values("manifest_digest"))
+    )
+    return Blob.objects.filter(own | parts).distinct()
+
+
+def has_blob(by: Person, digest: str) -> bool:
+    """Whether the bytes of a digest are there for this person; others learn nothing of them."""
+    return visible_blobs(by).filter(pk=digest).exists()
+
+
+def with_standing(rows: QuerySet[RegisteredModel]) -> QuerySet[RegisteredModel]:
+    """Models with what a list shows of them: `tier`, `newest_label`."""
+    tier = Tiering.objects.filter(model=OuterRef("pk")).order_by("-assigned_at", "-id").values("tier")[:1]
+    newest = ModelVersion.objects.filter(model=OuterRef("pk")).order_by("-registered_at", "-id")
+    return rows.annotate(tier=Subquery(tier), newest_label=Subquery(newest.values("label")[:1]))
+
+
+def model_page(by: Person, filters: Mapping[str, str] | None = None, cursor: str | None = None) -> ModelPage:
+    """Fifty models that the person may see, after the cursor.
+
+    Filters: ``q`` (words in key, title or purpose), ``tier``, ``kind``, ``domain``, ``unit``, ``owner``,
+    ``vendor`` (yes or no).
+    """
+    rows = visible_models(by).filter(_wanted(filters or {}))
+    if filters and filters.get("tier"):
+        rows = _of_tier(rows, filters["tier"])
+    if cursor:
+        rows = rows.filter(key__gt=read_cursor(cursor))
+    shown = with_standing(rows).select_related("unit", "owner").order_by("key")
+    found = list(shown[: PAGE + 1])
+    more = len(found) > PAGE
+    return ModelPage(found[:PAGE], make_cursor(found[PAGE - 1].key) if more else None)
+
+
+_COLUMNS = {"kind": "kind", "domain": "domain", "unit": "unit__key", "owner": "owner__username"}
+_TRUTH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+
+
+def _wanted(filters: Mapping[str, str]) -> Q:
+    found = Q()
+    for name, value in filters.items():
+        text = clean(value, field=name, longest=300)
+        if name == "q":
+            found &= _searched(text)
+        elif name == "vendor" and text.lower() in _TRUTH:
+            found &= Q(vendor=_TRUTH[text.lower()])
+        elif name in _COLUMNS:
+            found &= Q(**{_COLUMNS[name]: text})
+        elif name != "tier":
+            raise Invalid(f'"{name}" cannot be filtered by "{text}".', field=name)
+    return found
+
+
+def _searched(text: str) -> Q:
+    """Every word must stand in the key, the title or the purpose."""
+    found = Q()
+    for word in text.lower().split()[:MOST_WORDS]:
+        found &= Q(searched__contains=word)
+    return found
+
+
+def _of_tier(rows: QuerySet[RegisteredModel], tier: str) -> QuerySet[RegisteredModel]:
+    if tier not in TIERS:
+        raise Invalid(f'"{tier}" is no tier; tiers are {", ".join(TIERS)}.', field="tier")
+    newest = Tiering.objects.order_by("model_id", "-assigned_at", "-id").distinct("model_id")
+    return rows.filter(
+        pk__in=Tiering.objects.filter(pk__in=newest.values("pk"), tier=tier).values("model_id")
+    )
+
+
+def make_cursor(key: str) -> str:
+    """An opaque text for the place after a key."""
+    return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> str:
+    """The key behind a cursor."""
+    try:
+        key = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except (ValueError, binascii.Error):
+        key = ""
+    if not key or not key.isprintable() or len(key) > 200:
+        raise Invalid("The cursor is none that this service made.", field="cursor")
+    return key
+
+
+def filter_choices(by: Person) -> dict[str, list[Any]]:
+    """What the list can be filtered by, of what the person may see."""
+    units = BusinessUnit.objects.filter(pk__in=visible_models(by).values("unit_id")).order_by("title")
+    return {"tiers": list(TIERS), "kinds": [str(kind) for kind in ModelKind], "units": list(units)}
+
+
+def current_tier(model: RegisteredModel, *, as_of: datetime | None = None) -> int | None:
+    """The newest tier given to a model, now or as it stood at a time; None before the first."""
+    if as_of is None and "tier" in model.__dict__:
+        return model.__dict__["tier"]  # type: ignore[no-any-return]
+    rows = model.tierings.order_by("-assigned_at", "-id")
+    if as_of is not None:
+        rows = rows.filter(assigned_at__lte=as_of)
+    return rows.values_list("tier", flat=True).first()
+
+
+def subject_fields(version: ModelVersion, use: Use) -> dict[str, Any]:
+    """What policies may ask of a model before they apply; None where the inventory has no value."""
+    model, spec = version.model, version.manifest["spec"]
+    notes = spec.get("annotations") if isinstance(spec.get("annotations"), dict) else {}
+    exposure = model.exposure_eur
+    return {
+        "model.key": model.key,
+        "model.tier": current_tier(model),
+        "model.domain": model.domain or None,
+        "model.kind": model.kind,
+        "model.use": use.key,
+        "model.unit": model.unit.key,
+        "model.owner": model.owner.username,
+        "model.vendor": model.vendor,
+        "model.jurisdictions": list(model.jurisdictions) or None,
+        "model.regimes": _texts(notes.get("regimes")),
+        "model.exposure_eur": None if exposure is None else float(exposure),
+        "model.artifact_format": version.artifact_format,
+        "model.autonomy": notes.get("autonomy") if isinstance(notes.get("autonomy"), str) else None,
+    }
+
+
+def _texts(value: Any) -> list[str] | None:
+    found = [value] if isinstance(value, str) else value
+    return found if isinstance(found, list) and found and all(isinstance(v, str) for v in found) else None
+
+
+def standing(version: ModelVersion, as_of: datetime) -> Standing:
+    """Where a version stood at a time: not yet known, in development, or with every use retired."""
+    if version.registered_at > as_of:
+        return Standing.UNKNOWN
+    ends = list(version.model.uses.values_list("retired_at", flat=True))
+    if ends and all(end is not None and end <= as_of for end in ends):
+        return Standing.RETIRED
+    return Standing.DEVELOPMENT
