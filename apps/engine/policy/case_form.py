@@ -79,7 +79,6 @@ _PARTS = Fields(
         "interval": Items(Anything(), least=2),
         "status": Text(),
         "provenance": Text(words=("governed", "supplied")),
-        "outcome": Text(words=("pass", "review", "fail")),
         "age_days": Number(low=0),
         "n": Number(whole=True, low=0),
         "notes": Items(Text()),

@@ -220,7 +220,7 @@ def _measurement(gate: Gate, parts: Mapping[str, Any]) -> dict[str, Any]:
         else {"numerator": str(exact.numerator), "denominator": str(exact.denominator)},
         "interval": [_number(end) for end in interval] if status == "measured" else None,
         "n": parts.get("n", 10_000),
-        "parameters": {"outcome": parts["outcome"]} if "outcome" in parts else {},
+        "parameters": {},
         "groups": [],
         "tables": {},
         "notes": list(parts.get("notes", ())),

@@ -29,6 +29,8 @@ def gate_faults(gate: Mapping[str, Any], path: Path) -> Faults:
         return
     yield from _argument_faults(check, gate.get("with") or {}, (*path, "with"))
     yield from _bound_faults(check, gate, path)
+    if "on_review" in gate and check.range != "{0, 1, 2}":
+        yield Fault((*path, "on_review"), f"{name}: {check.id} never answers “review”.", on_key=True)
 
 
 def split(check: Check, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -14,6 +14,7 @@ from apps.engine.policy.model import Bound, Gate
 from apps.engine.values import plain
 
 GateOutcome = Literal["pass", "warn", "fail", "insufficient", "missing", "not_applicable"]
+VERDICTS, REVIEW = "{0, 1, 2}", 1  # the range of a check that answers pass, review or fail
 _ALONE = {"artifact", "declared", "seed", "model"}
 
 
@@ -210,19 +211,19 @@ def _of_numbers(gate: Gate, found: Mapping[str, Any], value: Fraction) -> tuple[
         if None in ends:
             return "fail", f"{gate.title}: the interval {list(interval)} has an end that is no number."
         numbers_held += [end for end in ends if end is not None]
-    outcome = _verdict(gate, numbers_held, str((found.get("parameters") or {}).get("outcome", "")))
+    outcome = _verdict(gate, numbers_held)
     why = sentences.measured(gate, found, value, warned=outcome == "warn")
     if outcome in ("pass", "warn") and _only_supplied(gate, found):
         return "missing", f"{why} A mandatory gate needs a number measured by the service."
     return outcome, why
 
 
-def _verdict(gate: Gate, held: list[Fraction], said: str) -> GateOutcome:
-    """The bound decides; a check that also says "review" or "fail" is heard too."""
-    if not _all_hold(gate.bound, held) or said == "fail":
-        return "fail"
-    if said == "review":
+def _verdict(gate: Gate, held: list[Fraction]) -> GateOutcome:
+    """The bound decides, but where a check's answer is "review" the gate says what that means."""
+    if find(gate.check).range == VERDICTS and held == [REVIEW]:
         return "warn" if gate.on_review == "warn" else "fail"
+    if not _all_hold(gate.bound, held):
+        return "fail"
     return "pass" if gate.warn is None or _all_hold(gate.warn, held) else "warn"
 
 

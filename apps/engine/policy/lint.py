@@ -47,12 +47,10 @@ def _people(document: Document, policy: Policy) -> Iterator[Fault]:
     for step in policy.approvals.steps:
         path = ("approvals", "steps", places[step.id]) if step.id in places else ("approvals",)
         if step.quorum > 20:
-            yield Fault(
-                (*path, "quorum"), f"The step {step.id} asks for {step.quorum} people; no firm has so many."
-            )
+            yield Fault((*path, "quorum"), f"The step {step.id} asks for {step.quorum} people.")
     conditional, full = policy.validity.conditional, policy.validity.approval
     if conditional > full:
-        words = f"A conditional approval would last {conditional.days} days, longer than a full one of {full.days}."
+        words = f"A conditional approval would last {conditional.days} days, a full one only {full.days}."
         yield Fault(("validity",), words)
     for i, early in enumerate(policy.validity.remind_before):
         if early >= full:

@@ -10,8 +10,6 @@ from apps.engine.catalogue import all_checks
 from apps.engine.policy.model import Gate
 from apps.engine.policy.numbers import exactly, shown
 
-NEEDED = {True: ", for the whole interval,", False: ""}
-
 
 def measured(gate: Gate, measurement: Mapping[str, Any], value: Fraction, *, warned: bool = False) -> str:
     """What was measured and what is needed.
@@ -41,17 +39,34 @@ def _origin(measurement: Mapping[str, Any]) -> str:
 
 def _said(gate: Gate, measurement: Mapping[str, Any], value: Fraction) -> str:
     number, interval = shown(value, gate.bound), _interval(gate, measurement.get("interval"))
-    check = all_checks().get(gate.check)
-    template = check.sentence if check else "{title} is {value}."
-    title = check.title if check and "{title}" not in template else gate.title
+    compared = extreme(measurement)
+    template = _template(gate, compared)
     together = number if "{interval}" in template or not interval else f"{number} ({interval})"
-    words = {**_scalars(measurement), **extreme(measurement), "title": title}
+    words = {**_scalars(measurement), **compared, "title": gate.title}
     words |= {"value": together, "interval": interval or "no interval", "n": f"{measurement.get('n') or 0:,}"}
     try:
-        text = template.format_map(words)
+        return template.format_map(words).strip().removesuffix(".")
     except (KeyError, IndexError, ValueError, AttributeError):
-        text = f"{gate.title} is {together}."
-    return text.strip().removesuffix(".")
+        return f"{gate.title} is {together}"
+
+
+def _template(gate: Gate, compared: Mapping[str, str]) -> str:
+    check = all_checks().get(gate.check)
+    plain = check.sentence if check else "{title} is {value}."
+    if "reference" not in compared or "{group}" in plain:
+        return plain
+    return _COMPARED.get(gate.check, plain.strip().removesuffix(".") + ", of {group} against {reference}")
+
+
+_COMPARED = {
+    "fairness.selection_rate_ratio": "The selection rate of {group} is {value} of that of {reference}",
+    "fairness.selection_rate_difference": (
+        "The selection rate of {group} differs by {value} from that of {reference}"
+    ),
+    "fairness.equal_opportunity_difference": (
+        "Among those who deserve it, the selection rate of {group} differs by {value} from that of {reference}"
+    ),
+}
 
 
 def _interval(gate: Gate, interval: Any) -> str:
@@ -59,31 +74,34 @@ def _interval(gate: Gate, interval: Any) -> str:
         return ""
     ends = [exactly(end) for end in interval]
     bound = gate.bound if gate.basis == "interval" else None
-    return " to ".join("?" if end is None else shown(end, bound) for end in ends) if any(ends) else ""
+    if all(end is None for end in ends):
+        return ""
+    return " to ".join("?" if end is None else shown(end, bound) for end in ends)
 
 
 def _scalars(measurement: Mapping[str, Any]) -> dict[str, Any]:
     found = measurement.get("parameters")
     parameters = found if isinstance(found, Mapping) else {}
-    return {name: value for name, value in parameters.items() if not isinstance(value, (Mapping, list))}
+    return {name: value for name, value in parameters.items() if isinstance(value, (str, int, float))}
 
 
 def extreme(measurement: Mapping[str, Any]) -> dict[str, str]:
-    """The group that the number speaks of, and its reference, where the measurement has groups."""
-    words: dict[str, str] = {}
-    groups = [g for g in measurement.get("groups") or () if isinstance(g, Mapping)]
-    value = measurement.get("value")
-    for group in groups:
-        number = group.get("ratio", group.get("value"))
-        if (
-            group.get("status") == "measured"
-            and group.get("attribute")
-            and number == value
-            and value is not None
-        ):
-            words["group"] = f"{group['attribute']} = {group['group']}"
-            words["attribute"] = str(group["attribute"])
-            break
+    """The group that the number speaks of and the one it is compared with, where the measurement says so.
+
+    Examples
+    --------
+    >>> extreme({"parameters": {"worst": {"attribute": "race", "group": "B"}, "reference_groups": {"race": "A"}}})
+    {'group': 'race = B', 'reference': 'race = A'}
+    """
+    found = measurement.get("parameters")
+    parameters = found if isinstance(found, Mapping) else {}
+    worst, references = parameters.get("worst"), parameters.get("reference_groups")
+    if not isinstance(worst, Mapping) or not isinstance(references, Mapping):
+        return {}
+    attribute = worst.get("attribute")
+    words = {"group": f"{attribute} = {worst.get('group')}"}
+    if attribute in references:
+        words["reference"] = f"{attribute} = {references[attribute]}"
     return words
 
 
