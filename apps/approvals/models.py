@@ -233,6 +233,29 @@ class Attestation(models.Model):
         return Ref(type="attestation", id=str(self.pk), name=str(self), digest=self.statement_digest)
 
 
+class Document(models.Model):
+    """A document that people gave for a version: which one, signed in which roles, by which statement. A fact."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="documents")
+    use = models.ForeignKey(Use, on_delete=models.PROTECT, related_name="documents")
+    key = models.CharField(max_length=120)
+    type = models.CharField(max_length=40, default="document")
+    blob_digest = models.CharField(max_length=71)
+    signed_by = models.JSONField(default=list)
+    given_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    given_at = models.DateTimeField()
+    statement_digest = models.CharField(max_length=71)
+
+    class Meta:
+        ordering = ["-given_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.key} of {self.version}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="document", id=str(self.pk), name=str(self), digest=self.blob_digest)
+
+
 class Comment(models.Model):
     """A question or an answer on an approval, or on one piece of its evidence by digest. A fact."""
 

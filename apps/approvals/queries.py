@@ -14,7 +14,16 @@ from django.utils import timezone
 
 from apps.access.models import Person
 from apps.access.queries import visible_models
-from apps.approvals.models import Approval, Attestation, Comment, Finding, SignOff, Waiver, WaiverRequest
+from apps.approvals.models import (
+    Approval,
+    Attestation,
+    Comment,
+    Document,
+    Finding,
+    SignOff,
+    Waiver,
+    WaiverRequest,
+)
 from apps.approvals.states import ApprovalState, FindingState, Severity
 from apps.approvals.steps import Step, all_complete
 from apps.audit.errors import NotFound
@@ -171,6 +180,11 @@ def valid_waivers(version: ModelVersion, use: Use) -> QuerySet[Waiver]:
     """Waivers of a version and use that hold at this second."""
     now = timezone.now()
     return Waiver.objects.filter(version=version, use=use, valid_from__lte=now, valid_to__gt=now)
+
+
+def documents_of(version: ModelVersion, use: Use) -> QuerySet[Document]:
+    """Documents given for a version and use, the newest first."""
+    return Document.objects.filter(version=version, use=use)
 
 
 def latest_attestation(model: RegisteredModel) -> Attestation | None:

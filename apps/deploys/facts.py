@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from apps.approvals.models import Approval, Finding, Waiver
-from apps.approvals.queries import latest_approval, signoffs_of
+from apps.approvals.models import Approval, Document, Finding, Waiver
+from apps.approvals.queries import documents_of, latest_approval, signoffs_of
 from apps.approvals.states import FindingState
-from apps.audit.queries import genuine
+from apps.audit.trail import genuine
 from apps.deploys.models import Environment
 from apps.engine.admit import (
     Admission,
@@ -31,7 +31,6 @@ from apps.gates.queries import latest_decision, policies_in_force
 from apps.gates.states import Purpose
 from apps.inventory.models import ModelVersion, Use
 from apps.inventory.queries import builders_of, subject_fields
-from apps.reports.queries import report_documents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +95,7 @@ def gather(
         signoffs=_signoffs(approval) if approval else [],
         waivers=[_waiver(w) for w in Waiver.objects.filter(version=version, use=use).select_related(*_TWO)],
         findings=_findings(version),
-        documents=report_documents(approval) if approval else [],
+        documents=[_document(d) for d in documents_of(version, use)],
     )
 
 
@@ -162,6 +161,16 @@ def _waiver(row: Waiver) -> WaiverFact:
         requested_by=row.requested_by.identity,
         statement=row.statement_digest,
         renewal=row.renewal,
+    )
+
+
+def _document(row: Document) -> DocumentFact:
+    return DocumentFact(
+        id=row.key,
+        type=row.type,
+        given_at=row.given_at,
+        signed_by=tuple(row.signed_by),
+        statement=row.statement_digest,
     )
 
 

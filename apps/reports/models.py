@@ -68,6 +68,8 @@ class ReportSignature(models.Model):
     report = models.ForeignKey(Report, on_delete=models.PROTECT, related_name="signatures")
     person = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
     position = models.PositiveSmallIntegerField()
+    seat = models.CharField(max_length=80)
+    role = models.CharField(max_length=40)
     meaning = models.CharField(max_length=40)
     certificate_sha256 = models.CharField(max_length=64)
     before = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
@@ -79,6 +81,7 @@ class ReportSignature(models.Model):
         ordering = ["position"]
         constraints = [
             models.UniqueConstraint(fields=["report", "person"], name="one_report_signature_per_person"),
+            models.UniqueConstraint(fields=["report", "seat"], name="one_signature_per_seat"),
             models.UniqueConstraint(fields=["report", "position"], name="report_signatures_in_line"),
             models.CheckConstraint(condition=~Q(before=models.F("after")), name="signature_changes_bytes"),
         ]

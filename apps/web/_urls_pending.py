@@ -38,7 +38,6 @@ urlpatterns = [
     path("admissions/<uuid:admission_id>", decisions.admission_page),
     path("decisions/<str:digest>", decisions.decision_page),
     path("decisions/<str:digest>/waiver", findings.request_waiver),
-    path("decisions/<str:digest>/charts/<str:gate>.svg", reports.chart),
     path("policies", decisions.policy_list),
     path("policies/<str:policy>/<str:version>", decisions.policy_page),
     path("costs", decisions.cost_page),
@@ -47,4 +46,5 @@ urlpatterns = [
     path("reports/<uuid:report_id>", reports.report_page),
     path("reports/<uuid:report_id>/file.pdf", reports.pdf),
     path("reports/<uuid:report_id>/sign", reports.sign),
+    path("reports/<uuid:report_id>/charts/<str:gate>.svg", reports.chart),
 ]

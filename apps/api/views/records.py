@@ -12,6 +12,7 @@ from apps.access.states import Permission
 from apps.api import rendering
 from apps.api.endpoints import answer, endpoint, operation
 from apps.audit import queries as audit
+from apps.audit import trail
 from apps.costs.queries import statement as cost_statement
 from apps.deploys.queries import environments as declared_environments
 from apps.gates import queries as gates
@@ -24,7 +25,7 @@ EVENT_FILTERS = ("action", "object", "actor", "from", "to")
 def list_events(request: HttpRequest, *, by: Person) -> HttpResponse:
     require(by, Permission.EVENT_SEE)
     filters = {k: request.GET[k] for k in EVENT_FILTERS if request.GET.get(k)}
-    found = audit.event_page(filters, request.GET.get("cursor"))
+    found = trail.event_page(filters, request.GET.get("cursor"))
     rows = [{"id": e.id, "index": e.index, "body": e.text} for e in found.rows]
     return answer({"events": rows, "next": found.next})
 
@@ -32,7 +33,7 @@ def list_events(request: HttpRequest, *, by: Person) -> HttpResponse:
 @operation("GET", "The proof that one event is in the log.", answers={200: "Body, index, proof, checkpoint."})
 def show_proof(request: HttpRequest, event_id: UUID, *, by: Person) -> HttpResponse:
     require(by, Permission.EVENT_SEE)
-    event, proof = audit.find_event(event_id), audit.inclusion(event_id)
+    event, proof = trail.event_line(event_id), trail.place_of(event_id)
     told = None if proof is None else {"index": proof.index, "size": proof.size, "text": proof.text}
     return answer({"id": event.id, "body": event.text, "proof": told})
 

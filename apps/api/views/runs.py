@@ -12,9 +12,12 @@ from apps.access.states import Permission
 from apps.api import rendering
 from apps.api.endpoints import answer, endpoint, operation
 from apps.api.reading import Fields, body
-from apps.audit.queries import find_statement, key_set
+from apps.audit.queries import keys as signing_keys
+from apps.audit.queries import statement as find_statement
+from apps.engine.keys import KeySet
 from apps.gates import commands, queries
 from apps.inventory.queries import find_use, find_version
+from apps.reports.queries import report_certificates
 
 
 @operation(
@@ -76,7 +79,8 @@ def show_statement(request: HttpRequest, digest: str, *, by: Person) -> HttpResp
     "GET", "The public keys of the service with the times in which they count.", answers={200: "The key set."}
 )
 def show_keys(request: HttpRequest, *, by: Person | None) -> HttpResponse:
-    return answer(key_set())
+    published = KeySet(signing_keys().records, tuple(report_certificates()))
+    return answer(published.as_json())
 
 
 runs = endpoint(request_run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from apps.approvals.commands.approvals import reopen, revoke, sign_off, submit, withdraw
 from apps.approvals.commands.attestations import attest
 from apps.approvals.commands.comments import comment
+from apps.approvals.commands.documents import give_document
 from apps.approvals.commands.findings import (
     close_finding,
     open_finding,
@@ -18,6 +19,7 @@ __all__ = [
     "attest",
     "close_finding",
     "comment",
+    "give_document",
     "grant_waiver",
     "open_finding",
     "open_monitoring_finding",

@@ -66,4 +66,5 @@ class Migration(migrations.Migration):
         append_only("approvals_waiver"),
         append_only("approvals_attestation"),
         append_only("approvals_comment"),
+        append_only("approvals_document"),
     ]

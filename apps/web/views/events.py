@@ -10,7 +10,7 @@ from django.shortcuts import render
 from apps.access.guards import require
 from apps.access.models import Person
 from apps.access.states import Permission
-from apps.audit import queries
+from apps.audit import queries, trail
 from apps.audit.events import EventName
 from apps.web.pages import page
 
@@ -22,7 +22,7 @@ def event_list(request: HttpRequest, *, by: Person) -> HttpResponse:
     """Events, the newest first, 100 a page."""
     require(by, Permission.EVENT_SEE)
     filters = {name: request.GET[name] for name in FILTERS if request.GET.get(name)}
-    found = queries.event_page(filters, request.GET.get("after"))
+    found = trail.event_page(filters, request.GET.get("after"))
     context = {
         "title": "Audit events",
         "found": found,
@@ -37,6 +37,6 @@ def event_list(request: HttpRequest, *, by: Person) -> HttpResponse:
 def event_page(request: HttpRequest, event_id: UUID, *, by: Person) -> HttpResponse:
     """One event: its exact bytes, its place in the log and the proof that it is there."""
     require(by, Permission.EVENT_SEE)
-    event = queries.find_event(event_id)
-    context = {"title": event.action, "event": event, "proof": queries.inclusion(event_id)}
+    event = trail.event_line(event_id)
+    context = {"title": event.action, "event": event, "proof": trail.place_of(event_id)}
     return render(request, "events/record.html", context)

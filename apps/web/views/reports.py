@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from apps.access.guards import why_not
 from apps.access.models import Person
 from apps.approvals.queries import find_approval
-from apps.reports import charts, commands, guards, queries
+from apps.reports import commands, guards, queries
 from apps.web.pages import done, page
 from apps.web.views.reviews import reauthenticated_at, require_fresh
 
@@ -33,6 +33,7 @@ def report_page(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpRes
         "verdict": queries.verify_report(report),
         "signatures": report.signatures.select_related("person"),
         "digest": queries.newest_blob(report).digest,
+        "charts": queries.charts_of(report),
         "why_not_sign": why_not(guards.can_sign, by, report),
         "here": request.path,
     }
@@ -65,9 +66,9 @@ def pdf(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpResponse:
 
 
 @page()
-def chart(request: HttpRequest, digest: str, gate: str, *, by: Person) -> HttpResponse:
-    """The chart of one gate's measurement, the same as in the report."""
-    svg = charts.stored_chart(by, digest, gate)
+def chart(request: HttpRequest, report_id: UUID, gate: str, *, by: Person) -> HttpResponse:
+    """The chart of one gate's measurement, the same as in the PDF."""
+    svg = queries.find_chart(by, report_id, gate)
     return HttpResponse(
         svg, content_type="image/svg+xml", headers={"Cache-Control": "private, max-age=86400"}
     )

@@ -1,0 +1,159 @@
+"""Certificates of signers: an issuing authority of the service and one certificate a person, in key files.
+
+Files suit the demonstration and small installations; a hardware module takes their place in production.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from django.conf import settings
+
+from apps.access.models import Person
+
+Key = ec.EllipticCurvePrivateKey
+CA_YEARS, PERSON_YEARS = 20, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A signer's private key and certificate, with the certificate of the issuer."""
+
+    key: Key
+    certificate: x509.Certificate
+    issuer: x509.Certificate
+
+    @property
+    def sha256(self) -> str:
+        """The certificate's fingerprint, hex."""
+        return self.certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def _folder() -> Path:
+    folder = Path(settings.STATE) / "keys" / "reports"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def authority() -> tuple[Key, x509.Certificate]:
+    """The issuing authority; made on first use."""
+    return _held("authority", _authority_certificate)
+
+
+def authority_pem() -> str:
+    """The authority's certificate as PEM: what a verifier pins."""
+    return authority()[1].public_bytes(serialization.Encoding.PEM).decode()
+
+
+def identity_of(person: Person) -> Identity:
+    """The person's key and certificate; made on first use, and again when it ended."""
+    issuer_key, issuer = authority()
+    key, certificate = _held(
+        f"person-{person.pk}", lambda own: _person_certificate(person, own, issuer_key, issuer)
+    )
+    return Identity(key, certificate, issuer)
+
+
+def _held(name: str, issue: Callable[[Key], x509.Certificate]) -> tuple[Key, x509.Certificate]:
+    """The key and certificate kept under a name, made together when there are none that count."""
+    path = _folder() / f"{name}.pem"
+    if path.exists():
+        key, certificate = _read(path)
+        if certificate.not_valid_after_utc > dt.datetime.now(dt.UTC):
+            return key, certificate
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = issue(key)
+    _write(path, key, certificate)
+    return key, certificate
+
+
+def _read(path: Path) -> tuple[Key, x509.Certificate]:
+    data = path.read_bytes()
+    key = serialization.load_pem_private_key(data, password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise TypeError(f"{path.name} holds no elliptic-curve key")
+    return key, x509.load_pem_x509_certificate(data)
+
+
+def _write(path: Path, key: Key, certificate: x509.Certificate) -> None:
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(private + certificate.public_bytes(serialization.Encoding.PEM))
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def _builder(subject: x509.Name, years: int) -> x509.CertificateBuilder:
+    now = dt.datetime.now(dt.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(minutes=5))
+        .not_valid_after(now + dt.timedelta(days=365 * years))
+    )
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        content_commitment=not signs_certificates,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _authority_certificate(key: Key) -> x509.Certificate:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Countersign report signers")])
+    return (
+        _builder(name, CA_YEARS)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+
+
+def _person_certificate(
+    person: Person,
+    key: Key,
+    issuer_key: Key,
+    issuer: x509.Certificate,
+) -> x509.Certificate:
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.COMMON_NAME, str(person)[:64]),
+            x509.NameAttribute(NameOID.USER_ID, person.username[:64]),
+        ]
+    )
+    return (
+        _builder(name, PERSON_YEARS)
+        .issuer_name(issuer.subject)
+        .public_key(key.public_key())
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False
+        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(issuer_key, hashes.SHA256())
+    )
