@@ -238,22 +238,31 @@ def _statement(row: Statement, keys: KeySet) -> Iterator[str]:
         yield f"The statement {row.digest} does not have that digest: it was changed."
         return
     try:
-        said = json.loads(bytes(row.event.body))
         found = verify(json.loads(bytes(row.envelope)), keys, logged_at=row.event.occurred_at)
     except (Problem, ValueError) as error:
         yield f"The statement {row.digest} is not genuine: {error}"
         return
     if canonical(found) != bytes(row.payload):
         yield f"The envelope of the statement {row.digest} signs something else."
-    if not isinstance(said.get("after"), Mapping) or said["after"].get("statement") != row.digest:
+    after = _told(bytes(row.event.body)).get("after")
+    if not isinstance(after, Mapping) or after.get("statement") != row.digest:
         yield f"The event {row.event_id} of the statement {row.digest} does not name it."
 
 
 def _personal() -> Iterator[str]:
     for row in Personal.objects.select_related("event").iterator(_ROWS):
-        said: Any = json.loads(bytes(row.event.body)).get("pii", {}).get(row.part)
-        if said != personal_digest(bytes(row.salt), bytes(row.value)):
+        said = _told(bytes(row.event.body)).get("pii") or {}
+        if said.get(row.part) != personal_digest(bytes(row.salt), bytes(row.value)):
             yield f"The personal {row.part} of event {row.event_id} is not what the event vouches for."
+
+
+def _told(body: bytes) -> dict[str, Any]:
+    """What a body says; nothing where it cannot be read, which is named elsewhere."""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _references() -> Iterator[str]:

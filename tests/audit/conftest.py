@@ -9,7 +9,9 @@ from django.conf import settings
 from django.db import connection, migrations
 
 from apps.audit.sql import append_only, lifecycle
+from tests.audit.ruled import Log
 from tests.audit.ticket import MOVES, Ticket
+from tests.database import FreshDatabase
 
 
 @pytest.fixture(autouse=True)
@@ -33,3 +35,9 @@ def tickets(as_role: Callable[[str], AbstractContextManager[None]]) -> Iterator[
         run_sql(lifecycle("scratch_ticket", "state", MOVES))
         run_sql(append_only("scratch_fact"))
     return Ticket
+
+
+@pytest.fixture
+def log(fresh_database: FreshDatabase) -> Log:
+    """A log whose database a superuser of the test may attack."""
+    return Log(connection.settings_dict)
