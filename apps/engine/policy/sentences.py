@@ -64,7 +64,7 @@ _COMPARED = {
         "The selection rate of {group} differs by {value} from that of {reference}"
     ),
     "fairness.equal_opportunity_difference": (
-        "Among those who deserve it, the selection rate of {group} differs by {value} from that of {reference}"
+        "Among the deserving, the selection rate of {group} differs by {value} from that of {reference}"
     ),
 }
 
@@ -90,7 +90,8 @@ def extreme(measurement: Mapping[str, Any]) -> dict[str, str]:
 
     Examples
     --------
-    >>> extreme({"parameters": {"worst": {"attribute": "race", "group": "B"}, "reference_groups": {"race": "A"}}})
+    >>> found = {"worst": {"attribute": "race", "group": "B"}, "reference_groups": {"race": "A"}}
+    >>> extreme({"parameters": found})
     {'group': 'race = B', 'reference': 'race = A'}
     """
     found = measurement.get("parameters")
