@@ -15,7 +15,15 @@ from apps.access.models import Person
 from apps.access.queries import visible_models
 from apps.access.text import clean
 from apps.audit.errors import Invalid, NotFound
-from apps.inventory.models import Blob, BusinessUnit, ModelVersion, RegisteredModel, Tiering, Use
+from apps.inventory.models import (
+    Blob,
+    BusinessUnit,
+    Contribution,
+    ModelVersion,
+    RegisteredModel,
+    Tiering,
+    Use,
+)
 from apps.inventory.states import ModelKind, Standing
 
 PAGE = 50
@@ -192,6 +200,17 @@ def current_tier(model: RegisteredModel, *, as_of: datetime | None = None) -> in
     if as_of is not None:
         rows = rows.filter(assigned_at__lte=as_of)
     return rows.values_list("tier", flat=True).first()
+
+
+def builders_of(model: RegisteredModel) -> frozenset[str]:
+    """The humans who own the model or built any version of it, by identity."""
+    rows = Contribution.objects.filter(version__model=model)
+    return frozenset({model.owner.identity, *rows.values_list("person__identity", flat=True)})
+
+
+def uses_of(model: RegisteredModel) -> list[Use]:
+    """Every use of a model."""
+    return list(model.uses.order_by("key"))
 
 
 def subject_fields(version: ModelVersion, use: Use) -> dict[str, Any]:

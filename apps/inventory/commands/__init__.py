@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.inventory.commands.blobs import store_blob
+from apps.inventory.commands.blobs import keep_made, store_blob
 from apps.inventory.commands.models import change_model, declare_unit, register_model
 from apps.inventory.commands.tiers import assign_tier
 from apps.inventory.commands.uses import add_use, retire_use
@@ -13,6 +13,7 @@ __all__ = [
     "assign_tier",
     "change_model",
     "declare_unit",
+    "keep_made",
     "note_contribution",
     "register_model",
     "register_version",

@@ -10,6 +10,7 @@ from apps.access.models import Person
 from apps.access.text import clean
 from apps.audit import commands as audit
 from apps.audit.events import EventName
+from apps.audit.states import Acting
 from apps.inventory import guards
 from apps.inventory.models import Blob, Possession
 from apps.inventory.store import Readable, Stored, largest, plain_digest, the_store
@@ -34,6 +35,18 @@ def keep_blob(*, by: Person, stored: Stored, media: str) -> Blob:
         digest=stored.digest, defaults={"size": stored.size, "media": media, "stored_by": by}
     )
     Possession.objects.get_or_create(blob=blob, person=by)
+    if new:
+        audit.record(by=by, action=EventName.BLOB_STORED, subject=blob, after={"size": stored.size})
+    return blob
+
+
+@transaction.atomic
+def keep_made(*, by: Acting, data: bytes, media: str) -> Blob:
+    """Keep bytes that the service itself made, such as a report; they are in nobody's possession."""
+    stored = the_store().put(io.BytesIO(data), largest=largest(), expected=None)
+    blob, new = Blob.objects.get_or_create(
+        digest=stored.digest, defaults={"size": stored.size, "media": media}
+    )
     if new:
         audit.record(by=by, action=EventName.BLOB_STORED, subject=blob, after={"size": stored.size})
     return blob

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from datetime import datetime
 from typing import Any
@@ -22,7 +21,7 @@ from apps.audit import commands as audit
 from apps.audit.events import EventName
 from apps.audit.queries import read_statement
 from apps.audit.states import Acting, Ref
-from apps.inventory.commands import keep_blob
+from apps.inventory.commands import keep_made
 from apps.inventory.queries import current_tier
 from apps.reports import drawing, pades, queries
 from apps.reports.models import Report, ReportChart
@@ -111,7 +110,7 @@ def _keep(by: Acting, approval: Approval, pdf: bytes, drawn: drawing.Drawn, made
     found = queries.report_of(held)
     if found is not None:
         return found
-    blob = keep_blob(stream=io.BytesIO(pdf), media="application/pdf")
+    blob = keep_made(by=by, data=pdf, media="application/pdf")
     statement = audit.seal(
         by=by,
         predicate_type=REPORT,

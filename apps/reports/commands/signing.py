@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from datetime import datetime
 
 from django.db import transaction
@@ -13,7 +12,7 @@ from apps.approvals.commands import give_document
 from apps.audit import commands as audit
 from apps.audit.events import EventName
 from apps.audit.states import Ref
-from apps.inventory.commands import keep_blob
+from apps.inventory.commands import keep_made
 from apps.reports import guards, pades, queries
 from apps.reports.certificates import identity_of
 from apps.reports.models import Report, ReportSignature
@@ -48,7 +47,7 @@ def sign_report(
         at=timezone.now(),
         first=position == 1,
     )
-    after = keep_blob(stream=io.BytesIO(signed), media="application/pdf")
+    after = keep_made(by=by, data=signed, media="application/pdf")
     statement = audit.seal(
         by=by,
         predicate_type=SIGNATURE,
