@@ -1,0 +1,1 @@
+"""Fairness checks: how outcomes and errors differ between groups of people."""

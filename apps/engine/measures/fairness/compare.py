@@ -1,0 +1,315 @@
+"""Comparing one rate between groups: ratios and differences against a reference, and the worst of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal
+
+from apps.engine.errors import Unmeasurable
+from apps.engine.intervals import katz_log, newcombe, proportion, shared_confidence
+from apps.engine.measures.fairness import groups as grouping
+from apps.engine.measures.fairness.groups import Floors, Partition
+from apps.engine.values import Group, Interval, Measured, Status
+
+Kind = Literal["ratio", "difference"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A rate of one group: `part` of `whole`, in a group of `n` rows; `named` says what they are.
+
+    Examples
+    --------
+    >>> Rate(30, 100, 120, ("selected", "deserving")).fraction
+    Fraction(3, 10)
+    """
+
+    part: int
+    whole: int
+    n: int
+    named: tuple[str, str]
+
+    @property
+    def fraction(self) -> Fraction | None:
+        """The rate; None where the denominator is zero."""
+        return Fraction(self.part, self.whole) if self.whole else None
+
+    def counts(self) -> dict[str, int]:
+        """Numerator and denominator by name; the group's size is not said twice."""
+        found = {self.named[0]: self.part}
+        if self.named[1] != "n":
+            found[self.named[1]] = self.whole
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How groups are compared.
+
+    Parameters
+    ----------
+    kind : {"ratio", "difference"}
+        Rate over reference, or their distance.
+    reference : str
+        ``highest``, ``largest``, ``overall`` or a group's name.
+    adverse : {"low", "high"}
+        Whether a low or a high rate harms the group.
+    adjust : {"none", "holm"}
+        With ``holm`` the intervals hold together over all comparisons.
+    """
+
+    kind: Kind
+    reference: str = "highest"
+    floors: Floors = field(default_factory=Floors)
+    confidence: float = 0.95
+    interval: str = "wilson"
+    adjust: str = "none"
+    adverse: Literal["low", "high"] = "low"
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """One group against the reference: the exact figure and its interval."""
+
+    group: int
+    value: Fraction
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One attribute compared: its rows, its contrasts, the reference found."""
+
+    part: Partition
+    rates: Sequence[Rate]
+    rows: Sequence[Group]
+    contrasts: Sequence[Contrast]
+    reference: str
+    notes: Sequence[str]
+    excluded: Sequence[str]
+
+
+def compare(part: Partition, rates: Sequence[Rate], terms: Terms, *, comparisons: int = 1) -> Compared:
+    """Compare a rate between the groups of one partition.
+
+    Raises
+    ------
+    Unmeasurable
+        Insufficient: fewer than two groups above the floors. Undefined: a group above the floors whose
+        rate has denominator zero, or a reference rate of zero where a ratio is asked.
+    """
+    sizes = [rate.n for rate in rates]
+    kept = grouping.eligible(sizes, terms.floors)
+    grouping.require_two(part, sizes, kept, terms.floors)
+    for k in kept:
+        _require_defined(part, k, rates[k])
+    sign = 1 if terms.adverse == "low" else -1
+    found = grouping.reference_of(part, sizes, kept, terms.reference, lambda k: sign * _known(rates[k]))
+    base = overall(rates) if found is None else rates[found]
+    named = "overall" if found is None else part.levels[found]
+    contrasts = [_contrast(part, rates, k, base, named, terms, comparisons) for k in kept if k != found]
+    return Compared(
+        part,
+        rates,
+        _rows(part, rates, kept, found, {c.group: c for c in contrasts}, terms),
+        contrasts,
+        named,
+        grouping.excluded_note(part, sizes, kept, terms.floors),
+        [part.levels[k] for k in range(len(rates)) if k not in set(kept)],
+    )
+
+
+def overall(rates: Sequence[Rate]) -> Rate:
+    """All rows together."""
+    return Rate(
+        sum(r.part for r in rates), sum(r.whole for r in rates), sum(r.n for r in rates), rates[0].named
+    )
+
+
+def _known(rate: Rate) -> Fraction:
+    return Fraction(rate.part, rate.whole)
+
+
+def _require_defined(part: Partition, k: int, rate: Rate) -> None:
+    if not rate.whole:
+        raise Unmeasurable(
+            f"{part.attribute} = {part.levels[k]} has no row of {rate.named[1]} among {rate.n:,}: "
+            "its rate is undefined."
+        )
+
+
+def _contrast(
+    part: Partition,
+    rates: Sequence[Rate],
+    k: int,
+    base: Rate,
+    named: str,
+    terms: Terms,
+    comparisons: int,
+) -> Contrast:
+    """The contrast of one group; the interval shares its confidence where Holm is asked for."""
+    rate = rates[k]
+    confidence = (
+        shared_confidence(terms.confidence, comparisons) if terms.adjust == "holm" else terms.confidence
+    )
+    if terms.kind == "difference":
+        return Contrast(k, *_difference(rate, base, confidence))
+    if base.part == 0:
+        raise Unmeasurable(
+            f"The rate of the reference {part.attribute} = {named} is 0 of {base.whole:,} "
+            f"({base.named[0]} of {base.named[1]}): a ratio to it is undefined."
+        )
+    ratio = _known(rate) / _known(base)
+    return Contrast(k, ratio, katz_log(rate.part, rate.whole, base.part, base.whole, confidence))
+
+
+def _difference(rate: Rate, base: Rate, confidence: float) -> tuple[Fraction, Interval]:
+    """The distance |rate - base| and Newcombe's interval on the side where it lies."""
+    first, second = (base, rate) if _known(base) >= _known(rate) else (rate, base)
+    low, high = newcombe(first.part, first.whole, second.part, second.whole, confidence)
+    return _known(first) - _known(second), (max(0.0, low), high)
+
+
+def _rows(
+    part: Partition,
+    rates: Sequence[Rate],
+    kept: Sequence[int],
+    found: int | None,
+    contrasts: Mapping[int, Contrast],
+    terms: Terms,
+) -> list[Group]:
+    return [
+        _row(part, rates[k], k, kept=k in set(kept), contrast=contrasts.get(k), base=k == found, terms=terms)
+        for k in range(len(rates))
+    ]
+
+
+def _row(
+    part: Partition, rate: Rate, k: int, *, kept: bool, contrast: Contrast | None, base: bool, terms: Terms
+) -> Group:
+    value = rate.fraction
+    shown: dict[str, Any] = {}
+    if terms.kind == "ratio" and contrast is not None:
+        shown = {"ratio": float(contrast.value), "ratio_interval": contrast.interval}
+    elif terms.kind == "ratio" and base:
+        shown = {"ratio": 1.0}
+    elif contrast is not None:
+        shown = {"disparities": {"difference": float(contrast.value)}}
+    return Group(
+        attribute=part.attribute,
+        group=part.levels[k],
+        n=rate.n,
+        status="measured" if kept and value is not None else ("undefined" if kept else "insufficient"),
+        counts=rate.counts(),
+        value=None if value is None else float(value),
+        interval=proportion(rate.part, rate.whole, terms.confidence, terms.interval) if rate.whole else None,
+        note=_row_note(rate, kept, base, terms),
+        **shown,
+    )
+
+
+def _row_note(rate: Rate, kept: bool, base: bool, terms: Terms) -> str | None:
+    if base:
+        return "reference"
+    if not kept:
+        return f"under {grouping.wanted(terms.floors)}; not compared"
+    if rate.whole < terms.floors.size:
+        return f"the rate rests on {rate.whole:,} rows only"
+    return None
+
+
+def worst_over(
+    parts: Sequence[Partition],
+    rates_of: Callable[[Partition], Sequence[Rate]],
+    terms: Terms,
+    *,
+    method: str,
+    **parameters: Any,
+) -> Measured:
+    """The worst contrast over all attributes: the lowest ratio, or the largest difference.
+
+    Its interval runs from the most adverse lower to the most adverse upper end over all contrasts, so
+    that a small group whose ratio *may* be low is not hidden behind a large one whose ratio is lower.
+    """
+    given = [(part, rates_of(part)) for part in parts]
+    comparisons = sum(max(0, _eligible(rates, terms) - (terms.reference != "overall")) for _, rates in given)
+    compared, refused = [], []
+    for part, rates in given:
+        try:
+            compared.append(compare(part, rates, terms, comparisons=comparisons))
+        except Unmeasurable as reason:
+            refused.append((part, rates, reason))
+    if refused:
+        return _refused(given, refused, terms, method)
+    return _measured(compared, terms, method, {"comparisons": comparisons, **parameters})
+
+
+Given = Sequence[tuple[Partition, Sequence[Rate]]]
+
+
+def _refused(
+    given: Given,
+    refused: Sequence[tuple[Partition, Sequence[Rate], Unmeasurable]],
+    terms: Terms,
+    method: str,
+) -> Measured:
+    """No number where one attribute has none, with every group's counts and every reason."""
+    status: Status = "undefined" if any(r.status == "undefined" for *_, r in refused) else "insufficient"
+    return Measured(
+        value=None,
+        status=status,
+        n=sum(rate.n for rate in given[0][1]),
+        confidence=terms.confidence,
+        method=method,
+        groups=[row for part, rates in given for row in plain_rows(part, rates, terms)],
+        notes=[str(reason) for *_, reason in refused],
+    )
+
+
+def plain_rows(part: Partition, rates: Sequence[Rate], terms: Terms) -> list[Group]:
+    """Each group with its counts and rate, compared with nobody."""
+    kept = set(grouping.eligible([rate.n for rate in rates], terms.floors))
+    return [
+        _row(part, rate, k, kept=k in kept, contrast=None, base=False, terms=terms)
+        for k, rate in enumerate(rates)
+    ]
+
+
+def _measured(
+    compared: Sequence[Compared], terms: Terms, method: str, parameters: Mapping[str, Any]
+) -> Measured:
+    contrasts = [(c, one) for c in compared for one in c.contrasts]
+    lowest = (terms.kind == "ratio") == (terms.adverse == "low")
+    pick = min if lowest else max
+    worst_of, worst = pick(contrasts, key=lambda pair: pair[1].value)
+    return Measured(
+        value=float(worst.value),
+        exact=worst.value,
+        n=sum(rate.n for rate in compared[0].rates),
+        interval=_envelope([one.interval for _, one in contrasts], lowest=lowest),
+        confidence=terms.confidence,
+        method=method,
+        groups=[row for c in compared for row in c.rows],
+        parameters={
+            "reference_groups": {c.part.attribute: c.reference for c in compared},
+            "worst": {"attribute": worst_of.part.attribute, "group": worst_of.part.levels[worst.group]},
+            "excluded": {c.part.attribute: list(c.excluded) for c in compared if c.excluded},
+            **parameters,
+        },
+        notes=[note for c in compared for note in c.notes],
+    )
+
+
+def _eligible(rates: Sequence[Rate], terms: Terms) -> int:
+    return len(grouping.eligible([rate.n for rate in rates], terms.floors))
+
+
+def _envelope(intervals: Sequence[Interval], *, lowest: bool) -> Interval:
+    """The interval of the smallest (or largest) of several figures; None stands for no upper end."""
+    lows = [low if low is not None else 0.0 for low, _ in intervals]
+    highs = [high for _, high in intervals if high is not None]
+    if lowest:
+        return min(lows), min(highs) if highs else None
+    return max(lows), max(highs) if len(highs) == len(intervals) else None

@@ -1,0 +1,256 @@
+"""How well the score ranks and the decision hits: AUC, KS, confusion."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from apps.engine.columns import BoolArray, FloatArray
+from apps.engine.errors import Unmeasurable
+from apps.engine.intervals import Pair, logit_scale, newcombe, normal, within
+from apps.engine.measures import confusion_rates, ranking
+from apps.engine.numeric import (
+    Ints,
+    finite_scores,
+    no_weights,
+    same_length,
+    two_classes,
+    weights_or_none,
+)
+from apps.engine.resample import cells_of_scores, drawn_values
+from apps.engine.values import Group, Measured
+
+
+def auc(
+    *, score: FloatArray, label: BoolArray, weight: FloatArray | None = None, confidence: float = 0.95
+) -> Measured:
+    """Area under the ROC curve: the share of (positive, negative) pairs ranked rightly, ties one half.
+
+    ``AUC = U / (N P)``, in [0, 1], higher is better. The interval is DeLong's; on the logit scale where
+    the AUC is above 0.95 or a class has fewer than 50 rows.
+
+    Parameters
+    ----------
+    score : float array (n,)
+        Higher means more probably positive.
+    label : bool array (n,)
+        True where the outcome is the positive class.
+    weight : float array (n,), optional
+        Row weights; equal weights change nothing.
+    confidence : float
+        Of the interval.
+
+    Raises
+    ------
+    Unmeasurable
+        Insufficient: one class, no rows or a constant score. Undefined: a score that is not finite.
+
+    References
+    ----------
+    DeLong, DeLong, Clarke-Pearson (1988), Biometrics 44, 837-845.
+
+    Examples
+    --------
+    >>> found = auc(score=np.array([0.1, 0.4, 0.35, 0.8]), label=np.array([False, False, True, True]))
+    >>> found.value, found.exact
+    (0.75, Fraction(3, 4))
+    """
+    values, weights = ranked_input(score, label, weight)
+    if weights is not None:
+        return _weighted(values, label, weights, confidence)
+    found = ranking.rank(values, label)
+    interval, method = ranking.auc_interval(found, confidence)
+    return Measured(
+        value=float(found.auc),
+        exact=found.auc,
+        n=len(values),
+        interval=interval,
+        confidence=confidence,
+        method=f"Mann-Whitney, ties one half; {method}",
+        parameters={"ties": "one half", "positives": found.positives, "negatives": found.negatives},
+        notes=() if interval else ("There is no interval: a class has one row only.",),
+    )
+
+
+def ranked_input(
+    score: FloatArray, label: BoolArray, weight: FloatArray | None
+) -> tuple[FloatArray, FloatArray | None]:
+    """Finite scores of two classes that are not all equal, and the weights where they matter."""
+    same_length(score=score, label=label, weight=weight)
+    values = finite_scores(score)
+    weights = weights_or_none(weight)
+    two_classes(label if weights is None else label[weights > 0])
+    if bool((values == values[0]).all()):
+        raise Unmeasurable(
+            f"All {len(values):,} scores are {values[0]:g}: a constant score ranks nobody.",
+            status="insufficient",
+        )
+    return values, weights
+
+
+def _weighted(score: FloatArray, label: BoolArray, weight: FloatArray, confidence: float) -> Measured:
+    value, variance = ranking.weighted_auc(score, label, weight)
+    known = math.isfinite(variance) and variance > 0 and 0 < value < 1
+    interval: Pair | None = None
+    if known:
+        logit = value > ranking.LOGIT_ABOVE
+        spread = logit_scale if logit else normal
+        interval = within(spread(value, math.sqrt(variance), confidence), 0.0, 1.0)
+    return Measured(
+        value=value,
+        n=len(score),
+        interval=interval,
+        confidence=confidence,
+        method="weighted Mann-Whitney, ties one half; linearised DeLong",
+        parameters={"ties": "one half", "weighted": True},
+        notes=() if interval else ("There is no interval: the placements have no spread.",),
+    )
+
+
+def ks(
+    *,
+    score: FloatArray,
+    label: BoolArray,
+    weight: FloatArray | None = None,
+    seed: int = 0,
+    confidence: float = 0.95,
+    interval: str = "bootstrap",
+) -> Measured:
+    """Kolmogorov-Smirnov separation: the largest gap between the two classes' cumulative score curves.
+
+    ``KS = max over t of |F₀(t) - F₁(t)|``, in [0, 1], higher is better; the curves are compared after
+    all rows with the same score.
+
+    Parameters
+    ----------
+    score, label : arrays (n,)
+        Scores and positive outcomes.
+    seed : int
+        Of the bootstrap.
+    interval : {"bootstrap", "newcombe"}
+        ``bootstrap``: 1,000 draws of the counts in the distinct scores (at most 480 quantile cells),
+        percentiles
+        moved by the estimated bias. ``newcombe``: of the difference of the two rates at the
+        cut found, the search for it not counted.
+
+    Raises
+    ------
+    Unmeasurable
+        Insufficient: one class, no rows or a constant score. Undefined: a score that is not finite.
+
+    Examples
+    --------
+    >>> ks(score=np.array([0.1, 0.4, 0.35, 0.8]), label=np.array([False, False, True, True])).value
+    0.5
+    """
+    no_weights(weight, "performance.ks")
+    values, _ = ranked_input(score, label, None)
+    levels, below_0, below_1 = ranking.cumulative(values, label)
+    n, p = two_classes(label)
+    gap, place = ranking.largest_gap(below_0, n, below_1, p)
+    return Measured(
+        value=float(gap),
+        exact=gap,
+        n=len(values),
+        interval=_ks_interval(values, label, float(gap), seed, confidence)
+        if interval == "bootstrap"
+        else _cut_interval(int(below_0[place]), n, int(below_1[place]), p, confidence),
+        confidence=confidence,
+        method=f"largest gap of the cumulative curves; {interval}",
+        parameters={"at_score": float(levels[place]), "positives": p, "negatives": n},
+    )
+
+
+def _cut_interval(a: int, n: int, b: int, m: int, confidence: float) -> Pair:
+    first, second = ((a, n), (b, m)) if a * m >= b * n else ((b, m), (a, n))
+    return within(newcombe(*first, *second, confidence), 0.0, 1.0)
+
+
+def _ks_interval(
+    score: FloatArray, label: BoolArray, value: float, seed: int, confidence: float
+) -> Pair | None:
+    cell, uppers = cells_of_scores(score)
+    counts = np.bincount(cell * 2 + label, minlength=2 * len(uppers)).reshape(len(uppers), 2)
+    draws = drawn_values(counts, _gaps, seed=seed)
+    draws = draws[np.isfinite(draws)]
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail], method="linear") - (draws.mean() - value)
+    return max(0.0, float(low)), min(1.0, float(high))
+
+
+def _gaps(counts: Ints) -> FloatArray:
+    running = np.cumsum(counts, axis=1, dtype=np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        running /= running[:, -1:, :]
+    return np.asarray(np.abs(running[..., 0] - running[..., 1]).max(axis=1), dtype=np.float64)
+
+
+def confusion(
+    *,
+    predicted: BoolArray,
+    label: BoolArray,
+    weight: FloatArray | None = None,
+    confidence: float = 0.95,
+    interval: str = "wilson",
+) -> Measured:
+    """The confusion matrix: all four cells, and every rate that follows from them.
+
+    The value is the accuracy ``(tp + tn) / n``, in [0, 1], higher is better. The table ``rates`` holds each
+    rate with numerator, denominator and interval; a rate with denominator zero is null.
+
+    Parameters
+    ----------
+    predicted, label : bool arrays (n,)
+        Predicted and actual positive.
+    interval : {"wilson", "clopper_pearson", "jeffreys"}
+        For proportions.
+
+    Raises
+    ------
+    Unmeasurable
+        Insufficient: there are no rows.
+
+    Examples
+    --------
+    >>> found = confusion(predicted=np.array([True, True, False]), label=np.array([True, False, False]))
+    >>> dict(found.groups[0].counts)
+    {'tn': 1, 'fp': 1, 'fn': 0, 'tp': 1}
+    """
+    no_weights(weight, "performance.confusion")
+    n = same_length(predicted=predicted, label=label)
+    if n == 0:
+        raise Unmeasurable("There are no rows.", status="insufficient")
+    cells = confusion_rates.Cells.of(predicted, label)
+    accuracy = cells.fraction("accuracy")
+    everybody = Group(
+        attribute=None,
+        group="all",
+        n=n,
+        counts=cells.counts(),
+        rates=cells.rates(),
+        value=None if accuracy is None else float(accuracy),
+        interval=confusion_rates.interval_of(cells, "accuracy", confidence, interval),
+    )
+    return Measured(
+        value=everybody.value,
+        exact=accuracy,
+        n=n,
+        interval=everybody.interval,
+        confidence=confidence,
+        method=f"counts; {interval}",
+        groups=(everybody,),
+        tables={
+            "rates": confusion_rates.table(cells, confidence, interval),
+            "summary": confusion_rates.summary(cells),
+        },
+        notes=_absent(label),
+    )
+
+
+def _absent(label: BoolArray) -> tuple[str, ...]:
+    positives = int(np.count_nonzero(label))
+    if 0 < positives < len(label):
+        return ()
+    which = "positive" if positives else "negative"
+    return (f"All {len(label):,} labels are {which}: the rates of the other class are undefined.",)

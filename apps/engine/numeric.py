@@ -1,0 +1,157 @@
+"""Sums and cleanings whose result does not depend on the order of the rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.engine.columns import BoolArray, FloatArray
+from apps.engine.errors import BadInput, Unmeasurable
+
+Ints = npt.NDArray[np.int64]
+
+
+def stable_sum(values: FloatArray) -> float:
+    """The correctly rounded sum of float64 values: the same bytes in any order.
+
+    Examples
+    --------
+    >>> stable_sum(np.array([1e100, 1.0, -1e100, 2.0]))
+    3.0
+    """
+    return math.fsum(np.asarray(values, dtype=np.float64).tolist())
+
+
+def stable_mean(values: FloatArray) -> float:
+    """The mean by `stable_sum`; the array must not be empty."""
+    return stable_sum(values) / len(values)
+
+
+def stable_variance(values: FloatArray) -> float:
+    """The sample variance (divisor n - 1); 0 for a single value."""
+    if len(values) < 2:
+        return 0.0
+    mean = stable_mean(values)
+    return stable_sum((values - mean) ** 2) / (len(values) - 1)
+
+
+def exact_sum(values: Ints) -> int:
+    """The sum of integers in unbounded precision.
+
+    Examples
+    --------
+    >>> exact_sum(np.array([2**62, 2**62, 2**62]))
+    13835058055282163712
+    """
+    low = int((values & 0xFFFFFFFF).sum(dtype=np.int64))
+    return (int((values >> 32).sum(dtype=np.int64)) << 32) + low
+
+
+def exact_sum_of_squares(values: Ints) -> int:
+    """The sum of squares of integers in [0, 2**40), in unbounded precision.
+
+    Examples
+    --------
+    >>> exact_sum_of_squares(np.array([3, 4, 1 << 35])) == 25 + (1 << 70)
+    True
+    """
+    high, low = values >> 20, values & 0xFFFFF
+    return (exact_sum(high * high) << 40) + (exact_sum(high * low) << 21) + exact_sum(low * low)
+
+
+def same_length(**arrays: Sequence[object] | npt.NDArray[np.generic] | None) -> int:
+    """The common length of the arrays given; BadInput names two that differ."""
+    known = {name: len(values) for name, values in arrays.items() if values is not None}
+    first = next(iter(known))
+    for name, length in known.items():
+        if length != known[first]:
+            raise BadInput(
+                f"{name} has {length:,} rows where {first} has {known[first]:,}; they must be as many."
+            )
+    return known[first]
+
+
+def finite_scores(score: FloatArray, *, name: str = "score") -> FloatArray:
+    """The scores as float64, negative zero as zero; refuses missing and infinite ones with their count.
+
+    Raises
+    ------
+    Unmeasurable
+        Undefined: a score is missing or infinite. Insufficient: there are no rows.
+    """
+    values = np.asarray(score, dtype=np.float64)
+    if len(values) == 0:
+        raise Unmeasurable("There are no rows.", status="insufficient")
+    bad = int(np.count_nonzero(~np.isfinite(values)))
+    if bad:
+        raise Unmeasurable(f"The {name} is missing or infinite in {bad:,} of {len(values):,} rows.")
+    return values + 0.0
+
+
+def probabilities(score: FloatArray) -> FloatArray:
+    """Finite scores, all within [0, 1]; otherwise undefined, with the count of those that are not."""
+    values = finite_scores(score)
+    outside = int(np.count_nonzero((values < 0) | (values > 1)))
+    if outside:
+        raise Unmeasurable(
+            f"The score is outside 0 to 1 in {outside:,} of {len(values):,} rows, so it is no probability."
+        )
+    return values
+
+
+def two_classes(label: BoolArray) -> tuple[int, int]:
+    """Negatives and positives; insufficient where one of them is missing.
+
+    Examples
+    --------
+    >>> two_classes(np.array([True, False, True]))
+    (1, 2)
+    """
+    positives = int(np.count_nonzero(label))
+    negatives = len(label) - positives
+    if len(label) == 0:
+        raise Unmeasurable("There are no rows.", status="insufficient")
+    if not positives or not negatives:
+        which = "positive" if positives else "negative"
+        raise Unmeasurable(
+            f"All {len(label):,} labels are {which}: there is one class.", status="insufficient"
+        )
+    return negatives, positives
+
+
+def weights_or_none(weight: FloatArray | None) -> FloatArray | None:
+    """The weights, or None where they are all equal and so change nothing.
+
+    Raises
+    ------
+    Unmeasurable
+        If a weight is missing, infinite or negative, or if they sum to zero.
+    """
+    if weight is None or len(weight) == 0:
+        return None
+    values = np.asarray(weight, dtype=np.float64)
+    bad = int(np.count_nonzero(~np.isfinite(values) | (values < 0)))
+    if bad:
+        raise Unmeasurable(f"The weight is missing, infinite or negative in {bad:,} of {len(values):,} rows.")
+    if not values.any():
+        raise Unmeasurable("All weights are zero.")
+    return None if bool((values == values[0]).all()) else values
+
+
+def no_weights(weight: FloatArray | None, check: str) -> None:
+    """Refuse weights that differ where the definition has no place for them."""
+    if weights_or_none(weight) is not None:
+        raise BadInput(
+            f"{check} is defined on counts of rows and takes no weights; the manifest's weight column "
+            f"differs "
+            "between rows."
+        )
+
+
+def share(part: int, whole: int) -> Fraction | None:
+    """``part / whole`` as a fraction; None where the denominator is zero."""
+    return Fraction(part, whole) if whole else None
