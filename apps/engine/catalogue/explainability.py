@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.spec import REQUIRED, Arg, Check
 
 _METHOD = Arg(
     name="method",
@@ -42,6 +42,9 @@ _CONFIDENCE = Arg(
     name="confidence", type="number", default=0.95, minimum=0.5, maximum=0.9999, help="Of the intervals."
 )
 _DRAWS = Arg(name="draws", type="integer", default=1000, minimum=100, maximum=100000, help="Resamples.")
+_ADVERSE_ROWS = Arg(
+    name="rows", type="integer", default=1000, minimum=1, help="At most so many adverse decisions."
+)
 SHAP = (_METHOD, _SPACE, _BACKGROUND, _ROWS, _BACKGROUND_ROWS)
 _NEEDS = ("model?", "features?", "reference_features?", "seed")
 _CONVENTIONS = (
@@ -66,8 +69,8 @@ CHECKS: tuple[Check, ...] = (
         direction="lower",
         needs=_NEEDS,
         definition=(
-            "The mean over rows of each feature's absolute Shapley value, over the sum of these means; the "
-            "value is the largest share."
+            "The mean over rows of each feature's absolute Shapley value, over the sum of these means; "
+            "the value is the largest share."
         ),
         conventions=_CONVENTIONS,
         edge_cases="No model to run, or no feature moves the score: undefined. No rows: insufficient.",
@@ -79,8 +82,8 @@ CHECKS: tuple[Check, ...] = (
         purpose="Shows what the score rests on, and whether it hangs on one feature.",
         mechanism="Explains a sample of rows and averages the size of each feature's contribution.",
         signs_of_high_risk=(
-            "One feature carries most of the score; the sign of a relation contradicts what is known of the "
-            "subject; a feature that must not matter ranks high."
+            "One feature carries most of the score; the sign of a relation contradicts what is known of "
+            "the subject; a feature that must not matter ranks high."
         ),
         strengths="Additive, on the score's own scale, comparable between models; exact for trees.",
         limitations=(
@@ -116,5 +119,314 @@ CHECKS: tuple[Check, ...] = (
         ),
         args=SHAP,
         sentence="Contributions miss the model's output by {value} at worst.",
+    ),
+    Check(
+        id="explainability.local",
+        function="explainability_reasons:local",
+        title="Score of one decision, explained",
+        unit="score",
+        range="the score's",
+        direction="none",
+        needs=_NEEDS,
+        definition="The model's score of one row, with base and each feature's Shapley value.",
+        conventions=_CONVENTIONS,
+        edge_cases="No model to run: undefined. A row that the file does not have is an error.",
+        interval="none: one row",
+        cost="negligible for exact methods; 200 × features scores for black boxes",
+        references=_REFERENCES,
+        purpose="Answers why one person got this score.",
+        mechanism="Splits the distance of the row's output from the background's mean over the features.",
+        signs_of_high_risk="The largest contributions are of features that should not matter.",
+        strengths="Adds up exactly; the same method as the global importance.",
+        limitations="The row is named by its place in the file; contributions depend on the background.",
+        args=(
+            Arg(
+                name="row", type="integer", default=0, minimum=0, help="The row's number in the file, from 0."
+            ),
+            _METHOD,
+            _SPACE,
+            _BACKGROUND,
+            _BACKGROUND_ROWS,
+        ),
+        sentence="The score of this row is {value}.",
+    ),
+    Check(
+        id="explainability.reason_codes",
+        function="explainability_reasons:reason_codes",
+        title="Adverse decisions whose reasons can be given",
+        unit="share of adverse decisions",
+        range="[0, 1]",
+        direction="higher",
+        needs=("model?", "features?", "selected", "reference_features?", "seed"),
+        definition=(
+            "The share of adverse decisions with at least one feature that hurt, and whose reasons (at "
+            "most four, the most hurtful first) are all permitted."
+        ),
+        conventions=(
+            "Adverse: not favourable. Which side of the score hurts is read from the mean scores of both "
+            "decisions. Baseline average: the background; near_cutoff: the favourable rows nearest to the"
+            " cut-off. Only features that hurt are reasons. Contributions equal to 1e-9 relative are "
+            "ties, broken by name and counted. FCRA: a count of inquiries that hurts is added as one "
+            "more."
+        ),
+        edge_cases="No adverse or no favourable decision: insufficient. No model to run: undefined.",
+        interval="Wilson, over the adverse decisions explained",
+        cost="as explainability.global_importance, for at most 1,000 adverse decisions",
+        references=(
+            "12 CFR 1002.9(b)(2) and official interpretation (Regulation B)",
+            "15 U.S.C. 1681g(f)(1)(C) and 1681m(a)(2) (FCRA)",
+            "CFPB Circular 2022-03, Adverse action notification requirements",
+        ),
+        purpose="Shows that every refusal can be given its true, specific, permitted reasons.",
+        mechanism="Explains adverse decisions against a baseline and orders the features that hurt.",
+        signs_of_high_risk="Decisions without a reason, or whose true reason may not be named.",
+        strengths="Reasons come from the model that decided, not from a stand-in; ties are recorded.",
+        limitations="Features are not yet sentences for people; correlated features share a reason.",
+        args=(
+            Arg(
+                name="baseline",
+                type="string",
+                default="average",
+                choices=("average", "near_cutoff"),
+                help="Against whom a feature hurts: everybody, or those just approved.",
+            ),
+            Arg(name="most", type="integer", default=4, minimum=1, maximum=20, help="Reasons per decision."),
+            Arg(name="permitted", type="strings", help="Features that may be named; all by default."),
+            Arg(name="inquiries", type="string", help="The feature that counts inquiries (FCRA)."),
+            Arg(
+                name="near",
+                type="integer",
+                default=200,
+                minimum=1,
+                help="Favourable rows nearest to the cut-off that make the near_cutoff baseline.",
+            ),
+            _METHOD,
+            _SPACE,
+            _ADVERSE_ROWS,
+            _BACKGROUND_ROWS,
+            _CONFIDENCE,
+        ),
+        sentence="{value} of adverse decisions have reasons that can be given.",
+    ),
+    Check(
+        id="explainability.reason_code_stability",
+        function="explainability_reasons:reason_code_stability",
+        title="Stability of reasons",
+        unit="overlap",
+        range="[0, 1]",
+        direction="higher",
+        needs=("model?", "features?", "selected", "reference_features?", "seed"),
+        definition=(
+            "The mean over adverse decisions and resamples of the background of |A ∩ B| / |A ∪ B|, A and "
+            "B the reasons under the whole and the resampled background."
+        ),
+        conventions="Reasons as explainability.reason_codes with the average baseline.",
+        edge_cases="As explainability.reason_codes.",
+        interval="Percentiles over the resamples",
+        cost="draws × the cost of explaining at most 500 rows",
+        references=("Jaccard (1912), The distribution of the flora in the alpine zone",),
+        purpose="Shows that a person's reasons do not depend on which background rows were drawn.",
+        mechanism="Draws the background again and compares the sets of reasons.",
+        signs_of_high_risk="Well below 0.9: other reasons would be sent for the same decision.",
+        strengths="Direct: counts changed reasons, not changed numbers.",
+        limitations="Covers the choice of the background, not of the model or the method.",
+        args=(
+            Arg(name="most", type="integer", default=4, minimum=1, maximum=20, help="Reasons per decision."),
+            _METHOD,
+            _SPACE,
+            Arg(name="rows", type="integer", default=500, minimum=1, help="Adverse decisions explained."),
+            _BACKGROUND_ROWS,
+            Arg(name="draws", type="integer", default=20, minimum=2, maximum=1000, help="Resamples."),
+            _CONFIDENCE,
+        ),
+        sentence="Reasons overlap by {value} when the background is drawn again.",
+    ),
+    Check(
+        id="explainability.importance_stability",
+        function="explainability_influence:importance_stability",
+        title="Stability of importance",
+        unit="rank correlation",
+        range="[-1, 1]",
+        direction="higher",
+        needs=_NEEDS,
+        definition=(
+            "Spearman's correlation of feature importances: the mean over resamples of rows against all "
+            "rows, or, with previous, against the earlier version's importances."
+        ),
+        conventions="Ties take their mean rank. A feature that one version lacks has importance 0 in it.",
+        edge_cases="One feature, or all importances equal: undefined.",
+        interval="Percentiles over resamples",
+        cost="as explainability.global_importance",
+        references=("Spearman (1904), The proof and measurement of association between two things",),
+        purpose=(
+            "Shows whether the ranking of features is a finding or an accident, and what a new version moved."
+        ),
+        mechanism="Resamples rows and compares the order of features.",
+        signs_of_high_risk="Below 0.8 over resamples; a drop against the previous version without a reason.",
+        strengths="Free of the score's scale; names the features that moved.",
+        limitations="Weighs the order of negligible features like that of the foremost.",
+        args=(
+            Arg(name="previous", type="object", help="Importance by feature of an earlier version."),
+            Arg(
+                name="sample",
+                type="integer",
+                default=1000,
+                minimum=10,
+                help="Rows in each resample, at most.",
+            ),
+            Arg(name="top", type="integer", default=5, minimum=1, help="Foremost features also compared."),
+            *SHAP,
+            Arg(name="draws", type="integer", default=200, minimum=20, maximum=10000, help="Resamples."),
+            _CONFIDENCE,
+        ),
+        sentence="The ranking of features correlates by {value}.",
+    ),
+    Check(
+        id="explainability.protected_influence",
+        function="explainability_influence:protected_influence",
+        title="Attribution on protected features and proxies",
+        unit="share",
+        range="[0, 1]",
+        direction="lower",
+        needs=("model?", "features?", "protected", "reference_features?", "seed"),
+        definition=(
+            "The share of mean |SHAP| on features that are protected attributes, declared proxies, or "
+            "associated with a protected attribute by at least the bound."
+        ),
+        conventions=(
+            "Association: the correlation ratio for numbers, Cramér's V for categories, over all rows. "
+            "Missing is a group of the attribute."
+        ),
+        edge_cases="No protected attribute, or no feature moves the score: undefined.",
+        interval="Percentile bootstrap over rows",
+        cost="as explainability.global_importance",
+        references=(
+            "Cramér (1946), Mathematical Methods of Statistics",
+            "Pearson (1905), On the general theory of skew correlation and non-linear regression",
+        ),
+        purpose="Shows how much of the score rests on who a person is, directly or through a stand-in.",
+        mechanism="Adds up the importance of protected features and of those associated with them.",
+        signs_of_high_risk="Any share on a protected attribute itself; a large share on strong proxies.",
+        strengths="Catches proxies that nobody declared.",
+        limitations="Looks at one feature at a time; several weak proxies together may still tell.",
+        args=(
+            Arg(
+                name="proxies",
+                type="strings",
+                default=[],
+                help="Features declared to stand for an attribute.",
+            ),
+            Arg(
+                name="association",
+                type="number",
+                default=0.5,
+                minimum=0,
+                maximum=1,
+                help="From which association on a feature counts as a proxy.",
+            ),
+            *SHAP,
+            _DRAWS,
+            _CONFIDENCE,
+        ),
+        sentence="{value} of all contributions are of protected features or proxies.",
+    ),
+    Check(
+        id="explainability.partial_dependence",
+        function="explainability_shape:partial_dependence",
+        title="Range of the partial dependence",
+        unit="score",
+        range="[0, inf)",
+        direction="none",
+        needs=("model?", "features?", "seed"),
+        definition="Maximum less minimum of the mean score while one feature runs over its quantiles.",
+        conventions="Points are quantiles of the distinct values, or every level of a category.",
+        edge_cases="A feature without any value: insufficient. No model to run: undefined.",
+        interval="Normal, of each point of the curve over rows; none for the range",
+        cost="points × rows scores",
+        references=("Friedman (2001), Greedy function approximation, Annals of Statistics 29",),
+        purpose="Draws how the score answers to one feature.",
+        mechanism="Sets the feature to each point in every row and averages the scores.",
+        signs_of_high_risk="Jumps, turns or plateaus that the subject does not know.",
+        strengths="On the score's scale; easy to read.",
+        limitations=(
+            "Mixes rows that may not occur; averages can hide opposite effects (see rows_10, rows_90)."
+        ),
+        args=(
+            Arg(name="feature", type="string", default=REQUIRED, help="The feature that is moved."),
+            Arg(
+                name="grid", type="integer", default=20, minimum=2, maximum=1000, help="Points of the curve."
+            ),
+            Arg(name="rows", type="integer", default=1000, minimum=1, help="At most so many rows."),
+            _CONFIDENCE,
+        ),
+        sentence="The mean score moves by {value} over the feature's range.",
+    ),
+    Check(
+        id="explainability.interaction",
+        function="explainability_shape:interaction",
+        title="Strongest pairwise interaction",
+        unit="H squared",
+        range="[0, 1]",
+        direction="lower",
+        needs=("model?", "features?", "seed"),
+        definition=(
+            "The largest over pairs of the share of the variance of their joint partial dependence that "
+            "the sum of the single ones leaves."
+        ),
+        conventions=(
+            "Partial dependence at the rows themselves, centred; the five foremost features by default."
+        ),
+        edge_cases="Fewer than two features that move the score: undefined.",
+        interval="none",
+        cost="(features + pairs) × rows² scores",
+        references=("Friedman, Popescu (2008), Predictive learning via rule ensembles",),
+        purpose="Shows where features act together, so that single contributions do not tell all.",
+        mechanism="Compares joint with single partial dependence.",
+        signs_of_high_risk="A strong interaction with a protected feature or one of low quality.",
+        strengths="Works for any model; between 0 and 1.",
+        limitations="Noisy for weak pairs and few rows; correlated features mix in.",
+        args=(
+            Arg(name="among", type="strings", help="Features to pair; the five foremost by default."),
+            Arg(
+                name="rows",
+                type="integer",
+                default=100,
+                minimum=2,
+                maximum=2000,
+                help="At most so many rows.",
+            ),
+        ),
+        sentence="The strongest pair has an H squared of {value}.",
+    ),
+    Check(
+        id="explainability.surrogate_fidelity",
+        function="explainability_shape:surrogate_fidelity",
+        title="Fidelity of a small tree",
+        unit="R squared",
+        range="(-inf, 1]",
+        direction="higher",
+        needs=("score", "features", "seed"),
+        definition="Cross-validated R squared of one small regression tree that predicts the score.",
+        conventions="Categories become one column per level; missing values are the tree's own third way.",
+        edge_cases="Constant score: undefined. Fewer rows than folds: insufficient.",
+        interval="Normal, over the folds",
+        cost="folds + 1 fits of a small tree",
+        references=(
+            "Craven, Shavlik (1996), Extracting tree-structured representations of trained networks",
+        ),
+        purpose=(
+            "Offers rules that a person can read where nothing else can look inside, and says how true "
+            "they are."
+        ),
+        mechanism="Fits a tree of limited depth to the model's scores and tests it on rows it has not seen.",
+        signs_of_high_risk="Low fidelity where the rules are shown as the explanation.",
+        strengths="Needs scores alone, so it works for vendor models without an artifact.",
+        limitations="Says nothing true where fidelity is low; rules of correlated features are arbitrary.",
+        args=(
+            Arg(name="depth", type="integer", default=4, minimum=1, maximum=12, help="Depth of the tree."),
+            Arg(name="folds", type="integer", default=5, minimum=2, maximum=20, help="Parts."),
+            Arg(name="rows", type="integer", default=20000, minimum=10, help="At most so many rows."),
+        ),
+        sentence="A small tree reproduces {value} of the score's variance.",
     ),
 )

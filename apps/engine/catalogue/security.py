@@ -17,10 +17,10 @@ CHECKS: tuple[Check, ...] = (
             "The number of findings that refuse the file: 0 where all its content is known to be data only."
         ),
         conventions=(
-            "The content decides, never the name. Formats known to be data pass (ONNX, safetensors, XGBoost "
-            "JSON and UBJ, LightGBM text, CSV, JSON, Parquet, Arrow, NumPy numbers); skops passes to its typed "
-            "loader; everything else is refused, also what is unknown. Bounds: 1,000 members, 4 GiB "
-            "unpacked, ratio 100, three wrappings."
+            "The content decides, never the name. Formats known to be data pass (ONNX, safetensors, "
+            "XGBoost JSON and UBJ, LightGBM text, CSV, JSON, Parquet, Arrow, NumPy numbers); skops passes"
+            " to its typed loader; everything else is refused, also what is unknown. Bounds: 1,000 "
+            "members, 4 GiB unpacked, ratio 100, three wrappings."
         ),
         edge_cases="No artifact (format none): undefined. An empty or damaged file is a finding.",
         interval="none: the count is exact",

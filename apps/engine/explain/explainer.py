@@ -47,6 +47,7 @@ class Explainer:
     """A method made ready for one model and background; call it with rows."""
 
     method: str
+    model: Model
     background: Frame
     run: Callable[[Frame], Explanation]
 
@@ -118,7 +119,7 @@ def _trees(model: Model, background: Frame, method: str, space: str) -> Explaine
             space=_space(ensemble.link),
         )
 
-    return Explainer(name, background, explain)
+    return Explainer(name, model, background, explain)
 
 
 def _space(link: Link) -> str:
@@ -181,7 +182,7 @@ def _linear(model: Model, background: Frame, space: str) -> Explainer:
             space=_space(link),
         )
 
-    return Explainer("linear", background, explain)
+    return Explainer("linear", model, background, explain)
 
 
 def _sampled(model: Model, background: Frame, space: str, seed: int, notes: tuple[str, ...]) -> Explainer:
@@ -211,7 +212,7 @@ def _sampled(model: Model, background: Frame, space: str, seed: int, notes: tupl
             notes=notes,
         )
 
-    return Explainer("permutation", background, explain)
+    return Explainer("permutation", model, background, explain)
 
 
 def _logit(score: FloatArray) -> FloatArray:

@@ -21,6 +21,7 @@ class Frame:
     levels: Mapping[int, tuple[str, ...]]
 
     def __len__(self) -> int:
+        """The number of rows."""
         return len(self.matrix)
 
     def take(self, rows: npt.NDArray[np.intp] | IntArray | slice) -> Frame:

@@ -166,7 +166,7 @@ def global_importance(
     mean = size.mean(0)
     if not mean.sum() > 0:
         raise Unmeasurable("No feature moves the score: all contributions are zero.")
-    drawn_means = _resampled(size, draws, seed)
+    drawn_means = resampled_means(size, draws, seed)
     table = _attributions(found, mean, drawn_means, confidence)
     first = table[0]
     return Measured(
@@ -182,15 +182,22 @@ def global_importance(
     )
 
 
-def _resampled(size: FloatArray, draws: int, seed: int) -> FloatArray:
-    """Column means of `draws` resamples of the rows: (draws, F); the same for any thread count."""
+def resampled_means(size: FloatArray, draws: int, seed: int, *, sample: int | None = None) -> FloatArray:
+    """Column means of `draws` resamples of the rows (of at most `sample` rows each): (draws, F).
+
+    Examples
+    --------
+    >>> resampled_means(np.array([[1.0], [1.0]]), 2, 0).tolist()
+    [[1.0], [1.0]]
+    """
     generator = np.random.Generator(np.random.Philox([seed, 1]))
     columns = np.ascontiguousarray(size.T)
     n = len(size)
+    taken = min(n, sample or n)
     answer = np.empty((draws, size.shape[1]))
     for draw in range(draws):
-        counts = np.bincount(generator.integers(0, n, n), minlength=n)
-        answer[draw] = (columns * counts).sum(1) / n
+        counts = np.bincount(generator.integers(0, n, taken), minlength=n)
+        answer[draw] = (columns * counts).sum(1) / taken
     return answer
 
 
@@ -230,13 +237,19 @@ def _relation(rows: Frame, column: int, values: FloatArray) -> float | None:
     known = ~np.isnan(given)
     if column in rows.levels or known.sum() < 2:
         return None
-    a, b = (_ranks(v[known]) - (known.sum() + 1) / 2 for v in (given, values))
+    a, b = (ranks(v[known]) - (known.sum() + 1) / 2 for v in (given, values))
     spread = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum() / spread) if spread > 0 else None
 
 
-def _ranks(values: FloatArray) -> FloatArray:
-    """Ranks from 1, ties at their mean."""
+def ranks(values: FloatArray) -> FloatArray:
+    """Ranks from 1, ties at their mean.
+
+    Examples
+    --------
+    >>> ranks(np.array([5.0, 1.0, 5.0])).tolist()
+    [2.5, 1.0, 2.5]
+    """
     _, place, count = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(count)
     return np.asarray((last - (count - 1) / 2)[place], dtype=np.float64)
