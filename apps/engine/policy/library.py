@@ -33,6 +33,8 @@ class Library:
     ----------
     texts : mapping of str to bytes
         The files by name. Files of another kind (cases, scorecards) are passed over.
+    behind : Library, optional
+        Where to look for an id that these files do not have.
 
     Attributes
     ----------
@@ -40,17 +42,18 @@ class Library:
         Files that cannot be read, with the reason.
     """
 
-    def __init__(self, texts: Mapping[str, bytes]) -> None:
+    def __init__(self, texts: Mapping[str, bytes], *, behind: Library | None = None) -> None:
+        self._behind = behind
         self.broken: dict[str, str] = {}
         self._held: dict[str, list[Entry]] = {}
         for name in sorted(texts):
             self._add(name, texts[name])
 
     @classmethod
-    def folder(cls, path: Path) -> Library:
+    def folder(cls, path: Path, *, behind: Library | None = None) -> Library:
         """Every ``*.yaml`` of a folder and of the folders in it; cases are left out."""
         files = sorted({*path.glob("*.yaml"), *path.glob("*/*.yaml")})
-        return cls({str(file.relative_to(path)): file.read_bytes() for file in files})
+        return cls({str(file.relative_to(path)): file.read_bytes() for file in files}, behind=behind)
 
     @classmethod
     def shipped(cls) -> Library:
@@ -83,6 +86,8 @@ class Library:
         BadInput
             No such policy, no such major, or two different files that claim the same version.
         """
+        if policy_id not in self._held and self._behind is not None:
+            return self._behind.find(policy_id, major)
         if policy_id not in self._held:
             raise BadInput(f'There is no policy "{policy_id}" to extend.{nearest(policy_id, self._held)}')
         same = [entry for entry in self._held[policy_id] if entry.version[0] == major]

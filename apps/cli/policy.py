@@ -1,0 +1,186 @@
+"""`countersign policy`: lint, test and compare policies."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from apps.cli.output import put
+from apps.cli.render_cases import cases_junit
+from apps.engine.cases import Case, read_cases, uncovered
+from apps.engine.errors import BadInput
+from apps.engine.policy import Library, Policy, read_policy
+from apps.engine.policy.diff import bump_fault, diff
+from apps.engine.policy.lint import lint_file
+from apps.engine.policy.mutate import survivors
+from apps.engine.policy.regulation import shipped_controls
+
+GOOD, BAD = 0, 1
+
+
+def add(commands: Any) -> None:
+    """Add the command to the program's parser."""
+    command = commands.add_parser("policy", help="lint, test and compare policies", allow_abbrev=False)
+    verbs = command.add_subparsers(dest="verb", metavar="VERB", required=True)
+    lint = verbs.add_parser("lint", help="find everything that is wrong with a policy file")
+    test = verbs.add_parser("test", help="run the cases of a policy")
+    compare = verbs.add_parser("diff", help="say in words what changed between two policies")
+    for verb in (lint, test):
+        verb.add_argument(
+            "files", nargs="+", metavar="FILE", help="a policy, its folder, or a folder of policies"
+        )
+    test.add_argument(
+        "--mutate", action="store_true", help="weaken the policy in every way; name what no case notices"
+    )
+    test.add_argument("--junit", metavar="FILE", help="also write the results as JUnit XML")
+    compare.add_argument("old", metavar="A")
+    compare.add_argument("new", metavar="B")
+    for verb in (lint, test, compare):
+        verb.add_argument("--library", metavar="FOLDER", help="where `extends` looks first")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run one of the verbs; 0 when nothing is wrong, else 1."""
+    verbs: dict[str, Callable[[argparse.Namespace], int]] = {"lint": _lint, "test": _test, "diff": _diff}
+    return verbs[args.verb](args)
+
+
+def files_of(names: list[str]) -> list[Path]:
+    """The policy files that are meant: each as given, or those of a folder."""
+    found: list[Path] = []
+    for name in names:
+        path = Path(name)
+        if not path.is_dir():
+            found.append(path)
+            continue
+        own = path / "policy.yaml"
+        inside = [own] if own.is_file() else sorted(path.glob("*/policy.yaml"))
+        if not inside:
+            raise BadInput(f"{path} holds no policy.yaml.")
+        found += inside
+    return found
+
+
+def library_for(path: Path, folder: str | None) -> Library:
+    """Where a policy's `extends` looks: the folder given, or its neighbours; then what is shipped."""
+    if folder is not None and not Path(folder).is_dir():
+        raise BadInput(f"{folder} is not a folder.")
+    return Library.folder(Path(folder) if folder else path.resolve().parents[1], behind=Library.shipped())
+
+
+# lint ----------------------------------------------------------------------------------------------
+
+
+def _lint(args: argparse.Namespace) -> int:
+    controls, lines, good = shipped_controls(), [], 0
+    files = files_of(args.files)
+    for path in files:
+        faults = lint_file(path, library=library_for(path, args.library), controls=controls)
+        lines += faults
+        good += not faults
+    lines += _twins(files)
+    lines.append(f"{good} of {len(files)} policies are right.")
+    put("\n".join(lines) + "\n", None)
+    return GOOD if len(lines) == 1 else BAD
+
+
+def _twins(files: list[Path]) -> Iterator[str]:
+    """Two files that claim one id and version."""
+    texts = {str(path): path.read_bytes() for path in dict.fromkeys(files) if path.is_file()}
+    seen: dict[tuple[str, tuple[int, ...]], str] = {}
+    for entry in Library(texts).entries():
+        key = (entry.id, entry.version)
+        if key in seen:
+            version = ".".join(map(str, entry.version))
+            yield f"{seen[key]} and {entry.name} both claim to be {entry.id}@{version}."
+        seen.setdefault(key, entry.name)
+
+
+# test ----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Tested:
+    """What testing one policy gave."""
+
+    file: Path
+    policy: Policy | None = None
+    cases: list[tuple[Case, list[str]]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        """Whether every case came out as expected, and nothing else is wrong."""
+        return not self.faults and all(not faults for _, faults in self.cases)
+
+    def lines(self) -> Iterator[str]:
+        """What is printed."""
+        yield from self.faults
+        for case, faults in self.cases:
+            line, column = case.at
+            for fault in faults:
+                yield f"{case.file}, line {line}, column {column}: {case.name}: {fault}."
+        if self.policy is not None:
+            failed = sum(bool(faults) for _, faults in self.cases)
+            yield f"{self.policy.id}@{self.policy.version}: {len(self.cases)} cases, {failed} failed."
+        yield from self.notes
+
+
+def _test(args: argparse.Namespace) -> int:
+    tested = [_tested(path, args) for path in files_of(args.files)]
+    put("\n".join(line for one in tested for line in one.lines()) + "\n", None)
+    if args.junit:
+        suites = [(str(one.file), one.cases, one.faults) for one in tested]
+        put(cases_junit(suites), args.junit)
+    return GOOD if all(one.good for one in tested) else BAD
+
+
+def _tested(path: Path, args: argparse.Namespace) -> Tested:
+    """One policy and its cases; a broken file is told and does not stop the others."""
+    answer = Tested(path)
+    try:
+        policy = _read(path, args.library)
+        cases = list(_cases(path, policy))
+    except BadInput as problem:
+        answer.faults.append(str(problem))
+        return answer
+    answer.policy = policy
+    answer.cases = [(case, case.faults(policy)) for case in cases]
+    if not cases:
+        answer.faults.append(f"{path}: the policy has no cases.")
+    answer.notes += [f"  not covered: {sentence}" for sentence in uncovered(policy, cases)]
+    if args.mutate and answer.good:
+        answer.faults += [
+            f"{policy.id}@{policy.version}: no case notices this change: {mutant.change}."
+            for mutant in survivors(policy, cases)
+        ]
+    return answer
+
+
+def _cases(path: Path, policy: Policy) -> Iterator[Case]:
+    for file in sorted((path.parent / "cases").glob("*.yaml")):
+        yield from read_cases(file.read_bytes(), name=str(file), policy=policy)
+
+
+def _read(path: Path, folder: str | None) -> Policy:
+    try:
+        data = path.read_bytes()
+    except OSError as problem:
+        raise BadInput(f"{path} cannot be read: {problem.strerror}.") from problem
+    return read_policy(data, name=str(path), library=library_for(path, folder))
+
+
+# diff ----------------------------------------------------------------------------------------------
+
+
+def _diff(args: argparse.Namespace) -> int:
+    old, new = (_read(path, args.library) for path in files_of([args.old]) + files_of([args.new]))
+    changes = [str(change) for change in diff(old, new)]
+    fault = bump_fault(old, new) if old.id == new.id and changes else ""
+    lines = changes or [f"{old.id}@{old.version} and {new.id}@{new.version} ask for the same."]
+    put("\n".join([*lines, fault] if fault else lines) + "\n", None)
+    return BAD if fault else GOOD
