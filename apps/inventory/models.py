@@ -45,7 +45,9 @@ class RegisteredModel(models.Model):
     registered_at = models.DateTimeField(auto_now_add=True)
     # What a search looks through, kept by the database.
     searched = models.GeneratedField(
-        expression=Lower(Concat("key", Value(" "), "title", Value(" "), "purpose")),
+        expression=Lower(
+            Concat("key", Value(" "), "title", Value(" "), "purpose", output_field=models.TextField())
+        ),
         output_field=models.TextField(),
         db_persist=True,
     )

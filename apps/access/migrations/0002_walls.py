@@ -11,12 +11,16 @@ def _roles(permissions: frozenset[str]) -> str:
     return "ARRAY[" + ", ".join(f"'{key}'" for key in found) + "]::text[]"
 
 
+def _named(sql: str) -> str:
+    return sql.replace("ROLES_THAT_BUILD", _roles(BUILDS)).replace("ROLES_THAT_APPROVE", _roles(APPROVES))
+
+
 # Nobody, in any account, both builds and approves the same models: held by the database itself.
-DUTIES_APART = f"""
+DUTIES_APART = """
 CREATE FUNCTION access_duties_apart() RETURNS trigger LANGUAGE plpgsql AS $walls$
 DECLARE
-  builds text[] := {_roles(BUILDS)};
-  approves text[] := {_roles(APPROVES)};
+  builds text[] := ROLES_THAT_BUILD;
+  approves text[] := ROLES_THAT_APPROVE;
 BEGIN
   IF EXISTS (
     SELECT 1 FROM access_rolegrant g
@@ -92,4 +96,4 @@ KEPT = "".join(
 class Migration(migrations.Migration):
     dependencies = [("access", "0001_initial"), ("audit", "0002_walls")]
 
-    operations = [migrations.RunSQL(DUTIES_APART + ONLY_ENDS + KEPT, UNDO)]
+    operations = [migrations.RunSQL(_named(DUTIES_APART) + ONLY_ENDS + KEPT, UNDO)]
