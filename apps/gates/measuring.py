@@ -128,6 +128,9 @@ def _fill(folder: Path, run: Run) -> None:
 
 def _same_files(run: Run, subject: Mapping[str, Any]) -> None:
     """What was measured must be what was pinned, byte for byte."""
+    if subject["digest"] != run.pinned["version"]:
+        told = f"The files are those of {subject['digest']}, the run names {run.pinned['version']}."
+        raise NotMeasured(Failure.INPUT, told)
     measured = {name: data["digest"] for name, data in subject["datasets"].items()}
     for name, digest in sorted(run.pinned["datasets"].items()):
         if measured.get(name) != digest:

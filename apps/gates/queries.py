@@ -120,15 +120,17 @@ def policy_of(release: PolicyRelease) -> Policy:
     return policy
 
 
-def policies_in_force(now: datetime, fields: Mapping[str, Any]) -> list[Policy]:
-    """The released policies that speak of a model with these fields at a time, by id."""
+def policies_in_force(
+    now: datetime, fields: Mapping[str, Any], environment: str | None = None
+) -> list[Policy]:
+    """The released policies that speak of a model with these fields at a time, by id; None: anywhere."""
     day = now.astimezone(UTC).date()
     rows = PolicyRelease.objects.filter(
         Q(effective_from__isnull=True) | Q(effective_from__lte=day),
         Q(effective_until__isnull=True) | Q(effective_until__gt=day),
         released_at__lte=now,
     )
-    return select([policy_of(r) for r in rows], facts=fields, now=now)
+    return select([policy_of(r) for r in rows], facts=fields, now=now, environment=environment)
 
 
 def policies_for(version: ModelVersion, use: Use, now: datetime) -> list[Policy]:
