@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Count, Model, Q, QuerySet
 from django.utils import timezone
 
 from apps.access.models import Person
@@ -180,6 +181,12 @@ def valid_waivers(version: ModelVersion, use: Use) -> QuerySet[Waiver]:
     """Waivers of a version and use that hold at this second."""
     now = timezone.now()
     return Waiver.objects.filter(version=version, use=use, valid_from__lte=now, valid_to__gt=now)
+
+
+def open_counts(models: Sequence[RegisteredModel]) -> dict[int, int]:
+    """By the key of each model, how many of its findings are not closed; one query."""
+    rows = Finding.objects.filter(model__in=models).exclude(state=FindingState.CLOSED)
+    return dict(rows.values_list("model_id").annotate(number=Count("pk")).order_by())
 
 
 def documents_of(version: ModelVersion, use: Use) -> QuerySet[Document]:

@@ -112,6 +112,13 @@ def latest_decision(
     return rows.select_related("run", "version__model", "use").first()
 
 
+def newest_outcomes(models: Sequence[RegisteredModel]) -> dict[int, str]:
+    """By the key of each model, the outcome of its newest decision for an approval; one query."""
+    rows = Decision.objects.filter(version__model__in=models, purpose=Purpose.APPROVAL)
+    newest = rows.order_by("version__model_id", "-decided_at", "-id").distinct("version__model_id")
+    return dict(newest.values_list("version__model_id", "outcome"))
+
+
 def policy_of(release: PolicyRelease) -> Policy:
     """The policy that was released; refused when the stored document is no longer what its digest says."""
     policy = read_document(release.document)

@@ -14,21 +14,22 @@ from django.views.decorators.http import require_http_methods
 
 from apps.access.models import Person
 from apps.access.queries import roles_held
+from apps.access.states import Permission
 from apps.audit.errors import Forbidden, NotFound, Refused
 from apps.engine.errors import Problem
 
 View = Callable[..., HttpResponseBase]
 
-RAIL = (
-    ("/", "My work"),
-    ("/models", "Models"),
-    ("/reviews", "Reviews"),
-    ("/findings", "Findings"),
-    ("/waivers", "Waivers"),
-    ("/decisions", "Decisions"),
-    ("/policies", "Policies"),
-    ("/costs", "Costs"),
-    ("/events", "Audit events"),
+RAIL: tuple[tuple[str, str, Permission | None], ...] = (
+    ("/", "My work", None),
+    ("/models", "Models", Permission.MODEL_SEE),
+    ("/reviews", "Reviews", Permission.EVIDENCE_SEE),
+    ("/findings", "Findings", Permission.EVIDENCE_SEE),
+    ("/waivers", "Waivers", Permission.EVIDENCE_SEE),
+    ("/decisions", "Decisions", Permission.ADMISSION_SEE),
+    ("/policies", "Policies", None),
+    ("/costs", "Costs", Permission.COST_SEE),
+    ("/events", "Audit events", Permission.EVENT_SEE),
 )
 
 
@@ -36,12 +37,14 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     """Context of every page: the rail with its current entry, and the roles of who is signed in."""
     if not isinstance(request.user, Person):
         return {}
-    here = request.path
+    here, roles = request.path, roles_held(request.user)
+    held = {permission for role in roles for permission in role.permissions}
     rail = [
         {"url": url, "title": title, "current": here == url or (url != "/" and here.startswith(url))}
-        for url, title in RAIL
+        for url, title, needed in RAIL
+        if needed is None or needed in held
     ]
-    return {"rail": rail, "roles_held": [role.title for role in roles_held(request.user)]}
+    return {"rail": rail, "roles_held": [role.title for role in roles]}
 
 
 def page(*methods: str) -> Callable[[View], View]:

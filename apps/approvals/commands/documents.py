@@ -24,6 +24,7 @@ def give_document(
     blob_digest: str,
     signed_by: list[str],
     statement_digest: str,
+    type: str = "document",  # noqa: A002 - the policy file calls it so
 ) -> Document:
     """Note that a document exists with these bytes and these roles' signatures."""
     require(by, Permission.REPORT_SIGN, version.model)
@@ -31,6 +32,7 @@ def give_document(
         version=version,
         use=use,
         key=key,
+        type=type,
         blob_digest=blob_digest,
         signed_by=sorted(set(signed_by)),
         given_by=by,

@@ -88,6 +88,7 @@ def _give(by: Person, report: Report, statement_digest: str, blob_digest: str) -
         version=report.version,
         use=report.decision.use,
         key=DOCUMENT,
+        type="report",
         blob_digest=blob_digest,
         signed_by=list(report.signatures.values_list("role", flat=True)),
         statement_digest=statement_digest,

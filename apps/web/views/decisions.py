@@ -13,6 +13,7 @@ from apps.access.states import Permission
 from apps.approvals.queries import open_findings
 from apps.costs.queries import statement as cost_statement
 from apps.deploys import queries as deploys
+from apps.deploys.states import Outcome
 from apps.gates import queries as gates
 from apps.web.gates import gate_lines
 from apps.web.pages import page

@@ -10,10 +10,11 @@ from apps.access.models import Person
 from apps.approvals import commands as approvals
 from apps.approvals import queries as approval_queries
 from apps.approvals.guards import no_live_approval, submittable
+from apps.approvals.queries import open_counts
 from apps.costs.queries import cost_of
 from apps.deploys.queries import deployable, environments
 from apps.gates import commands as gates
-from apps.gates.queries import latest_decision, run_page
+from apps.gates.queries import latest_decision, newest_outcomes, run_page
 from apps.gates.states import Purpose
 from apps.inventory import queries
 from apps.inventory.models import ModelVersion, RegisteredModel, Use
@@ -27,7 +28,15 @@ def model_list(request: HttpRequest, *, by: Person) -> HttpResponse:
     """Every model that the person may see, 50 a page."""
     filters = {name: request.GET[name] for name in FILTERS if request.GET.get(name)}
     found = queries.model_page(by, filters, request.GET.get("after"))
-    context = {"title": "Models", "found": found, "filters": filters, "choices": queries.filter_choices(by)}
+    outcomes, findings = newest_outcomes(found.rows), open_counts(found.rows)
+    lines = [(m, outcomes.get(m.pk, ""), findings.get(m.pk, 0)) for m in found.rows]
+    context = {
+        "title": "Models",
+        "found": found,
+        "lines": lines,
+        "filters": filters,
+        "choices": queries.filter_choices(by),
+    }
     name = "models/rows.html" if request.headers.get("HX-Request") else "models/list.html"
     return render(request, name, context)
 
