@@ -87,6 +87,8 @@ def _parameters(found: Row) -> list[str]:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{safe(key)}: {_value(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(_value(item) for item in value) + "]"
     return number(value)

@@ -83,7 +83,7 @@ class DataSet:
         if name in self.columns:
             return self.columns[name]
         near = difflib.get_close_matches(name, list(self.columns), n=1, cutoff=0.6)
-        hint = f' Did you mean "{near[0]}"?' if near else f" It has {_listed(list(self.columns))}."
+        hint = f' Did you mean "{near[0]}"?' if near else f" It has {_listed([_quoted(c) for c in self.columns])}."
         raise BadInput(f'{self._called} has no column "{name}", which is its {role}.{hint}')
 
     def pick(self, names: Sequence[str], role: str) -> Columns:
@@ -283,7 +283,11 @@ def _bare(text: str) -> str:
 
 
 def _levels(column: Column) -> str:
-    return _listed([f'"{level}"' for level in column.coded().levels])
+    return _listed([_quoted(level) for level in column.coded().levels])
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
 
 
 def _listed(names: Sequence[str]) -> str:

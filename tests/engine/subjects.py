@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
 Table = Mapping[str, Sequence[Any]]
 
@@ -71,5 +71,5 @@ def write_subject(
         "spec": {"kind": "classifier", "datasets": datasets, **spec},
     }
     path = folder / "model.yaml"
-    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    path.write_text(json.dumps(document, indent=1))
     return path
