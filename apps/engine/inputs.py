@@ -35,9 +35,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from apps.engine.columns import Columns, FloatArray
+if TYPE_CHECKING:
+    from apps.engine.columns import Columns, FloatArray
 
 FORMATS = ("onnx", "xgboost", "lightgbm", "skops", "none")
 
