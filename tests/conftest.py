@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings as configured
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker, Settings
 
 from governance.local.places import Places
@@ -114,14 +116,23 @@ def as_role(db: None) -> Callable[[str], AbstractContextManager[None]]:
 
 @pytest.fixture(scope="session")
 def _template(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    name = f"{connection.settings_dict['NAME']}_template"
+    original = connection.settings_dict["NAME"]
+    made: list[tuple[BaseDatabaseWrapper, str, bool]] = []
     with django_db_blocker.unblock():
+        if not original.startswith("test_"):  # no test asked for `db`, so pytest-django made nothing
+            database.use(role="owner")
+            made = setup_databases(verbosity=0, interactive=False)
+            database.use(role="app")
+        name = f"{connection.settings_dict['NAME']}_template"
         connection.close()
         database.drop(name)
         database.clone(connection.settings_dict["NAME"], name)
     yield name
     with django_db_blocker.unblock():
         database.drop(name)
+        if made:
+            database.use(role="owner")
+            teardown_databases(made, verbosity=0)
 
 
 @pytest.fixture

@@ -98,8 +98,13 @@ def clone(source: str, target: str) -> None:
 
 
 def drop(name: str) -> None:
+    """Drop a database. Those who are just leaving it get five seconds; only then it is taken by force."""
     with maintenance() as server:
-        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        target = sql.Identifier(name)
+        try:
+            server.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(target))
+        except psycopg.errors.ObjectInUse:
+            server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(target))
 
 
 @dataclass(frozen=True, slots=True)

@@ -281,7 +281,7 @@ def _dangling(
     model: type[models.Model], column: models.Field[Any, Any], what: str, target: str, key: str
 ) -> Iterator[str]:
     quote = connection.ops.quote_name
-    table, name = quote(model._meta.db_table), quote(column.column)
+    table, name = quote(model._meta.db_table), quote(column.column or column.name)
     sql = (
         f"SELECT t.{name} FROM {table} t WHERE t.{name} IS NOT NULL AND t.{name}::text <> '' "  # noqa: S608
         f"AND NOT EXISTS (SELECT FROM {quote(target)} e WHERE e.{quote(key)} = t.{name})"
