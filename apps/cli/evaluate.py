@@ -14,6 +14,7 @@ from apps.engine.errors import BadInput
 
 EXITS = {"pass": 0, "fail": 1, "insufficient": 3}
 COULD_NOT = 4
+_CLEAR = "\r\x1b[K"
 
 
 def add(commands: Any) -> None:
@@ -38,7 +39,11 @@ def run(args: argparse.Namespace) -> int:
 
     policies = [_policy(name) for name in args.policy]
     show = _progress if sys.stderr.isatty() else None
-    found = evaluate(load(args.manifest), policies, now=now, seed=args.seed, progress=show)
+    try:
+        found = evaluate(load(args.manifest), policies, now=now, seed=args.seed, progress=show)
+    finally:
+        if show:
+            sys.stderr.write(_CLEAR)
     put(_rendered(found, args), args.out)
     return EXITS.get(found["outcome"], COULD_NOT)
 
@@ -87,5 +92,5 @@ def _rendered(found: Mapping[str, Any], args: argparse.Namespace) -> str:
 def _progress(step: Mapping[str, Any]) -> None:
     """One line on the terminal that the next one overwrites."""
     text = "" if step["gate"] is None else f"{step['done'] + 1} of {step['of']}  {step['gate']}"
-    sys.stderr.write(f"\r\x1b[K{text}")
+    sys.stderr.write(f"{_CLEAR}{text}")
     sys.stderr.flush()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.engine import tables
+from apps.engine import files, tables
 from apps.engine.columns import BoolArray, Coded, Column, Columns, FloatArray, level_text
 from apps.engine.errors import BadInput
 from apps.engine.fields import Scalar
@@ -47,8 +47,8 @@ class DataSet:
         self._features = features
 
     @cached_property
-    def _fingerprint(self) -> tables.Fingerprint:
-        found = tables.fingerprint(self._path, name=self._called)
+    def _fingerprint(self) -> files.Fingerprint:
+        found = files.fingerprint(self._path, name=self._called)
         if self.spec.sha256 and self.spec.sha256 != found.sha256:
             raise BadInput(
                 f"{self._called} is not the file that the manifest names: its SHA-256 is {found.sha256}, "
@@ -70,7 +70,7 @@ class DataSet:
         """Every column of the file."""
         before = self._fingerprint
         found = tables.open_table(self._path, name=self._called, missing=self.spec.missing)
-        tables.unchanged(self._path, before, name=self._called)
+        files.unchanged(self._path, before, name=self._called)
         return found
 
     @property
@@ -83,7 +83,11 @@ class DataSet:
         if name in self.columns:
             return self.columns[name]
         near = difflib.get_close_matches(name, list(self.columns), n=1, cutoff=0.6)
-        hint = f' Did you mean "{near[0]}"?' if near else f" It has {_listed([_quoted(c) for c in self.columns])}."
+        hint = (
+            f' Did you mean "{near[0]}"?'
+            if near
+            else f" It has {_listed([_quoted(c) for c in self.columns])}."
+        )
         raise BadInput(f'{self._called} has no column "{name}", which is its {role}.{hint}')
 
     def pick(self, names: Sequence[str], role: str) -> Columns:

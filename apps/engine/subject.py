@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from apps.engine import tables
+from apps.engine import files as disk
 from apps.engine.dataset import DataSet, NotDeclared
 from apps.engine.errors import BadInput
 from apps.engine.inputs import Artifact, Model
@@ -80,7 +80,7 @@ class Subject:
             raise BadInput(f"The artifact {text} does not exist.")
         if not path.is_file():
             raise BadInput(f"The artifact {text} is not a file.")
-        found = tables.fingerprint(path, name=f"The artifact {text}").sha256
+        found = disk.fingerprint(path, name=f"The artifact {text}").sha256
         named = self.manifest.artifact_sha256
         if named and named != found:
             raise BadInput(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.engine import tables
+from apps.engine import files, table_limits, tables
 from apps.engine.columns import Columns
 from apps.engine.errors import BadInput
 from tests.engine.subjects import write_table
@@ -172,19 +172,19 @@ def test_a_parquet_file_beyond_the_budget_is_refused_from_its_footer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_table(tmp_path / "t.parquet", {"a": [1, 2, 3]})
-    monkeypatch.setattr(tables, "MAX_ROWS", 2)
+    monkeypatch.setattr(table_limits, "MAX_ROWS", 2)
     with pytest.raises(BadInput, match=r"t\.parquet has 3 rows of 1 columns; at most 2 rows"):
         opened(tmp_path / "t.parquet")
 
 
 def test_an_unpacked_bomb_is_bounded(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "MAX_TEXT", 1 << 20)
+    monkeypatch.setattr(table_limits, "MAX_TEXT", 1 << 20)
     with pytest.raises(BadInput, match="unpacks to more than"):
         opened(write(gzip.compress(b"a\n" + b"1\n" * (1 << 20))))
 
 
 def test_a_line_without_end_is_refused(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "MAX_LINE", 1 << 20)
+    monkeypatch.setattr(table_limits, "MAX_LINE", 1 << 20)
     with pytest.raises(BadInput, match="holds a line of more than"):
         opened(write(b"a\n" + b"1" * (3 << 20)))
 
@@ -193,17 +193,17 @@ def test_digests_are_those_of_the_bytes_and_of_names(tmp_path: Path) -> None:
     folder = tmp_path / "parts"
     folder.mkdir()
     write_table(folder / "a.parquet", {"a": [1]})
-    before = tables.fingerprint(folder, name="parts").sha256
+    before = files.fingerprint(folder, name="parts").sha256
     (folder / "a.parquet").rename(folder / "b.parquet")
-    assert tables.fingerprint(folder, name="parts").sha256 != before
+    assert files.fingerprint(folder, name="parts").sha256 != before
 
 
 def test_a_file_that_changes_while_read_is_refused(write: Write) -> None:
     path = write(b"a\n1\n")
-    before = tables.fingerprint(path, name="t.csv")
+    before = files.fingerprint(path, name="t.csv")
     path.write_bytes(b"a\n1\n2\n")
     with pytest.raises(BadInput, match=r"t\.csv changed while it was being read"):
-        tables.unchanged(path, before, name="t.csv")
+        files.unchanged(path, before, name="t.csv")
 
 
 _cells = st.one_of(

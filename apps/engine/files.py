@@ -1,0 +1,70 @@
+"""Files and folders of parts on disk: their digests, and whether they stay what they were."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from apps.engine.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What a file's bytes hash to, and how the file looked when they were read."""
+
+    sha256: str
+    state: tuple[int, int, int]
+
+
+def part_files(path: Path, *, name: str) -> list[Path]:
+    """The file itself, or the Parquet parts of a folder in the order of their names."""
+    if not path.exists():
+        raise BadInput(f"{name} does not exist.")
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise BadInput(f"{name} is not a regular file.")
+    parts = sorted(p for p in path.iterdir() if not p.name.startswith((".", "_")))
+    folder = next((p for p in parts if p.is_dir()), None)
+    if folder is not None:
+        raise BadInput(f'{name} holds the folder "{folder.name}"; Parquet parts must lie side by side.')
+    if not parts:
+        raise BadInput(f"{name} is a folder without any Parquet part.")
+    return parts
+
+
+def fingerprint(path: Path, *, name: str) -> Fingerprint:
+    """SHA-256 over the bytes of a file; for a folder over the sorted names and digests of its parts."""
+    parts = part_files(path, name=name)
+    if path.is_file():
+        return Fingerprint(_file_digest(path), _state(path))
+    lines = "".join(f"{_file_digest(part)}  {part.name}\n" for part in parts)
+    states = [_state(part) for part in parts]
+    total = (len(states), sum(s[1] for s in states), max(s[2] for s in states))
+    return Fingerprint(hashlib.sha256(lines.encode()).hexdigest(), total)
+
+
+def unchanged(path: Path, before: Fingerprint, *, name: str) -> None:
+    """Refuse a file whose size, identity or time changed since its digest was taken."""
+    states = [_state(part) for part in part_files(path, name=name)]
+    now = states[0] if path.is_file() else (len(states), sum(s[1] for s in states), max(s[2] for s in states))
+    if now != before.state:
+        raise BadInput(f"{name} changed while it was being read.")
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise BadInput(f"{path.name} is not a regular file.")
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _file_digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as problem:
+        raise BadInput(f"{path.name} cannot be read: {os.strerror(problem.errno or 0)}.") from problem

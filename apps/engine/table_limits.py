@@ -1,0 +1,38 @@
+"""How much of a table is read, and the refusals that every format shares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from apps.engine.errors import BadInput
+
+MAX_ROWS = 50_000_000
+MAX_CELLS = 2_000_000_000
+MAX_COLUMNS = 10_000
+MAX_TEXT = 4 << 30
+MAX_LINE = 16 << 20
+
+
+def distinct(names: Sequence[str], name: str) -> None:
+    """Refuse a table with a column name twice."""
+    seen: set[str] = set()
+    for column in names:
+        if column in seen:
+            raise BadInput(f'{name} has the column "{column}" twice.')
+        seen.add(column)
+
+
+def within(rows: int, columns: int, name: str) -> None:
+    """Refuse more rows, columns or cells than the budget."""
+    if columns > MAX_COLUMNS:
+        raise BadInput(f"{name} has {columns:,} columns; at most {MAX_COLUMNS:,} are read.")
+    if rows > MAX_ROWS or rows * columns > MAX_CELLS:
+        raise BadInput(
+            f"{name} has {rows:,} rows of {columns:,} columns; at most {MAX_ROWS:,} rows "
+            f"and {MAX_CELLS:,} cells are read."
+        )
+
+
+def one_line(problem: BaseException) -> str:
+    """The message of a library's error on one line."""
+    return " ".join(str(problem).split())[:300]
