@@ -76,7 +76,7 @@ class Told:
 
 
 def told(found: Iterable[Event]) -> list[Told]:
-    """Events with the names that stand beside the record; three statements for any number of events."""
+    """Events with the names that stand beside the record; two statements for any number of events."""
     page = list(found)
     ids = [e.pk for e in page]
     beside = {
