@@ -29,6 +29,7 @@ def admission_list(request: HttpRequest, *, by: Person) -> HttpResponse:
         "found": found,
         "filters": filters,
         "environments": deploys.environments(),
+        "outcomes": list(Outcome),
     }
     return render(request, "decisions/list.html", context)
 

@@ -1,0 +1,181 @@
+"""Talking to the server: one token, short time-outs, retries on what passes, problems as sentences."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from apps.cli.text import safe
+from apps.engine.errors import BadInput, Problem
+
+URL, TOKEN, TOKEN_FILE = "COUNTERSIGN_URL", "COUNTERSIGN_TOKEN", "COUNTERSIGN_TOKEN_FILE"
+RETRIES = (0.5, 2.0, 5.0)
+CHUNK = 1 << 20
+LARGEST_ANSWER = 64 << 20
+
+
+class Unreachable(Problem):
+    """The server gave no answer, so nothing is known and nothing is allowed."""
+
+
+class RefusedByServer(Problem):
+    """The server said no, and why."""
+
+    def __init__(self, sentence: str, *, status: int) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server answered."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+
+class Client:
+    """One server and one token."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.base = url.rstrip("/") + "/api/v1"
+        self._token = token
+        self._opener = urllib.request.build_opener(_NoRedirects())
+
+    @classmethod
+    def from_environment(cls, url: str | None = None) -> Client:
+        """The server and token that the environment names; tokens never stand among the arguments."""
+        place = url or os.environ.get(URL, "")
+        parts = urlsplit(place)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise BadInput(f"Say which server: --server https://… or {URL}; it is {place!r} now.")
+        token = os.environ.get(TOKEN, "").strip() or _token_file()
+        if not token:
+            raise BadInput(f"A token is needed: set {TOKEN}, or {TOKEN_FILE} to a file that holds it.")
+        return cls(place, token)
+
+    def get(self, path: str) -> Answer:
+        """Read something; tried again when the server is busy."""
+        return self._retried(lambda: self._send("GET", path))
+
+    def post(self, path: str, body: Mapping[str, Any], *, key: str = "") -> Answer:
+        """Ask for something; with a key the same request is never done twice, so it may be tried again."""
+        data = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+        headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
+        call = self._retried if key else _once
+        return call(lambda: self._send("POST", path, data=data, headers=headers))
+
+    def has(self, path: str) -> bool:
+        """Whether something is there."""
+        try:
+            return self._retried(lambda: self._send("HEAD", path)).status == 200
+        except RefusedByServer as error:
+            if error.status == 404:
+                return False
+            raise
+
+    def upload(self, path: str, file: Path, progress: Callable[[int], None]) -> Answer:
+        """Send a file as it stands, in pieces."""
+        size = str(file.stat().st_size)
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": size}
+        return self._send("PUT", path, data=_pieces(file, progress), headers=headers, seconds=600)
+
+    def _retried(self, call: Callable[[], Answer]) -> Answer:
+        for pause in RETRIES:
+            try:
+                return call()
+            except Unreachable:
+                time.sleep(pause)
+            except RefusedByServer as error:
+                if error.status not in (429, 502, 503, 504):
+                    raise
+                time.sleep(pause)
+        return call()
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        data: Any = None,
+        headers: Mapping[str, str] | None = None,
+        seconds: float = 60,
+    ) -> Answer:
+        told = {"Authorization": f"Bearer {self._token}", "Accept": "application/json", **(headers or {})}
+        request = urllib.request.Request(self.base + path, data=data, headers=told, method=method)  # noqa: S310
+        try:
+            with self._opener.open(request, timeout=seconds) as response:
+                return _read(response)
+        except urllib.error.HTTPError as error:
+            raise RefusedByServer(_sentence(error), status=error.code) from None
+        except (OSError, HTTPException) as error:
+            reason = getattr(error, "reason", None) or error
+            raise Unreachable(f"The server {self.base} gave no answer: {reason}.") from None
+
+
+def _once(call: Callable[[], Answer]) -> Answer:
+    return call()
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect would carry the token elsewhere; it is an error."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+def _read(response: HTTPResponse) -> Answer:
+    raw = response.read(LARGEST_ANSWER + 1)
+    if len(raw) > LARGEST_ANSWER:
+        raise Unreachable("The server's answer is larger than any that it gives.")
+    headers = {k.lower(): v for k, v in response.getheaders()}
+    if not raw:
+        return Answer(response.status, None, headers)
+    try:
+        return Answer(response.status, json.loads(raw), headers)
+    except ValueError:
+        raise Unreachable("The server answered something that is not JSON; is the address right?") from None
+
+
+def _sentence(error: urllib.error.HTTPError) -> str:
+    raw = error.read(100_000)
+    try:
+        told = json.loads(raw)
+        detail = str(told["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"The server answered {error.code} {error.reason}."
+    return safe(detail)
+
+
+def _pieces(file: Path, progress: Callable[[int], None]) -> Iterator[bytes]:
+    sent = 0
+    with file.open("rb") as source:
+        while piece := source.read(CHUNK):
+            yield piece
+            sent += len(piece)
+            progress(sent)
+
+
+def _token_file() -> str:
+    place = os.environ.get(TOKEN_FILE, "")
+    if not place:
+        return ""
+    try:
+        return Path(place).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise BadInput(f"The token file {place} cannot be read: {error.strerror}.") from None
+
+
+def segment(text: str) -> str:
+    """A name as one segment of a path."""
+    return quote(text, safe="")

@@ -1,0 +1,113 @@
+"""An answer of the deploy gate as text, JSON, JUnit, SARIF, and as annotations of a workflow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from apps.cli.output import as_json
+from apps.cli.text import safe
+
+FORMATS = ("text", "json", "junit", "sarif")
+Answer = Mapping[str, Any]
+
+
+def render(answer: Answer, form: str) -> str:
+    """The answer in one of the formats."""
+    return _RENDER[form](answer)
+
+
+def _name(answer: Answer) -> str:
+    request = answer["request"]
+    return f"{request['model']}@{request['version']} in {request['environment']}"
+
+
+def _text(answer: Answer) -> str:
+    lines = [f"{safe(_name(answer))}: {answer['outcome']}"]
+    lines += [f"  {safe(r['code'])}: {safe(r['message'])}" for r in answer["reasons"]]
+    lines += [f"  limit {safe(name)}: {safe(value)}" for name, value in answer["limits"].items()]
+    if answer.get("expires_at"):
+        lines.append(f"  this answer ends at {answer['expires_at']}")
+    return "\n".join(lines) + "\n"
+
+
+def _junit(answer: Answer) -> str:
+    failing = (
+        []
+        if answer["allowed"]
+        else answer["reasons"] or [{"code": answer["outcome"], "message": answer["outcome"]}]
+    )
+    suite = ElementTree.Element(
+        "testsuite", name="countersign", tests=str(max(1, len(failing))), failures=str(len(failing))
+    )
+    if not failing:
+        ElementTree.SubElement(suite, "testcase", classname="countersign.gate", name=_name(answer))
+    for reason in failing:
+        case = ElementTree.SubElement(suite, "testcase", classname="countersign.gate", name=reason["code"])
+        failure = ElementTree.SubElement(
+            case, "failure", message=safe(reason["message"]), type=answer["outcome"]
+        )
+        failure.text = safe(reason["message"])
+    ElementTree.indent(suite)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
+
+
+def _sarif(answer: Answer) -> str:
+    level = "note" if answer["allowed"] else "error"
+    reasons = answer["reasons"]
+    return as_json(
+        {
+            "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+            "version": "2.1.0",
+            "runs": [
+                {
+                    "tool": {
+                        "driver": {
+                            "name": "countersign",
+                            "rules": [{"id": code} for code in sorted({r["code"] for r in reasons})],
+                        }
+                    },
+                    "results": [
+                        {
+                            "ruleId": r["code"],
+                            "level": level,
+                            "message": {"text": r["message"]},
+                            "partialFingerprints": {
+                                "gate/v1": f"{_name(answer)}/{r['code']}/{r.get('subject', '')}"
+                            },
+                        }
+                        for r in reasons
+                    ],
+                }
+            ],
+        }
+    )
+
+
+_RENDER: Mapping[str, Callable[[Answer], str]] = {
+    "text": _text,
+    "json": as_json,
+    "junit": _junit,
+    "sarif": _sarif,
+}
+
+
+def annotate(answer: Answer) -> None:
+    """In a GitHub workflow: an error line for each reason, and a summary of the step."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return
+    for reason in [] if answer["allowed"] else answer["reasons"]:
+        print(f"::error title={_escaped(reason['code'])}::{_escaped(reason['message'])}")
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        rows = "".join(f"| `{safe(r['code'])}` | {safe(r['message'])} |\n" for r in answer["reasons"])
+        text = f"### {safe(_name(answer))}: {answer['outcome']}\n\n| reason | |\n|---|---|\n{rows}\n"
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(text)
+
+
+def _escaped(text: str) -> str:
+    return safe(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A").replace(":", "%3A")

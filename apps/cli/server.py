@@ -1,0 +1,239 @@
+"""The commands that need a server: register, submit, gate check."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from apps.cli import render_admission
+from apps.cli.client import Client, RefusedByServer, Unreachable, segment
+from apps.cli.output import put
+from apps.cli.text import safe
+from apps.engine.errors import BadInput
+
+ALLOW, DENY, USAGE, PENDING, COULD_NOT = 0, 1, 2, 3, 4
+ENDED = ("decided", "errored", "dead", "cancelled")
+_DURATION = re.compile(r"(\d+)(s|m|h)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def add(commands: Any) -> None:
+    """Add the three commands to the program's parser."""
+    register = commands.add_parser(
+        "register", help="upload a model version to the server", allow_abbrev=False
+    )
+    register.add_argument("manifest", metavar="model.yaml")
+    submit = commands.add_parser("submit", help="request a run on the server and wait", allow_abbrev=False)
+    submit.add_argument("subject", metavar="MODEL@VERSION")
+    submit.add_argument("--use", default="", help="the use; needed where the model has several")
+    submit.add_argument("--no-wait", action="store_true", help="do not wait for the decision")
+    gate = commands.add_parser("gate", help="ask the server whether a version may run", allow_abbrev=False)
+    check = gate.add_subparsers(dest="gate_command", required=True).add_parser("check", allow_abbrev=False)
+    check.add_argument("--model", required=True)
+    check.add_argument("--version", required=True, dest="model_version")
+    check.add_argument("--environment", required=True)
+    check.add_argument("--digest", default="", help="of the artifact or of the version that will run")
+    check.add_argument("--artifact", metavar="PATH", help="the artifact itself; its digest is computed here")
+    check.add_argument("--use", default="")
+    check.add_argument("--population", default="")
+    check.add_argument("--exposure", default="", metavar="EUR")
+    check.add_argument(
+        "--wait", type=duration, default=0, metavar="10m", help="how long a pending answer is awaited"
+    )
+    check.add_argument("--format", choices=render_admission.FORMATS, default="text")
+    check.add_argument("--out", metavar="F")
+    for command in (register, submit, check):
+        command.add_argument("--server", metavar="URL", help="instead of COUNTERSIGN_URL")
+
+
+def duration(text: str) -> int:
+    """Seconds of ``90s``, ``10m`` or ``1h``."""
+    found = _DURATION.fullmatch(text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write it as 90s, 10m or 1h")
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command that was typed."""
+    client = Client.from_environment(args.server)
+    word: Callable[[argparse.Namespace, Client], int] = {
+        "register": _register,
+        "submit": _submit,
+        "gate": _check,
+    }[args.command]
+    try:
+        return word(args, client)
+    except Unreachable as error:
+        print(f"countersign: {safe(error)}", file=sys.stderr)
+        return COULD_NOT
+
+
+# Registering ------------------------------------------------------------------------------------------
+
+
+def _register(args: argparse.Namespace, client: Client) -> int:
+    from apps.engine.subject import load
+
+    subject = load(Path(args.manifest))
+    files = {name: _one_file(data.path) for name, data in subject.datasets.items()}
+    if subject.artifact is not None:
+        _send(client, "artifact", subject.artifact.path)
+    digests = {name: _send(client, name, path) for name, path in files.items()}
+    blobs: dict[str, Any] = {"datasets": digests}
+    if subject.artifact is not None:
+        blobs["artifact"] = f"sha256:{subject.artifact.sha256}"
+    raw = Path(args.manifest).read_text(encoding="utf-8")
+    return _store(client, subject.manifest.model, {"manifest": raw, "blobs": blobs})
+
+
+def _one_file(path: Path) -> Path:
+    if path.is_dir():
+        raise BadInput(f"{path.name} is a directory of parts; the server takes one file a data set for now.")
+    return path
+
+
+def _send(client: Client, name: str, path: Path) -> str:
+    digest = file_digest(path)
+    if client.has(f"/blobs/{digest}"):
+        _tell(f"{name}: {path.name} is on the server already")
+        return digest
+    size = path.stat().st_size or 1
+    client.upload(f"/blobs/{digest}", path, lambda sent: _progress(f"{name}: {path.name}", sent / size))
+    _tell(f"{name}: {path.name} uploaded, {digest}")
+    return digest
+
+
+def file_digest(path: Path) -> str:
+    """``sha256:…`` of a file."""
+    try:
+        with path.open("rb") as file:
+            return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _store(client: Client, model: str, body: Mapping[str, Any]) -> int:
+    try:
+        made = client.post(f"/models/{segment(model)}/versions", body, key=str(uuid.uuid4())).body
+    except RefusedByServer as error:
+        return _refused(error)
+    print(f"Registered {made['model']}@{made['version']}")
+    print(f"  {made['digest']}")
+    return ALLOW
+
+
+def _refused(error: RefusedByServer) -> int:
+    print(f"countersign: {safe(error)}", file=sys.stderr)
+    return COULD_NOT if error.status in (401, 403) or error.status >= 500 else DENY
+
+
+# Submitting -------------------------------------------------------------------------------------------
+
+
+def _submit(args: argparse.Namespace, client: Client) -> int:
+    model, _, version = args.subject.rpartition("@")
+    if not model or not version:
+        raise BadInput(f"{args.subject!r} names no version; write it as MODEL@VERSION.")
+    asked = {"model": model, "version": version, "use": args.use}
+    try:
+        run = client.post("/runs", asked, key=str(uuid.uuid4())).body
+    except RefusedByServer as error:
+        return _refused(error)
+    _tell(f"Run {run['id']} is {run['state']}")
+    if args.no_wait:
+        print(run["id"])
+        return ALLOW
+    return _decided(client, _awaited(client, run["id"]))
+
+
+def _awaited(client: Client, run_id: str) -> Mapping[str, Any]:
+    began, pause = time.monotonic(), 0.3
+    while True:
+        run: Mapping[str, Any] = client.get(f"/runs/{run_id}").body
+        if run["state"] in ENDED:
+            return run
+        total = run["gates_total"] or 1
+        expected = f", about {run['expected_seconds']:.0f} s" if run["expected_seconds"] else ""
+        words = f"{run['state']}: {run['gates_done']} of {total} gates, {time.monotonic() - began:.0f} s{expected}"
+        _progress(words, run["gates_done"] / total)
+        time.sleep(pause)
+        pause = min(pause * 1.3, 3.0)
+
+
+def _decided(client: Client, run: Mapping[str, Any]) -> int:
+    if run["state"] != "decided":
+        print(f"countersign: the run is {run['state']}. {safe(run['cause'])}", file=sys.stderr)
+        return COULD_NOT
+    decision = run["decision"]
+    print(f"{run['model']}@{run['version']}: {decision['outcome']}")
+    print(f"  decision {decision['digest']}")
+    for line in _gate_lines(client, decision["digest"]):
+        print(line)
+    return {"pass": ALLOW, "insufficient": PENDING}.get(decision["outcome"], DENY)
+
+
+def _gate_lines(client: Client, digest: str) -> list[str]:
+    try:
+        document = client.get(f"/decisions/{digest}").body["document"]
+    except RefusedByServer:
+        return ["  (this token may not read the evidence)"]
+    return [f"  {g['outcome']:<13} {safe(g['id'])}: {safe(g['why'])}" for g in document["gates"]]
+
+
+# The deploy gate --------------------------------------------------------------------------------------
+
+
+def _check(args: argparse.Namespace, client: Client) -> int:
+    asked = {
+        "model": args.model,
+        "version": args.model_version,
+        "environment": args.environment,
+        "digest": file_digest(Path(args.artifact)) if args.artifact else args.digest,
+        "use": args.use,
+        "population": args.population,
+        "exposure_eur": args.exposure,
+    }
+    try:
+        answer = client.post("/admissions", asked, key=str(uuid.uuid4())).body
+        answer = _settled(client, answer, args.wait)
+    except RefusedByServer as error:
+        print(f"countersign: not allowed. {safe(error)}", file=sys.stderr)
+        return COULD_NOT
+    put(render_admission.render(answer, args.format), args.out)
+    render_admission.annotate(answer)
+    if answer.get("allowed") is True and answer.get("outcome") in ("allow", "allow_with_limits"):
+        return ALLOW
+    return PENDING if answer.get("outcome") == "pending" else DENY
+
+
+def _settled(client: Client, answer: Mapping[str, Any], wait: int) -> Mapping[str, Any]:
+    """The answer, or the one that a pending answer became while there was patience."""
+    end = time.monotonic() + wait
+    key = answer["id"]
+    while answer.get("outcome") == "pending" and time.monotonic() < end:
+        left = end - time.monotonic()
+        _progress(f"pending; {left:.0f} s of patience left", 1 - left / wait)
+        answer = client.get(f"/admissions/{key}?wait={min(20, max(1, int(left)))}").body
+    return answer
+
+
+def _tell(words: str) -> None:
+    print(safe(words), file=sys.stderr)
+
+
+def _progress(words: str, share: float) -> None:
+    if sys.stderr.isatty():
+        print(
+            f"\r\033[K{safe(words)} ({min(share, 1):.0%})",
+            end="" if share < 1 else "\n",
+            file=sys.stderr,
+            flush=True,
+        )
