@@ -28,7 +28,9 @@ def held(path: Path) -> Iterator[bool]:
         killed = bool(os.read(descriptor, 32).strip())
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
-        yield killed
-        os.ftruncate(descriptor, 0)
+        try:
+            yield killed
+        finally:
+            os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)

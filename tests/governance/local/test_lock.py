@@ -46,3 +46,10 @@ def test_a_clean_end_leaves_no_trace(tmp_path: Path):
         pass
     with held(tmp_path / "new" / "lock") as killed:
         assert not killed
+
+
+def test_an_error_is_a_clean_end_too(tmp_path: Path):
+    with pytest.raises(LocalRefused, match="for a reason"), held(tmp_path / "lock"):
+        raise LocalRefused("for a reason")
+    with held(tmp_path / "lock") as killed:
+        assert not killed
