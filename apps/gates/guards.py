@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from apps.access.models import Person
 from apps.access.queries import standing_grants
 from apps.access.states import Scope
 from apps.audit.errors import Forbidden, Invalid, Refused
+from apps.engine.cases import read_cases, uncovered
 from apps.engine.errors import BadInput
 from apps.engine.policy import Library, Policy, read_policy
+from apps.engine.policy.lint import lint
+from apps.engine.policy.mutate import survivors
 from apps.gates.models import PolicyRelease, Run, Schedule
 from apps.gates.states import Purpose, RunState
 from apps.inventory.models import ModelVersion, Use
@@ -89,10 +94,31 @@ def member(person: Person, role: str) -> None:
 
 
 def readable_policy(data: bytes, *, name: str, library: Library) -> Policy:
+    """The policy, without a fault that lint finds."""
     try:
-        return read_policy(data, name=name, library=library)
+        policy = read_policy(data, name=name, library=library)
     except BadInput as problem:
         raise Invalid(str(problem), field="policy") from problem
+    faults = lint(data, name=name, library=library)
+    if faults:
+        raise Invalid(faults[0], field="policy")
+    return policy
+
+
+def cases_hold(policy: Policy, cases: Mapping[str, bytes]) -> int:
+    """How many cases there are; refused unless all hold, cover every gate, and let no weakening pass."""
+    try:
+        found = [c for name in sorted(cases) for c in read_cases(cases[name], name=name, policy=policy)]
+    except BadInput as problem:
+        raise Invalid(str(problem), field="cases") from problem
+    for case in found:
+        if faults := case.faults(policy):
+            raise Refused(f"{policy.id}@{policy.version}: the case “{case.name}” fails: {faults[0]}.")
+    if missing := uncovered(policy, found):
+        raise Refused(f"{policy.id}@{policy.version} is not covered by its cases: {missing[0]}")
+    if unseen := [m.change for m in survivors(policy, found) if m.mandatory]:
+        raise Refused(f"{policy.id}@{policy.version}: no case would notice “{unseen[0]}”.")
+    return len(found)
 
 
 def unchanged(release: PolicyRelease, data: bytes) -> PolicyRelease:

@@ -40,7 +40,7 @@ def release_policy(
     earlier = PolicyRelease.objects.filter(policy=policy.id, version=policy.version).first()
     if earlier is not None:
         return guards.unchanged(earlier, data)
-    guards.cases_hold(policy, cases, data=data, name=name)
+    guards.cases_hold(policy, cases)
     return _release(by, proposed_by, policy, data, cases)
 
 
