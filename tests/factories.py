@@ -21,10 +21,14 @@ INSTALLER = system("installer")
 def administrator() -> Person:
     """The person who makes all the others."""
     found = Person.objects.filter(username="admin").first()
-    return found or access.first_administrator(by=INSTALLER, username="admin", name="Ada Min", password=PASSWORD)
+    return found or access.first_administrator(
+        by=INSTALLER, username="admin", name="Ada Min", password=PASSWORD
+    )
 
 
-def person(username: str, *roles: str, scope: str = Scope.ORGANISATION, key: str = "", **fields: Any) -> Person:
+def person(
+    username: str, *roles: str, scope: str = Scope.ORGANISATION, key: str = "", **fields: Any
+) -> Person:
     """The person of that name with these roles; made when they are not there."""
     found = Person.objects.filter(username=username).first()
     if found is None:
@@ -104,13 +108,11 @@ def model(key: str = "credit-pd", *, of: BusinessUnit | None = None, **fields: A
 
 
 def table(rows: int = 200) -> bytes:
-    """A CSV whose scores mean something: sex, pd, defaulted, approved; the same for the same number of rows."""
+    """A CSV whose scores mean something; the same bytes for the same number of rows."""
     lines = ["sex,income,pd,defaulted,approved"]
     for i in range(rows):
-        score = (i * 37 % 100) / 100
-        lines.append(
-            f"{'F' if i % 2 else 'M'},{1000 + i},{score:.2f},{int(i * 53 % 100 < score * 100)},{int(score < 0.5)}"
-        )
+        score, sex = i * 37 % 100, "F" if i % 2 else "M"
+        lines.append(f"{sex},{1000 + i},{score / 100:.2f},{int(i * 53 % 100 < score)},{int(score < 50)}")
     return ("\n".join(lines) + "\n").encode()
 
 

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from apps.access.models import ApiToken, Person, RoleGrant
 from apps.access.states import PERSONAL, ROLES, Permission, Reach, Role, Scope, Scoped, roles_with
+from apps.access.text import storable
 from apps.access.tokens import token_digest, well_formed
 from apps.audit.errors import NotFound
 
@@ -116,7 +117,7 @@ def tokens_of(by: Person) -> QuerySet[ApiToken]:
 
 def find_person(username: str) -> Person:
     """The person of that name; NotFound when there is none."""
-    row = Person.objects.filter(username=username).first()
+    row = Person.objects.filter(username=username).first() if storable(username) else None
     if row is None:
         raise NotFound(f'There is no person "{username}".')
     return row

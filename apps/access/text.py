@@ -27,6 +27,11 @@ def clean(text: str, *, field: str, longest: int = 10_000, lines: bool = False) 
     return found
 
 
+def storable(text: str) -> bool:
+    """Whether the database can be asked for a text: it knows no NUL and no half characters."""
+    return "\0" not in text and not any(0xD800 <= ord(char) <= 0xDFFF for char in text)
+
+
 def required(text: str, *, field: str, longest: int = 10_000, lines: bool = False) -> str:
     """As `clean`, and refused when nothing is left."""
     found = clean(text, field=field, longest=longest, lines=lines)

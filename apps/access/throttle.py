@@ -38,7 +38,9 @@ class Throttled(Refused):
 
 def account_of(username: str) -> str:
     """What stands for a typed name: a digest, because people type passwords into the wrong box."""
-    return hashlib.sha256(unicodedata.normalize("NFKC", username).casefold().encode()).hexdigest()
+    return hashlib.sha256(
+        unicodedata.normalize("NFKC", username).casefold().encode(errors="surrogatepass")
+    ).hexdigest()
 
 
 def failures(**where: str) -> QuerySet[SignInAttempt]:

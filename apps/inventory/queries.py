@@ -13,7 +13,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from apps.access.models import Person
 from apps.access.queries import visible_models
-from apps.access.text import clean
+from apps.access.text import clean, storable
 from apps.audit.errors import Invalid, NotFound
 from apps.inventory.models import (
     Blob,
@@ -41,7 +41,8 @@ class ModelPage:
 
 def find_model(by: Person, key: str) -> RegisteredModel:
     """The model, or NotFound when there is none or the person may not see it."""
-    row = visible_models(by).select_related("unit", "owner").filter(key=key).first()
+    rows = visible_models(by).select_related("unit", "owner").filter(key=key)
+    row = rows.first() if storable(key) else None
     if row is None:
         raise NotFound(f'There is no model "{key}".')
     return row
@@ -55,7 +56,8 @@ def visible_versions(by: Person) -> QuerySet[ModelVersion]:
 
 def find_version(by: Person, key: str, label: str) -> ModelVersion:
     """The version, or NotFound."""
-    row = visible_versions(by).filter(model__key=key, label=label).first()
+    rows = visible_versions(by).filter(model__key=key, label=label)
+    row = rows.first() if storable(key + label) else None
     if row is None:
         raise NotFound(f'There is no version "{label}" of a model "{key}".')
     return row
@@ -63,7 +65,7 @@ def find_version(by: Person, key: str, label: str) -> ModelVersion:
 
 def find_version_by_digest(by: Person, digest: str) -> ModelVersion:
     """The version that a digest names, or NotFound."""
-    row = visible_versions(by).filter(digest=digest).first()
+    row = visible_versions(by).filter(digest=digest).first() if storable(digest) else None
     if row is None:
         raise NotFound(f"There is no version {digest}.")
     return row
@@ -86,7 +88,7 @@ def find_use(model: RegisteredModel, key: str = "") -> Use:
 
 def find_unit(key: str) -> BusinessUnit:
     """The business unit of that name."""
-    row = BusinessUnit.objects.filter(key=key).first()
+    row = BusinessUnit.objects.filter(key=key).first() if storable(key) else None
     if row is None:
         known = ", ".join(BusinessUnit.objects.order_by("key").values_list("key", flat=True)[:20])
         raise Invalid(f'There is no business unit "{key}"; known are: {known or "none yet"}.', field="unit")
@@ -107,7 +109,7 @@ def visible_blobs(by: Person) -> QuerySet[Blob]:
 
 def has_blob(by: Person, digest: str) -> bool:
     """Whether the bytes of a digest are there for this person; others learn nothing of them."""
-    return visible_blobs(by).filter(pk=digest).exists()
+    return storable(digest) and visible_blobs(by).filter(pk=digest).exists()
 
 
 def with_standing(rows: QuerySet[RegisteredModel]) -> QuerySet[RegisteredModel]:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from apps.access.models import Person, SignInAttempt
+from apps.access.text import storable
 from apps.access.throttle import KNOWN_FOR, account_of, refuse_flood
 from apps.audit import commands as audit
 from apps.audit.errors import Forbidden
@@ -22,7 +23,8 @@ _WRONG = "The name and the password do not belong together."
 def sign_in(*, username: str, password: str, address: str) -> Person:
     """The person behind a name and a password; the refusal never says which of the two was wrong."""
     attempt = _attempt(account_of(username), address)
-    person = Person.objects.filter(username=username, is_service=False, is_active=True).first()
+    known = Person.objects.filter(is_service=False, is_active=True)
+    person = known.filter(username=username).first() if storable(username) else None
     if person is None:
         make_password(password)  # as slow as a wrong password, so that names cannot be tried out
         raise _refused(attempt, None)

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from apps.audit.errors import Invalid, NotFound
+from apps.inventory.commands import assign_tier, retire_use
+from apps.inventory.models import ModelVersion, RegisteredModel
+from apps.inventory.queries import (
+    PAGE,
+    current_tier,
+    filter_choices,
+    find_model,
+    find_use,
+    find_version,
+    find_version_by_digest,
+    has_blob,
+    make_cursor,
+    model_page,
+    read_cursor,
+    standing,
+    subject_fields,
+)
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+def keys(by, filters=None, cursor=None) -> list[str]:
+    return [model.key for model in model_page(by, filters, cursor).rows]
+
+
+def many(number: int) -> None:
+    """Rows of the inventory in one statement, for tests of size."""
+    owner, unit = factories.owner(), factories.unit()
+    RegisteredModel.objects.bulk_create(
+        RegisteredModel(
+            key=f"model-{i:05}",
+            title=f"Scorecard {i}",
+            purpose="Ranks mortgages." if i % 100 == 0 else "Ranks loans.",
+            kind="scorecard",
+            unit=unit,
+            owner=owner,
+            registered_by=owner,
+        )
+        for i in range(number)
+    )
+
+
+def test_pages_follow_each_other_without_gap_or_repetition():
+    many(2 * PAGE + 3)
+    person, seen, cursor = factories.validator(), [], None
+    for expected in (PAGE, PAGE, 3):
+        page = model_page(person, {}, cursor)
+        assert len(page.rows) == expected
+        seen += [m.key for m in page.rows]
+        cursor = page.next
+    assert cursor is None
+    assert seen == sorted(seen)
+    assert len(set(seen)) == 2 * PAGE + 3
+
+
+def test_a_model_registered_meanwhile_moves_no_page():
+    many(PAGE + 5)
+    first = model_page(factories.validator())
+    factories.model("aaa-first")
+    assert keys(factories.validator(), {}, first.next) == [f"model-{i:05}" for i in range(PAGE, PAGE + 5)]
+
+
+@pytest.mark.parametrize("cursor", ["", "!!!", "é", "AA==", make_cursor("x" * 201), make_cursor("a\nb")])
+def test_a_cursor_of_somebody_elses_making_is_refused(cursor):
+    if not cursor:
+        assert keys(factories.validator(), {}, cursor) == []
+        return
+    with pytest.raises(Invalid, match="cursor is none"):
+        read_cursor(cursor)
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ({"q": "default"}, ["credit-pd"]),
+        ({"q": "CREDIT loans"}, ["credit-pd"]),
+        ({"q": "loans var"}, []),
+        ({"q": "100%"}, []),
+        ({"q": "_"}, []),
+        ({"q": "'; DROP TABLE x --"}, []),
+        ({"kind": "regressor"}, ["var"]),
+        ({"domain": "credit"}, ["credit-pd"]),
+        ({"unit": "markets"}, ["var"]),
+        ({"vendor": "yes"}, ["var"]),
+        ({"vendor": "no"}, ["credit-pd"]),
+        ({"tier": "1"}, ["credit-pd"]),
+        ({"tier": "2"}, []),
+        ({"owner": "owner", "unit": "retail"}, ["credit-pd"]),
+    ],
+)
+def test_the_list_is_filtered_and_searched(filters, found):
+    one = factories.model()
+    factories.model("var", of=factories.unit("markets"), title="Value at risk", purpose="Market risk.",
+                    kind="regressor", domain="market", vendor=True)  # fmt: skip
+    for tier in (2, 1):
+        assign_tier(by=factories.head(), model=one, tier=tier, rationale="by exposure")
+    assert keys(factories.validator(), filters) == found
+
+
+@pytest.mark.parametrize(
+    "filters", [{"tier": "9"}, {"tier": "x"}, {"vendor": "perhaps"}, {"colour": "red"}, {"q": "a\0b"}]
+)
+def test_a_filter_that_means_nothing_is_refused(filters):
+    with pytest.raises(Invalid):
+        model_page(factories.validator(), filters)
+
+
+def test_a_page_takes_one_query_however_many_models(django_assert_num_queries):
+    many(PAGE + 1)
+    person = factories.validator()
+    with django_assert_num_queries(1):
+        page = model_page(person, {"kind": "scorecard"})
+        assert [(m.unit.key, m.owner.username, current_tier(m), m.newest_label) for m in page.rows]
+
+
+@pytest.mark.slow
+def test_ten_thousand_models_are_searched_through_an_index():
+    many(10_000)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE inventory_registeredmodel")
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    rows = RegisteredModel.objects.filter(searched__contains="model-00777")
+    assert "model_searched" in rows.explain()
+    assert len(keys(factories.validator(), {"q": "mortgages"})) == PAGE
+
+
+def test_nobody_learns_of_what_they_may_not_see():
+    version = factories.version()
+    stranger = factories.person("stranger", "auditor", scope="unit", key=factories.unit("markets").key)
+    for ask in (
+        lambda: find_model(stranger, "credit-pd"),
+        lambda: find_version(stranger, "credit-pd", "1"),
+        lambda: find_version_by_digest(stranger, version.digest),
+        lambda: find_model(stranger, "credit-pd\0"),
+        lambda: find_model(stranger, "nothing"),
+    ):
+        with pytest.raises(NotFound, match="There is no"):
+            ask()
+    assert keys(stranger) == []
+    assert filter_choices(stranger)["units"] == []
+    assert not has_blob(stranger, version.datasets.get().digest)
+    assert has_blob(factories.validator(), version.datasets.get().digest)
+    assert find_version(factories.validator(), "credit-pd", "1") == version
+
+
+def test_a_use_is_found_by_name_or_where_there_is_only_one():
+    version = factories.version()
+    use = find_use(version.model)
+    assert use == find_use(version.model, "credit_decision")
+    with pytest.raises(NotFound, match="its uses are: credit_decision"):
+        find_use(version.model, "pricing")
+    retire_use(by=factories.owner(), use=use, reason="replaced")
+    with pytest.raises(Invalid, match="name the use"):
+        find_use(version.model)
+
+
+def test_policies_are_asked_with_what_the_inventory_knows():
+    version = factories.version(annotations={"regimes": ["ECOA"], "autonomy": "advisory"})
+    fields = subject_fields(version, version.model.uses.get())
+    assert fields["model.key"] == "credit-pd"
+    assert (fields["model.regimes"], fields["model.autonomy"]) == (["ECOA"], "advisory")
+    assert fields["model.jurisdictions"] == ["US"]
+    assert fields["model.use"] == "credit_decision"
+    assert fields["model.tier"] is fields["model.exposure_eur"] is None
+    assert fields["model.artifact_format"] == "none"
+
+
+def test_a_version_stands_as_of_any_time():
+    version = factories.version()
+    born = ModelVersion.objects.get().registered_at
+    assert standing(version, born - timedelta(seconds=1)) == "unknown"
+    assert standing(version, born) == "development"
+    use = retire_use(by=factories.owner(), use=version.model.uses.get(), reason="replaced")
+    assert standing(version, use.retired_at) == "retired"
+    assert standing(version, use.retired_at - timedelta(microseconds=1)) == "development"
