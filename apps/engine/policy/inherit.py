@@ -33,9 +33,8 @@ def merged(child: Doc, parent: Doc, faults: list[Fault]) -> dict[str, Any]:
     answer = dict(child)
     answer["gates"] = _listed(child, parent, ("gates",), _Gate(say).tighter)
     answer["evidence"] = _listed(child, parent, ("evidence",), _Evidence(say).tighter)
-    answer["on_missing"] = _ranked(
-        (("on_missing",), "on_missing"), child, parent, words.ON_MISSING, say=say
-    ) or parent.get("on_missing", "fail")
+    before = {"on_missing": parent.get("on_missing", "fail")}
+    answer["on_missing"] = _ranked((("on_missing",), "on_missing"), child, before, words.ON_MISSING, say=say)
     answer["approvals"] = _approvals(child, parent, say)
     answer["validity"] = _validity(child.get("validity") or {}, parent.get("validity") or {}, say)
     answer["waivers"] = _waivers(child.get("waivers") or {}, parent.get("waivers") or {}, say)
@@ -117,6 +116,8 @@ class _Gate:
         for key in ("pass", "warn"):
             answer[key] = _bound(mine.get(key) or {}, theirs.get(key) or {}, (*path, key), say)
         for key, ranks, default in _RANKED:
+            if key not in mine and key not in theirs:
+                continue
             held = {key: theirs.get(key, default)}
             answer[key] = _ranked(((*path, key), key), mine, held, ranks, say=say)
         answer["max_age"] = _shorter((path, "max_age"), mine, theirs, say=say)
