@@ -26,7 +26,7 @@ class LiveStack:
         return self.installation.address
 
     def pid(self, name: str) -> int | None:
-        """Of `web`, `sequencer`, `relay`, `worker-quick`, `worker-heavy` or `Valkey`; None while it is down."""
+        """Of `web`, `sequencer`, `relay`, `worker-quick`, `worker-heavy`, `Valkey`; None while it is down."""
         service = next(s for s in self.installation.supervisor.services if s.name == name)
         return service.process.pid if service.process is not None else None
 
