@@ -70,6 +70,7 @@ def read_cases(data: bytes, *, name: str, policy: Policy) -> list[Case]:
         sentence = f'These are cases of "{document.value["policy"]}", not of "{policy.id}".'
         raise document.refuse(("policy",), sentence)
     maker = _Maker(document, policy)
+    maker.known(document.value.get("documents") or (), [rule.id for rule in policy.evidence], "document")
     return [maker.case(*one) for one in spelled(document.value)]
 
 
@@ -84,7 +85,7 @@ class _Maker:
 
     def case(self, name: str, path: Path, given: Mapping[str, Any], expect: Mapping[str, Any]) -> Case:
         short = path[0] == "gates"
-        self._known(expect.get("gates") or {}, self._gates, "gate", path)
+        self.known(expect.get("gates") or {}, self._gates, "gate", path)
         return Case(
             name=name,
             file=self._document.name,
@@ -96,7 +97,10 @@ class _Maker:
             given=(given.get("measurements") or {}).get(path[1]) if short else None,
         )
 
-    def _known(self, names: Iterable[str], known: Iterable[str], word: str, path: Path) -> None:
+    def known(
+        self, names: Iterable[str], known: Iterable[str], word: str, path: Path = ("documents",)
+    ) -> None:
+        """Refuse a name that the policy does not have."""
         held = list(known)
         for name in names:
             if name not in held:
@@ -109,9 +113,9 @@ class _Maker:
         facts = {**whole["subject"], **(given.get("subject") or {})}
         signoffs = given.get("signoffs", {})
         asked = given.get("documents", ())
-        self._known({} if signoffs == "all" else signoffs, self._steps, "step", path)
-        self._known(() if asked == "all" else asked, self._documents, "document", path)
-        self._known(given.get("waivers") or (), self._gates, "gate", path)
+        self.known({} if signoffs == "all" else signoffs, self._steps, "step", path)
+        self.known(() if asked == "all" else asked, self._documents, "document", path)
+        self.known(given.get("waivers") or (), self._gates, "gate", path)
         waivers = {
             gate: now + timedelta(days=1) if until == "soon" else _moment(until)
             for gate, until in (given.get("waivers") or {}).items()
@@ -131,7 +135,7 @@ class _Maker:
     def _measurements(self, given: Any, now: datetime, path: Path) -> dict[str, Any]:
         """Every gate passes, but for those that are named."""
         named = {} if given == "all-pass" else dict(given)
-        self._known(named, self._gates, "gate", path)
+        self.known(named, self._gates, "gate", path)
         found = {
             name: measured(gate, named.get(name, "passes"), now=now) for name, gate in self._gates.items()
         }
