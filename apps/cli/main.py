@@ -12,6 +12,7 @@ from types import ModuleType
 
 from apps.cli.text import safe
 from apps.engine.errors import Problem
+from apps.engine.process import claim
 
 COMMANDS = {
     "evaluate": ("apps.cli.evaluate", "run every gate of a policy here, without a server"),
@@ -30,6 +31,8 @@ USAGE = 2
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; the exit code says how it ended."""
+    if argv is None:
+        claim()
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

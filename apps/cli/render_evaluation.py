@@ -60,7 +60,7 @@ def value_text(gate: Gate) -> str:
 
 
 def _cells(gate: Gate) -> Sequence[str]:
-    word = _WORDS.get(gate["outcome"], gate["outcome"]).upper()
+    word = str(_WORDS.get(gate["outcome"], gate["outcome"])).upper()
     needs = bound_text(gate)
     worth = ", ".join(safe(gate[key]) for key in ("severity", "enforcement") if gate.get(key))
     return (word, safe(gate["id"]), value_text(gate), f"needs {needs}" if needs else "", worth)

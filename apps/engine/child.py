@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.engine.errors import Problem
+from apps.engine.process import claim
 from apps.engine.walls import Limits, raise_walls
 
 __all__ = ["Limits", "in_child"]
@@ -70,8 +71,9 @@ def in_child(
     Returns
     -------
     dict
-        ``{"status": "done", "result": …, "walls": …}``, or ``{"status": "error", "kind": …, "reason": …}``
-        where kind is ``bad_input``, ``resource``, ``timeout``, ``crashed``, ``garbage`` or ``internal``.
+        ``{"status": "done", "result": …}``, or ``{"status": "error", "kind": …, "reason": …}``, both with
+        ``walls`` (which stood) and ``usage`` (``cpu_seconds``, ``peak_memory_bytes`` of the child). The
+        kind is ``bad_input``, ``resource``, ``timeout``, ``crashed``, ``garbage`` or ``internal``.
     """
     limits = limits or Limits()
     with tempfile.TemporaryDirectory(prefix="countersign-") as scratch:
@@ -111,8 +113,8 @@ class _Parent:
             raise
         finally:
             os.close(reading)
-        code = _kill_group(child, patience=0.0 if failed or self._answer else 2.0)
-        return {**(failed or self._concluded(code)), "walls": self._walls}
+        code, usage = _kill_group(child, patience=0.0 if failed or self._answer else 2.0)
+        return {**(failed or self._concluded(code)), "walls": self._walls, "usage": usage}
 
     def _listen(self, reading: int) -> dict[str, Any] | None:
         """Read lines until the pipe closes; an error value where a limit of ours is passed first."""
@@ -194,15 +196,33 @@ def _chunks(reading: int) -> Iterator[bytes]:
             yield chunk
 
 
-def _kill_group(child: subprocess.Popen[bytes], *, patience: float = 0.0) -> int | None:
-    """End the child and everything that it started; its own exit code, None where it had to be killed."""
-    code = None
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        code = child.wait(patience)
+def _kill_group(
+    child: subprocess.Popen[bytes], *, patience: float = 0.0
+) -> tuple[int | None, dict[str, float]]:
+    """End the child and everything that it started.
+
+    Its own exit code, None where it had to be killed; and what the system says that it used.
+    """
+    ended = _ends_within(child.pid, patience)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
-    return code
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    usage = {
+        "cpu_seconds": round(used.ru_utime + used.ru_stime, 6),
+        "peak_memory_bytes": used.ru_maxrss * 1024,
+    }
+    return (child.returncode if ended else None), usage
+
+
+def _ends_within(pid: int, seconds: float) -> bool:
+    """Whether the child ends by itself in time; it stays to be waited for."""
+    deadline = time.monotonic() + seconds
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def _no_constant(text: str) -> None:
@@ -222,6 +242,7 @@ def _error(kind: str, sentence: str) -> dict[str, Any]:
 
 def main() -> None:
     """Read the task, raise the walls, answer."""
+    claim()
     given = json.loads(sys.stdin.buffer.read())
     with os.fdopen(given["pipe"], "w", encoding="utf-8") as pipe:
 

@@ -20,12 +20,16 @@ kind: Policy
 metadata: {id: tiny, version: 1.0.0, title: Tiny}
 effective: {from: 2026-01-01, until: 2027-01-01}
 gates:
-  - {id: scan, title: No code in the artifact, check: security.artifact_scan, pass: {max: 0}, severity: critical}
+  - {id: scan, title: No code, check: security.artifact_scan, pass: {max: 0}, severity: critical}
 """
 FAILING = (
     POLICY
     + """\
-  - {id: top, title: No feature dominates, check: explainability.global_importance, pass: {max: 0.001}, with: {draws: 100}}
+  - id: top
+    title: No feature dominates
+    check: explainability.global_importance
+    pass: {max: 0.001}
+    with: {draws: 100}
 """
 )
 INSUFFICIENT = POLICY + "  - {id: sbom, title: Components, check: security.sbom, pass: {max: 0}}\n"

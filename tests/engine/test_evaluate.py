@@ -23,7 +23,13 @@ gates:
 """
 AUC = "  - {id: auc, title: It ranks, check: performance.auc, pass: {min: 0.7}}\n"
 SAME = "  - {id: auc.again, title: It ranks, check: performance.auc, pass: {min: 0.99}}\n"
-OTHERS = "  - {id: eu, title: Only there, check: performance.ks, pass: {min: 0.1}, match: {model.jurisdictions: [EU]}}\n"
+OTHERS = """\
+  - id: eu
+    title: Only there
+    check: performance.ks
+    pass: {min: 0.1}
+    match: {model.jurisdictions: [EU]}
+"""
 
 
 def policy(*gates: str) -> Policy:

@@ -48,7 +48,7 @@ ROLES = {
     "decision": {"threshold": 0.5},
     "protected": ["sex", "race"],
 }
-CONTRACT = {"columns": {"age": {"type": "number", "min": 0}}}
+CONTRACT = {"age": {"type": "number", "min": 0}}
 
 
 def subject_folder(folder: Path, tables: Mapping[str, Table] = TABLES, **options: Any) -> Path:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 from apps.engine.artifacts.matrix import chosen_features, number_matrix, one_line, own_order
 from apps.engine.columns import Columns, FloatArray
 from apps.engine.errors import BadInput
+from apps.engine.process import is_ours
 
 _NUMERIC = {"float", "int", "i", "q"}
 
@@ -42,8 +45,7 @@ class XGBoostModel:
 
 def load(path: Path, features: tuple[str, ...] | None, positive: Any) -> XGBoostModel:
     """Load a booster; the objective must have one output."""
-    import xgboost
-
+    xgboost = library()
     booster = xgboost.Booster()
     try:
         with xgboost.config_context(verbosity=0):
@@ -59,6 +61,20 @@ def load(path: Path, features: tuple[str, ...] | None, positive: Any) -> XGBoost
         raise BadInput(f"{path.name} takes categorical features; encode them as numbers first.")
     names = chosen_features(path, features, booster.feature_names, booster.num_features())
     return XGBoostModel(path, booster, names)
+
+
+def library() -> Any:
+    """The xgboost package; in a process of ours without its scikit-learn wrappers.
+
+    The wrappers are never used here, and importing scikit-learn for them costs seconds.
+    """
+    if not is_ours() or "xgboost" in sys.modules or "sklearn" in sys.modules:
+        return import_module("xgboost")
+    sys.modules["sklearn"] = None  # type: ignore[assignment]
+    try:
+        return import_module("xgboost")
+    finally:
+        del sys.modules["sklearn"]
 
 
 def _reason(problem: BaseException) -> str:
