@@ -51,6 +51,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "governance.middleware.request_log",
     "governance.middleware.security_headers",
+    "apps.audit.context.middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -172,6 +173,9 @@ MEDIA_ROOT = STATE / "files"
 
 # --- Work in the background ----------------------------------------------------------------------
 # The run's row and its lease are the guarantee; a message carries an id and may be lost or doubled.
+
+RUN_LEASE_SECONDS = _env.whole("COUNTERSIGN_RUN_LEASE_SECONDS", 30, least=1)
+RUN_WALL_SECONDS = _env.whole("COUNTERSIGN_RUN_WALL_SECONDS", 900, least=1)
 
 CELERY_BROKER_URL = _env.text("CELERY_BROKER_URL", f"redis+socket://{PLACES.valkey_socket}")
 CELERY_TASK_IGNORE_RESULT = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -68,22 +67,23 @@ Progress = Callable[[Mapping[str, Any]], None]
 
 def measure_gates(run: Run, gates: Sequence[Gate], *, progress: Progress, tick: Callable[[], None]) -> Found:
     """Measure every gate of a run in a child process; NotMeasured when there is no number to trust."""
-    with _laid_out(run) as folder, _metered() as meter:
+    began = time.monotonic()
+    with _laid_out(run) as folder:
         task = {
             "do": "gates",
             "manifest": str(folder / "model.yaml"),
             "gates": [question(gate) for gate in gates],
             "seed": run.seed,
         }
-        answer = in_child(task, limits=_limits(), progress=progress, tick=tick)
+        answer = in_child(task, limits=Limits(wall_s=settings.RUN_WALL_SECONDS), progress=progress, tick=tick)
     if answer["status"] != "done":
         raise NotMeasured(_FAILURES.get(answer["kind"], Failure.CRASH), answer["reason"])
     _same_files(run, answer["result"]["subject"])
     return Found(
         measurements=answer["result"]["measurements"],
         measured_at=database_now(),
-        walls=answer.get("walls", {}),
-        usage=meter.usage(answer.get("usage")),
+        walls=answer["walls"],
+        usage=Usage(**answer["usage"], wall_seconds=round(time.monotonic() - began, 6)),
     )
 
 
@@ -96,11 +96,6 @@ def question(gate: Gate) -> dict[str, Any]:
         "reference": gate.reference,
         "arguments": dict(gate.arguments),
     }
-
-
-def _limits() -> Limits:
-    wall = int(getattr(settings, "RUN_WALL_SECONDS", 0))
-    return Limits(wall_s=wall) if wall else Limits()
 
 
 @contextmanager
@@ -143,37 +138,3 @@ def _same_files(run: Run, subject: Mapping[str, Any]) -> None:
             Failure.INPUT,
             f"The artifact is {subject['artifact'] or 'gone'}, the run names {run.pinned['artifact']}.",
         )
-
-
-class _Meter:
-    def __init__(self) -> None:
-        self._began, self._cpu = time.monotonic(), _children_cpu()
-        self._wall, self._used = 0.0, 0.0
-
-    def stop(self) -> None:
-        self._wall, self._used = time.monotonic() - self._began, _children_cpu() - self._cpu
-
-    def usage(self, told: Mapping[str, Any] | None) -> Usage:
-        """By the parent's own measure; the peak as the system told it of the child."""
-        peak = (told or {}).get("peak_memory_bytes") or _children_peak()
-        return Usage(
-            cpu_seconds=round(self._used, 6), wall_seconds=round(self._wall, 6), peak_memory_bytes=int(peak)
-        )
-
-
-@contextmanager
-def _metered() -> Iterator[_Meter]:
-    meter = _Meter()
-    try:
-        yield meter
-    finally:
-        meter.stop()
-
-
-def _children_cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def _children_peak() -> int:
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024

@@ -16,7 +16,7 @@ MOST_DOUBLINGS = 6
 
 
 def lease() -> timedelta:
-    return timedelta(seconds=int(getattr(settings, "RUN_LEASE_SECONDS", 30)))
+    return timedelta(seconds=settings.RUN_LEASE_SECONDS)
 
 
 def after_failure(attempt: int) -> timedelta:
@@ -31,4 +31,5 @@ def after_loss(lost: int) -> timedelta:
 
 def between_hints(hints: int) -> timedelta:
     """How old the last message must be before another is sent; grows, so that a long queue stays quiet."""
-    return min(FIRST_HINT * 2 ** min(max(hints - 1, 0), MOST_DOUBLINGS), LONGEST_WAIT)
+    doublings: int = min(max(hints - 1, 0), MOST_DOUBLINGS)
+    return min(FIRST_HINT * (1 << doublings), LONGEST_WAIT)

@@ -15,7 +15,9 @@ class Tally:
     """Turns the child's words “n of m, now this gate” into the progress of every gate, with seconds."""
 
     def __init__(self, gates: Sequence[Gate], show: Show) -> None:
-        self._rows = [{"gate": g.id, "check": g.check, "state": "waiting"} for g in gates]
+        self._rows: list[dict[str, Any]] = [
+            {"gate": g.id, "check": g.check, "state": "waiting"} for g in gates
+        ]
         self._show, self._since = show, time.monotonic()
 
     def __call__(self, step: Mapping[str, Any]) -> None:

@@ -54,7 +54,8 @@ def child(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 
     def here(task, *, limits=None, progress=None, tick=None):
         answer = engine_child._answer(task, progress or (lambda _: None))
-        return {**json.loads(json.dumps(answer)), "walls": {}}
+        usage = {"cpu_seconds": 0.0, "peak_memory_bytes": 0}
+        return {**json.loads(json.dumps(answer)), "walls": {}, "usage": usage}
 
     monkeypatch.setattr(measuring, "in_child", here)
     monkeypatch.setattr(intake, "in_child", here)
@@ -237,7 +238,7 @@ def test_a_child_without_an_answer_is_never_a_pass(
 
 @SLOW
 def test_a_run_that_takes_too_long_is_stopped(dora, version, policy, monkeypatch) -> None:
-    monkeypatch.setattr(settings, "RUN_WALL_SECONDS", 1, raising=False)
+    monkeypatch.setattr(settings, "RUN_WALL_SECONDS", 1)
     monkeypatch.setattr("apps.engine.child.COMMAND", ("/bin/sleep", "30"))
     run = execute(request(dora, version))
     assert (run.state, run.lane) == (RunState.QUEUED, "heavy")
@@ -299,7 +300,7 @@ def wait_for(run: Run, **wanted: Any) -> None:
 @pytest.fixture
 def committed(fresh_database: FreshDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A queued run in a database where commits are real, under a lease of one second."""
-    monkeypatch.setattr(settings, "RUN_LEASE_SECONDS", 1, raising=False)
+    monkeypatch.setattr(settings, "RUN_LEASE_SECONDS", 1)
     release(POLICY)
     dora = rows.person("dora", "developer")
     return request(dora, world.register(dora, tmp_path / "given"))

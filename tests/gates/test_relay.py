@@ -187,5 +187,5 @@ def test_a_pause_must_make_sense(dora, days: int) -> None:
 
 
 def test_the_lease_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "RUN_LEASE_SECONDS", 3, raising=False)
+    monkeypatch.setattr(settings, "RUN_LEASE_SECONDS", 3)
     assert pacing.lease() == timedelta(seconds=3)
