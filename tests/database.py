@@ -31,7 +31,7 @@ class TestServer:
     def start(self) -> None:
         if self.given is None:
             self._embedded.start()
-        bootstrap(self._connect, password=self.given["PASSWORD"] if self.given else "")
+        bootstrap(self._connect, database=None, password=self.given["PASSWORD"] if self.given else "")
         with self._connect("postgres") as server:
             # For tests alone: `as_role` may step out of the service's role within one transaction.
             server.execute("ALTER ROLE cs_app NOINHERIT")

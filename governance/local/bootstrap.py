@@ -20,17 +20,18 @@ _DEFAULT_RIGHTS: tuple[LiteralString, ...] = (
 )
 
 
-def bootstrap(connect: Connect, *, database: str = "countersign", password: str = "") -> None:
+def bootstrap(connect: Connect, *, database: str | None = "countersign", password: str = "") -> None:
     """Make everything that a superuser must make. *connect* opens an autocommitting superuser connection."""
     with connect("postgres") as connection:
         for role in (OWNER, APP, SEQUENCER, READER):
             _make_role(connection, role, password)
-        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()
     # Databases made for tests are copies of template1, so it gets the same extensions and rights.
     with connect("template1") as connection:
         _equip(connection)
+    if database is None:
+        return
     with connect("postgres") as connection:
-        if not known:
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
             name = sql.Identifier(database)
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER cs_owner").format(name))
     with connect(database) as connection:
