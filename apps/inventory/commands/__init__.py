@@ -6,12 +6,13 @@ from apps.inventory.commands.blobs import keep_made, store_blob
 from apps.inventory.commands.models import change_model, declare_unit, register_model
 from apps.inventory.commands.tiers import assign_tier
 from apps.inventory.commands.uses import add_use, retire_use
-from apps.inventory.commands.versions import note_contribution, register_version
+from apps.inventory.commands.versions import contribution_of, note_contribution, register_version
 
 __all__ = [
     "add_use",
     "assign_tier",
     "change_model",
+    "contribution_of",
     "declare_unit",
     "keep_made",
     "note_contribution",
