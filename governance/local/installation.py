@@ -61,8 +61,10 @@ class Installation:
             raise LocalRefused("The database could not be brought up to date; the reason stands above.")
 
     def work(self) -> None:
-        """The log's writer, the relay, two lanes of workers."""
+        """The service's keys, the log's writer, the relay, two lanes of workers."""
         _check_shared_memory()
+        if self.once("keys", "--verbosity=0") != 0:
+            raise LocalRefused("The service's signing keys cannot be used; the reason stands above.")
         heavy = max(1, min(4, (os.cpu_count() or 1) - 1))
         self._manage("sequencer", "sequence")
         self._manage("relay", "relay")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -181,3 +182,12 @@ def test_the_command_names_the_first_fault_and_how_many_more(log):
 
 def test_without_a_file_outside_the_log_is_not_vouched_for(log, tmp_path: Path):
     assert "holds no checkpoint" in log.faults(AnchorFile(tmp_path / "none"))[0]
+
+
+def test_a_sequencer_that_does_not_run_is_told(log, monkeypatch):
+    monkeypatch.setattr("apps.audit.management.commands.audit_fsck.LATE", timedelta(0))
+    log.grow(2)
+    out = io.StringIO()
+    call_command("audit_fsck", stdout=out)
+    assert "warning: 2 events wait for the tree since" in out.getvalue()
+    assert "all in order" in out.getvalue()

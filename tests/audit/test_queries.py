@@ -96,6 +96,7 @@ def test_the_keys_command_makes_each_key_once():
     first = keys_command()
     assert keys_command() == first
     assert first.count("in force") == 2
+    assert keys_command("--verbosity=0") == ""
     assert KeySet.from_json(json.loads(keys_command("--json"))) == queries.keys()
 
 

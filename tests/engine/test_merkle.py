@@ -24,9 +24,14 @@ from apps.engine.merkle import (
 
 # The eight entries and the roots of their first n that the test vectors of Certificate Transparency publish.
 ENTRIES = [
-    bytes.fromhex(text)
-    for text in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657")
-    + ("606162636465666768696a6b6c6d6e6f",)
+    b"",
+    bytes.fromhex("00"),
+    bytes.fromhex("10"),
+    bytes.fromhex("2021"),
+    bytes.fromhex("3031"),
+    bytes.fromhex("40414243"),
+    bytes.fromhex("5051525354555657"),
+    bytes.fromhex("606162636465666768696a6b6c6d6e6f"),
 ]
 ROOTS = [
     "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",

@@ -1,15 +1,25 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
 
-from apps.audit import walls
+from apps.audit import queries, walls
 from apps.audit.anchors import AnchorFile, anchor_file
 from apps.audit.fsck import examine
+
+LATE = timedelta(minutes=1)
+
+
+def _waiting(health: queries.LogHealth) -> Iterator[str]:
+    if health.waiting_since and health.behind > LATE:
+        since = health.waiting_since.isoformat(timespec="seconds")
+        yield f"{health.pending} events wait for the tree since {since}; is the sequencer running?"
 
 
 class Command(BaseCommand):
@@ -27,8 +37,8 @@ class Command(BaseCommand):
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             account = examine(anchors)
-            missing = walls.missing()
-        for sentence in missing:
+            warnings = [*walls.missing(), *_waiting(queries.health())]
+        for sentence in warnings:
             self.stdout.write(f"warning: {sentence}")
         if account.problems:
             shown = account.problems if options["all"] else account.problems[:1]

@@ -42,6 +42,8 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(keys.as_json(), indent=2))
             return
+        if options["verbosity"] == 0:
+            return
         for key in keys:
             state = "revoked" if key.revoked_at else "retired" if key.valid_to else "in force"
             self.stdout.write(f"{key.purpose:<11} {key.key_id} {state}")
