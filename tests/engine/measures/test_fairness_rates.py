@@ -67,12 +67,14 @@ def test_four_fifths_is_exactly_four_fifths():
     assert found.groups[0].interval == wilson(4, 25)
 
 
-def test_uniform_guidelines_question_12():
-    """Questions and answers on the guidelines, 12: 48 of 80 white, 12 of 40 black hired; 30/60 = 50 %."""
-    chosen, protected = counted(white=(48, 80), black=(12, 40))
+def test_the_example_of_the_uniform_guidelines_questions_and_answers():
+    """The agencies' questions and answers (1979): 60 %, 45 %, 48 %, 51 % make ratios of 75, 80 and 85 %."""
+    chosen, protected = counted(White=(60, 100), Indian=(45, 100), Hispanic=(48, 100), Black=(51, 100))
     found = selection_rate_ratio(selected=chosen, protected=protected)
-    assert found.exact == Fraction(1, 2)
-    assert found.parameters["worst"] == {"attribute": "g", "group": "black"}
+    ratios = {g.group: g.ratio for g in found.groups}
+    assert ratios == {"Black": 0.85, "Hispanic": 0.8, "Indian": 0.75, "White": 1.0}
+    assert found.exact == Fraction(3, 4)
+    assert found.parameters["worst"] == {"attribute": "g", "group": "Indian"}
 
 
 def test_propublica_compas_rates():

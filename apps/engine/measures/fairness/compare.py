@@ -54,10 +54,10 @@ class Terms:
         Rate over reference, or their distance.
     reference : str
         ``highest``, ``largest``, ``overall`` or a group's name.
-    adverse : {"low", "high"}
-        Whether a low or a high rate harms the group.
     adjust : {"none", "holm"}
         With ``holm`` the intervals hold together over all comparisons.
+    folded : bool
+        Whether a ratio above one counts as its inverse: a disparity in either direction.
     """
 
     kind: Kind
@@ -66,7 +66,7 @@ class Terms:
     confidence: float = 0.95
     interval: str = "wilson"
     adjust: str = "none"
-    adverse: Literal["low", "high"] = "low"
+    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,7 @@ def compare(part: Partition, rates: Sequence[Rate], terms: Terms, *, comparisons
     grouping.require_two(part, sizes, kept, terms.floors)
     for k in kept:
         _require_defined(part, k, rates[k])
-    sign = 1 if terms.adverse == "low" else -1
-    found = grouping.reference_of(part, sizes, kept, terms.reference, lambda k: sign * _known(rates[k]))
+    found = grouping.reference_of(part, sizes, kept, terms.reference, lambda k: _known(rates[k]))
     base = overall(rates) if found is None else rates[found]
     named = "overall" if found is None else part.levels[found]
     contrasts = [_contrast(part, rates, k, base, named, terms, comparisons) for k in kept if k != found]
@@ -161,6 +160,8 @@ def _contrast(
             f"The rate of the reference {part.attribute} = {named} is 0 of {base.whole:,} "
             f"({base.named[0]} of {base.named[1]}): a ratio to it is undefined."
         )
+    if terms.folded and _known(rate) > _known(base):
+        rate, base = base, rate
     ratio = _known(rate) / _known(base)
     return Contrast(k, ratio, katz_log(rate.part, rate.whole, base.part, base.whole, confidence))
 
@@ -281,7 +282,7 @@ def _measured(
     compared: Sequence[Compared], terms: Terms, method: str, parameters: Mapping[str, Any]
 ) -> Measured:
     contrasts = [(c, one) for c in compared for one in c.contrasts]
-    lowest = (terms.kind == "ratio") == (terms.adverse == "low")
+    lowest = terms.kind == "ratio"
     pick = min if lowest else max
     worst_of, worst = pick(contrasts, key=lambda pair: pair[1].value)
     return Measured(
