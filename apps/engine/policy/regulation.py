@@ -14,6 +14,7 @@ from apps.engine.policy.form import Day, Fields, Flag, Items, Text
 from apps.engine.policy.library import shipped_folder
 from apps.engine.policy.vocabulary import API_VERSION
 
+SEEN = ("official", "secondary", "partly", "memory")
 THRESHOLDS = ("law", "guidance", "firm", "none")
 _text = Text()
 _id = Text(pattern=NAME, like="an id")
@@ -47,6 +48,7 @@ FORM = Fields(
                     "threshold": Text(words=THRESHOLDS),
                     "signed_by": _text,
                     "cadence": _text,
+                    "seen": Text(words=SEEN),
                     "verify": Flag(),
                 },
                 required=("id", "title", "citation", "verify"),
@@ -64,7 +66,9 @@ class Control:
     Parameters
     ----------
     verify : bool
-        True: the citation is not yet checked against the official text, and is shown so.
+        True: the citation, or part of it, is from memory and must be looked up; it is shown so.
+    seen : {"official", "secondary", "partly", "memory"}
+        What was read: the official text, a source that quotes it, parts of it, or nothing.
     threshold : {"law", "guidance", "firm", "none"}
         Who sets the number, if any; a number of the firm is never shown as the law's.
     """
@@ -78,6 +82,7 @@ class Control:
     threshold: str = "none"
     signed_by: str = ""
     cadence: str = ""
+    seen: str = "memory"
 
 
 Controls = Mapping[str, Control]
