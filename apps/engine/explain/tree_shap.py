@@ -66,7 +66,8 @@ class TreeShap:
         self._groups, self._long = cut(ensemble.trees, bits, most)
         self._seen = None if background is None else self.coder.encode(background)
         self.base = self._base() if background is None else float(ensemble.margin(background).mean())
-        self._held = list(self._tables()) if self._cells() <= _BATCH else None
+        small = self._cells() <= _BATCH
+        self._held = [table for batch in self._batches() for table in batch] if small else None
 
     def _base(self) -> float:
         """The mean over training cover: each leaf's value times the product of its ratios."""
@@ -82,11 +83,11 @@ class TreeShap:
         Rows are worked through in blocks that stay in the cache; a row's values do not depend on them.
         """
         total = np.zeros((self.ensemble.features, len(matrix)))
-        tables = list(self._tables()) if self._held is None else self._held
         codes = self.coder.encode(matrix)
-        for first in range(0, len(matrix), _BLOCK):
-            part = slice(first, first + _BLOCK)
-            self._add(np.ascontiguousarray(codes[:, part]), tables, total[:, part])
+        for tables in self._batches() if self._held is None else (self._held,):
+            for first in range(0, len(matrix), _BLOCK):
+                part = slice(first, first + _BLOCK)
+                self._add(np.ascontiguousarray(codes[:, part]), tables, total[:, part])
         for leaf in self._long:
             self._add_long(leaf, codes, total)
         return np.ascontiguousarray(total.T)
@@ -101,58 +102,59 @@ class TreeShap:
             for column, feature in zip(table.values, table.features.tolist(), strict=True):
                 total[feature] += column.take(pattern)
 
-    def _tables(self) -> Iterator[Table]:
-        """All tables in order, built a bounded number of cells at a time."""
+    def _batches(self) -> Iterator[list[Table]]:
+        """All tables in order, a bounded number of cells at a time."""
         batch: list[LeafGroup] = []
         cells = 0
         for group in self._groups:
             batch.append(group)
             cells += sum(1 << max(len(leaf.features), 1) for leaf in group.leaves) * 8
             if cells > _CHUNK:
-                yield from self._built(batch)
+                yield self._built(batch)
                 batch, cells = [], 0
-        yield from self._built(batch)
+        if batch:
+            yield self._built(batch)
 
-    def _built(self, groups: list[LeafGroup]) -> Iterator[Table]:
+    def _built(self, groups: list[LeafGroup]) -> list[Table]:
         frequencies = self._frequencies(groups)
-        by_width: dict[int, list[tuple[int, Leaf]]] = {}
+        by_shape: dict[tuple[int, int], list[tuple[int, Leaf]]] = {}
         for number, group in enumerate(groups):
             for leaf in group.leaves:
-                by_width.setdefault(len(leaf.features), []).append((number, leaf))
+                shape = (len(leaf.features), len(group.bits))
+                by_shape.setdefault(shape, []).append((number, leaf))
         touched = [sorted({f for leaf in g.leaves for f in leaf.features}) for g in groups]
         values = [np.zeros((1 << len(g.bits), len(t))) for g, t in zip(groups, touched, strict=True)]
-        for width in sorted(by_width):
-            self._fill(width, by_width[width], groups, touched, values, frequencies)
-        for group, features, table in zip(groups, touched, values, strict=True):
-            columns = np.ascontiguousarray(table.T)
-            yield Table(group.tree, group.bits, np.array(features, np.int64), columns)
+        for (width, bits), leaves in sorted(by_shape.items(), key=lambda item: item[0]):
+            if width:
+                self._fill((width, bits), leaves, touched, values, frequencies)
+        return [
+            Table(g.tree, g.bits, np.array(t, np.int64), np.ascontiguousarray(v.T))
+            for g, t, v in zip(groups, touched, values, strict=True)
+        ]
 
     def _fill(
         self,
-        width: int,
+        shape: tuple[int, int],
         leaves: list[tuple[int, Leaf]],
-        groups: list[LeafGroup],
         touched: list[list[int]],
         values: list[FloatArray],
         frequencies: list[FloatArray] | None,
     ) -> None:
-        if width == 0:
-            return
-        where = [_leaf_pattern(leaf, len(groups[number].bits)) for number, leaf in leaves]
+        """Add leaves of one width, in groups of one number of bits, to their groups' tables."""
+        width, bits = shape
+        where = _leaf_patterns([leaf for _, leaf in leaves], bits)
         value = np.array([leaf.value for _, leaf in leaves])
         if frequencies is None:
-            ratio = np.array([leaf.ratios for _, leaf in leaves])
-            made = path_values(patterns(width), value, ratio)
+            made = path_values(patterns(width), value, np.array([leaf.ratios for _, leaf in leaves]))
         else:
-            seen: FloatArray = np.stack(
-                [
-                    np.bincount(at, weights=frequencies[number], minlength=1 << width)
-                    for at, (number, _) in zip(where, leaves, strict=True)
-                ]
-            )
-            made = background_values(value, seen)
+            weights = np.stack([frequencies[number] for number, _ in leaves])
+            places = where + (np.arange(len(leaves)) << width)[:, None]
+            seen: FloatArray = np.bincount(
+                places.ravel(), weights.ravel(), minlength=len(leaves) << width
+            ).astype(np.float64)
+            made = background_values(value, seen.reshape(len(leaves), 1 << width))
         for (number, leaf), at, rows in zip(leaves, where, made, strict=True):
-            columns = np.searchsorted(touched[number], leaf.features)
+            columns = [touched[number].index(f) for f in leaf.features]
             values[number][:, columns] += rows[at]
 
     def _frequencies(self, groups: list[LeafGroup]) -> list[FloatArray] | None:
@@ -199,21 +201,30 @@ class TreeShap:
 
 def _pattern(
     bits: Sequence[Sequence[tuple[int, bool]]], decisions: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.int64]:
-    """The pattern number of each row."""
-    pattern = np.zeros(decisions.shape[1], np.int64)
+) -> npt.NDArray[np.intp]:
+    """The pattern number of each row: bit b is set where all conditions of `bits[b]` are met."""
+    count = decisions.shape[1]
+    packed = np.zeros((len(bits) // 8 + 1, count), np.uint8)
     for bit, conditions in enumerate(bits):
-        met = np.logical_and.reduce([decisions[n] if left else ~decisions[n] for n, left in conditions])
-        pattern |= met.astype(np.int64) << bit
+        node, left = conditions[0]
+        met = decisions[node] if left else ~decisions[node]
+        for node, left in conditions[1:]:
+            met = met & decisions[node] if left else met & ~decisions[node]
+        packed[bit // 8] |= met.view(np.uint8) << np.uint8(bit % 8)
+    pattern: npt.NDArray[np.intp] = packed[0].astype(np.intp)
+    for byte, column in enumerate(packed[1:], start=1):
+        pattern |= column.astype(np.intp) << (8 * byte)
     return pattern
 
 
-def _leaf_pattern(leaf: Leaf, bits: int) -> npt.NDArray[np.int64]:
-    """For each pattern of the group, the leaf's own pattern."""
+def _leaf_patterns(leaves: Sequence[Leaf], bits: int) -> npt.NDArray[np.int64]:
+    """For leaves of one width: the leaf's own pattern for each pattern of the group, (L, 2**bits)."""
     pattern = np.arange(1 << bits)
-    own = np.zeros(1 << bits, np.int64)
-    for j, (mask, want) in enumerate(zip(leaf.masks, leaf.wants, strict=True)):
-        own |= ((pattern & mask) == want).astype(np.int64) << j
+    masks = np.array([leaf.masks for leaf in leaves])
+    wants = np.array([leaf.wants for leaf in leaves])
+    own = np.zeros((len(leaves), 1 << bits), np.int64)
+    for j in range(masks.shape[1]):
+        own |= ((pattern & masks[:, j, None]) == wants[:, j, None]).astype(np.int64) << j
     return own
 
 

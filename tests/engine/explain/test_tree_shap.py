@@ -214,3 +214,13 @@ def test_a_stump_by_hand() -> None:
     shap = TreeShap(ensemble)
     assert shap.base == 10.0  # 10 + 3/4 * -1 + 1/4 * 3
     assert shap.values(np.array([[0.5], [0.6]])).ravel().tolist() == [-1.0, 3.0]
+
+
+def test_tables_that_are_not_held_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    ensemble, rows, back = random_ensemble(5, 6, 6, 12), random_rows(5, 50, 6), random_rows(6, 20, 6)
+    held = TreeShap(ensemble, back)
+    monkeypatch.setattr("apps.engine.explain.tree_shap._BATCH", 0)
+    monkeypatch.setattr("apps.engine.explain.tree_shap._CHUNK", 500)
+    streamed = TreeShap(ensemble, back)
+    np.testing.assert_allclose(streamed.values(rows), held.values(rows), atol=1e-13)
+    assert streamed.base == held.base
