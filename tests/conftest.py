@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -23,6 +24,7 @@ from tests.stack import LiveStack, running
 
 _server = pytest.StashKey[TestServer]()
 _lock = pytest.StashKey[int]()
+_NEVER_HELD = 600.0  # seconds after which a folder that no run took hold of is swept away
 
 
 def _is_worker(config: pytest.Config) -> bool:
@@ -31,10 +33,10 @@ def _is_worker(config: pytest.Config) -> bool:
 
 def pytest_configure(config: pytest.Config) -> None:
     """One server a run. A parallel run's workers start after this and inherit its folder."""
-    if _is_worker(config) or config.option.collectonly:
+    if _is_worker(config):
         return
     _hold_folder(config)
-    if getattr(config.option, "numprocesses", None):
+    if getattr(config.option, "numprocesses", None) and not config.option.collectonly:
         _ensure_server(config)
 
 
@@ -77,7 +79,7 @@ def _abandoned(folder: Path) -> bool:
     try:
         descriptor = os.open(folder / "held", os.O_RDWR)
     except OSError:
-        return False
+        return time.time() - folder.stat().st_mtime > _NEVER_HELD
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
