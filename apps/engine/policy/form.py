@@ -140,8 +140,9 @@ class Items(Form):
     def faults(self, value: Any, path: Path) -> Faults:
         """Not a list, too short, too long, or a wrong item."""
         if not isinstance(value, list) or not self.least <= len(value) <= LONGEST_LIST:
-            size = f"of {self.least} to {LONGEST_LIST} items" if isinstance(value, list) else ""
-            yield Fault(path, f"{dotted(path)} must be a list {size}".rstrip() + f", not {shown(value)}.")
+            size = f"of {len(value):,} items" if isinstance(value, list) else shown(value)
+            wanted = f"a list of {self.least} to {LONGEST_LIST} items"
+            yield Fault(path, f"{dotted(path)} must be {wanted}, not {size}.")
             return
         for i, item in enumerate(value):
             yield from self.of.faults(item, (*path, i))
