@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import threading
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 
 from apps.audit.models import Event
 from apps.audit.states import system
@@ -15,7 +12,6 @@ from apps.gates.clock import Clock, database_now
 from apps.gates.commands.leases import Fenced, claim, still_mine
 from apps.gates.models import Run
 from apps.gates.states import Failure, Lane, RunState
-from tests.database import FreshDatabase
 from tests.gates import rows
 
 WORKER = system("worker")
@@ -159,23 +155,3 @@ def test_a_poison_run_dies_while_others_go_on(db: None) -> None:
         commands.fail(by=WORKER, run=taken(poison), failure=Failure.CRASH, cause="It crashed.")
     assert take(poison) is None
     assert taken(healthy).state == RunState.RUNNING
-
-
-@pytest.mark.slow
-def test_of_rival_claims_exactly_one_wins(fresh_database: FreshDatabase) -> None:
-    owner = rows.person("dora")
-    runs = [rows.run(owner, of=None) for _ in range(5)]
-    start = threading.Barrier(4)
-
-    def rival(name: str) -> list[bool]:
-        try:
-            start.wait()
-            return [claim(by=WORKER, run_id=run.pk, owner=name) is not None for run in runs]
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(4) as pool:
-        won = list(pool.map(rival, "abcd"))
-    assert [sum(column) for column in zip(*won, strict=True)] == [1] * 5
-    assert set(Run.objects.values_list("fence", "state")) == {(1, "running")}
-    assert Event.objects.filter(action="run.claimed").count() == 5
