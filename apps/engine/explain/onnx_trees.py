@@ -29,7 +29,7 @@ def read(path: Path) -> Ensemble:
     found = [(op, a) for op, a in nodes if op in ("TreeEnsembleClassifier", "TreeEnsembleRegressor")]
     others = sorted({op for op, _ in nodes} - _HARMLESS - {op for op, _ in found})
     if len(found) != 1 or others:
-        raise Unreadable("its graph is more than one tree operator")
+        raise Unreadable("its graph is not one tree operator")
     return _ensemble(*found[0])
 
 

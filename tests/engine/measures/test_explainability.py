@@ -196,3 +196,34 @@ def test_features_named_in_another_order_are_read_by_name(tmp_path: Path, data: 
     )
     assert [r["feature"] for r in first] == [r["feature"] for r in other]
     np.testing.assert_allclose([r["mean_abs"] for r in first], [r["mean_abs"] for r in other], rtol=1e-12)
+
+
+class Tariff:
+    """A model that reads text: what a job and an age are worth."""
+
+    format = "formula"
+    path = Path()
+    features = ("job", "age")
+
+    def score(self, features: Columns) -> np.ndarray:
+        worth = {"clerk": 0.0, "smith": 4.0, "(missing)": 2.0}
+        coded = features["job"].coded()
+        return np.array([worth[coded.levels[c]] for c in coded.codes]) + features["age"].numbers()
+
+    def score_matrix(self, matrix: np.ndarray) -> np.ndarray:
+        raise AssertionError("text cannot be a matrix")
+
+
+def test_categories_are_explained_as_they_are() -> None:
+    rows = Columns.of(job=["smith", "clerk", "clerk", "smith"], age=[1.0, 1.0, 1.0, 3.0])
+    result = global_importance(model=Tariff(), features=rows, draws=100)
+    found = {r["feature"]: (r["mean_abs"], r["sign"]) for r in result.tables["attributions"]}
+    assert found["job"] == (pytest.approx(2.0), "none")  # each job is 2 from the mean of 2
+    assert found["age"] == (pytest.approx(0.75), "+")  # |-0.5| three times and 1.5, over 4
+    assert additivity(model=Tariff(), features=rows).value < 1e-12
+
+
+def test_a_category_that_only_the_background_has_is_known() -> None:
+    rows, other = Columns.of(job=["smith"], age=[1.0]), Columns.of(job=["clerk", None], age=[1.0, 1.0])
+    result = additivity(model=Tariff(), features=rows, reference_features=other)
+    assert (result.parameters["base"], result.value) == (2.0, 0.0)
