@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import psycopg
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from apps.audit.models import Event
 from apps.audit.states import system
 from apps.gates import commands
+from apps.gates.commands import execution
 from apps.gates.models import Run
 from tests.database import FreshDatabase
 from tests.gates import rows
@@ -54,3 +57,33 @@ def test_of_two_equal_requests_at_once_one_run_comes(fresh_database: FreshDataba
         found = set(pool.map(ask, range(4)))
     assert found == {str(Run.objects.get().pk)}
     assert Event.objects.filter(action="run.requested").count() == 1
+
+
+def test_a_deadlock_while_sealing_is_tried_again(
+    fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, real, left = rows.run(rows.person("dora")), execution.decide_and_seal, [1, 2]
+
+    def deadlocked(**given: Any) -> Run:
+        if left:
+            raise OperationalError("deadlock detected") from psycopg.errors.DeadlockDetected(str(left.pop()))
+        return real(**given)
+
+    monkeypatch.setattr(execution, "decide_and_seal", deadlocked)
+    done = commands.execute_run(by=WORKER, run_id=run.pk, owner="w1")
+    assert (done.state, done.decision.outcome, left) == ("decided", "no_policy", [])
+
+
+def test_a_database_that_went_away_is_no_failure_of_the_run(
+    fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = rows.run(rows.person("dora"))
+
+    def gone(**given: Any) -> Run:
+        raise OperationalError("server closed the connection")
+
+    monkeypatch.setattr(execution, "decide_and_seal", gone)
+    with pytest.raises(OperationalError):
+        commands.execute_run(by=WORKER, run_id=run.pk, owner="w1")
+    run.refresh_from_db()
+    assert (run.state, run.attempt) == ("running", 0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import secrets
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -25,6 +27,9 @@ from apps.gates.models import Run
 from apps.gates.progress import Tally
 from apps.gates.states import Failure
 
+# A deadlock, a serialization failure: nothing was written, and the next try may well succeed.
+CONFLICTS = ("40P01", "40001")
+PAUSES = (0.05, 0.2)
 log = logging.getLogger(__name__)
 
 
@@ -61,7 +66,19 @@ def _decided(run: Run, by: Acting) -> Run:
     policies = queries.pinned_policies(run)
     gates = [g for g in gates_for(policies) if g.speaks_of(run.pinned["fields"])]
     found = _measured(run, gates) if gates else Found.nothing()
-    return decide_and_seal(by=by, run=run, policies=policies, gates=gates, found=found)
+    return _settled(partial(decide_and_seal, by=by, run=run, policies=policies, gates=gates, found=found))
+
+
+def _settled(seal: Callable[[], Run]) -> Run:
+    """Seal, and once more where the database had to undo it because another transaction stood in the way."""
+    for pause in PAUSES:
+        try:
+            return seal()
+        except OperationalError as error:
+            if getattr(error.__cause__, "sqlstate", None) not in CONFLICTS or connection.in_atomic_block:
+                raise
+        time.sleep(pause + secrets.randbelow(50) / 1000)
+    return seal()
 
 
 def _measured(run: Run, gates: Sequence[Gate]) -> Found:
