@@ -44,12 +44,16 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Explainer:
-    """A method made ready for one model and background; call it with rows."""
+    """A method made ready for one model and background; call it with rows.
+
+    `again` makes the same method ready against another background.
+    """
 
     method: str
     model: Model
     background: Frame
     run: Callable[[Frame], Explanation]
+    again: Callable[[Frame], Explainer]
 
     @property
     def sampled(self) -> bool:
@@ -103,7 +107,12 @@ def _trees(model: Model, background: Frame, method: str, space: str) -> Explaine
     if path and not ensemble.has_cover:
         raise Unreadable("its format does not keep how much training data reached each node")
     shap = TreeShap(ensemble, None if path else background.matrix)
-    name = "tree_path" if path else "tree_interventional"
+    return _tree_explainer(model, shap, background, path)
+
+
+def _tree_explainer(model: Model, shap: TreeShap, background: Frame, path: bool) -> Explainer:
+    """Explain by trees already cut; path-dependent values do not depend on the background."""
+    name, ensemble = "tree_path" if path else "tree_interventional", shap.ensemble
 
     def explain(rows: Frame) -> Explanation:
         values = shap.values(rows.matrix)
@@ -119,7 +128,10 @@ def _trees(model: Model, background: Frame, method: str, space: str) -> Explaine
             space=_space(ensemble.link),
         )
 
-    return Explainer(name, model, background, explain)
+    def again(other: Frame) -> Explainer:
+        return _tree_explainer(model, shap if path else shap.against(other.matrix), other, path)
+
+    return Explainer(name, model, background, explain, again)
 
 
 def _space(link: Link) -> str:
@@ -182,7 +194,7 @@ def _linear(model: Model, background: Frame, space: str) -> Explainer:
             space=_space(link),
         )
 
-    return Explainer("linear", model, background, explain)
+    return Explainer("linear", model, background, explain, lambda other: _linear(model, other, space))
 
 
 def _sampled(model: Model, background: Frame, space: str, seed: int, notes: tuple[str, ...]) -> Explainer:
@@ -212,7 +224,10 @@ def _sampled(model: Model, background: Frame, space: str, seed: int, notes: tupl
             notes=notes,
         )
 
-    return Explainer("permutation", model, background, explain)
+    def again(other: Frame) -> Explainer:
+        return _sampled(model, other, space, seed, notes)
+
+    return Explainer("permutation", model, background, explain, again)
 
 
 def _logit(score: FloatArray) -> FloatArray:

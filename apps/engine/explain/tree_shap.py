@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,8 +65,18 @@ class TreeShap:
             raise ValueError("path-dependent values need the training cover of every node")
         self.ensemble, self.coder = ensemble, Coder(ensemble)
         self._groups, self._long = cut(ensemble.trees, bits, most)
+        self._know(background)
+
+    def against(self, background: FloatArray) -> TreeShap:
+        """The same trees explained against another background, without cutting them again."""
+        other = copy(self)
+        other._know(background)
+        return other
+
+    def _know(self, background: FloatArray | None) -> None:
+        """Take the background in, and build the tables where they are small enough to keep."""
         self._seen = None if background is None else self.coder.encode(background)
-        self.base = self._base() if background is None else float(ensemble.margin(background).mean())
+        self.base = self._base() if background is None else float(self.ensemble.margin(background).mean())
         small = self._cells() <= _BATCH
         self._held = [table for batch in self._batches() for table in batch] if small else None
 

@@ -110,8 +110,7 @@ class Adverse:
     hurt: FloatArray
     parameters: dict[str, Any]
     available: int
-    model: Model
-    background: Frame
+    explainer: Explainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,14 +261,24 @@ def _adverse(
     given = scores(chosen.model, frame)
     sign = _hurting_side(given, selected)
     if baseline == "near_cutoff":
-        chosen, cutoff = _near_cutoff(chosen.model, frame, given, selected, sign, near, method, space, seed)
+        chosen, cutoff = _near_cutoff(
+            chosen.model,
+            frame,
+            given,
+            selected,
+            sign=sign,
+            near=near,
+            method=method,
+            space=space,
+            seed=seed,
+        )
         parameters |= {"cutoff": cutoff, "background_rows": len(chosen.background), "method": chosen.method}
     elif baseline != "average":
         raise BadInput(f'The baseline is "{baseline}"; average or near_cutoff was expected.')
     against = frame.take(np.flatnonzero(~selected))
     found = chosen(sampled(against, rows, seed))
     parameters |= {"baseline": baseline, "hurts": "higher score" if sign > 0 else "lower score"}
-    return Adverse(found, sign * found.values, parameters, len(against), chosen.model, chosen.background)
+    return Adverse(found, sign * found.values, parameters, len(against), chosen)
 
 
 def _hurting_side(given: FloatArray, selected: BoolArray) -> int:
@@ -289,6 +298,7 @@ def _near_cutoff(
     frame: Frame,
     given: FloatArray,
     selected: BoolArray,
+    *,
     sign: int,
     near: int,
     method: str,
@@ -418,12 +428,12 @@ def reason_code_stability(
     sign = 1 if adverse.parameters["hurts"] == "higher score" else -1
     own = [set(_reasons(h, names, most).places) for h in adverse.hurt]
     first = [_reasons(h, names, 1).places for h in adverse.hurt]
-    background = adverse.background
+    background = adverse.explainer.background
     generator = np.random.Generator(np.random.Philox([seed, 2]))
     table = []
     for draw in range(draws):
         again = background.take(np.sort(generator.integers(0, len(background), len(background))))
-        found = explainer(adverse.model, again, method=method, space=space, seed=seed)(adverse.found.rows)
+        found = adverse.explainer.again(again)(adverse.found.rows)
         hurt = sign * found.values
         overlap = [_overlap(a, set(_reasons(h, names, most).places)) for a, h in zip(own, hurt, strict=True)]
         kept = [f == _reasons(h, names, 1).places for f, h in zip(first, hurt, strict=True)]

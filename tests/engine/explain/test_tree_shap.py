@@ -224,3 +224,13 @@ def test_tables_that_are_not_held_give_the_same_bits(monkeypatch: pytest.MonkeyP
     streamed = TreeShap(ensemble, back)
     np.testing.assert_allclose(streamed.values(rows), held.values(rows), atol=1e-13)
     assert streamed.base == held.base
+
+
+def test_another_background_gives_what_a_fresh_explainer_gives() -> None:
+    ensemble, rows = random_ensemble(8, 6, 6, 10), random_rows(8, 40, 6)
+    one, two = random_rows(9, 20, 6), random_rows(10, 30, 6)
+    first = TreeShap(ensemble, one)
+    moved, fresh = first.against(two), TreeShap(ensemble, two)
+    assert (moved.values(rows) == fresh.values(rows)).all()
+    assert moved.base == fresh.base
+    assert (first.values(rows) == TreeShap(ensemble, one).values(rows)).all()
