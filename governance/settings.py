@@ -225,7 +225,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": _env.text("COUNTERSIGN_LOG_LEVEL", "INFO").upper()},
     "loggers": {
-        "fontTools": {"level": "WARNING"},
+        "fontTools": {"level": "ERROR"},
         "weasyprint": {"level": "WARNING"},
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},

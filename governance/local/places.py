@@ -58,9 +58,12 @@ class Places:
         """What starting over removes. The lock stays, it is held; so do the copied server programs."""
         kept = {self.lock, self.binaries, self.secret_key}
         known = {
+            "blobs",
             "checkpoints.jsonl",
+            "demo-pipeline",
             "demo-played",
             "files",
+            "inspecting",
             "keys",
             "logs",
             "postgres",

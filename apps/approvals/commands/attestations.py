@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -11,6 +13,7 @@ from apps.access.states import Permission
 from apps.approvals.models import Attestation
 from apps.audit import commands as audit
 from apps.audit.events import EventName
+from apps.engine.canonical import canonical, digest
 from apps.inventory.models import RegisteredModel
 from apps.inventory.queries import current_tier
 
@@ -26,7 +29,7 @@ def attest(*, by: Person, model: RegisteredModel) -> Attestation:
     statement = audit.seal(
         by=by,
         predicate_type=ATTESTATION,
-        subjects=[model.audit_ref()],
+        subjects=[replace(model.audit_ref(), digest=digest(canonical(snapshot)))],
         predicate={"entry": snapshot, "person": str(by), "attestedAt": now.isoformat()},
         event=EventName.ATTESTATION_MADE,
     )
