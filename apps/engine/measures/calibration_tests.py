@@ -1,0 +1,397 @@
+"""Tests of calibration: in the large, slope, Hosmer-Lemeshow, Spiegelhalter, binned errors."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy.stats import chi2, norm
+
+from apps.engine.columns import BoolArray, FloatArray
+from apps.engine.errors import Unmeasurable
+from apps.engine.intervals import Pair, normal, wilson
+from apps.engine.measures.bins import Binning, bin_of
+from apps.engine.numeric import (
+    Ints,
+    no_weights,
+    probabilities,
+    same_length,
+    stable_mean,
+    stable_sum,
+    stable_variance,
+    two_classes,
+)
+from apps.engine.resample import generator
+from apps.engine.values import Measured
+
+_ROUNDS = 100
+
+
+def ece(
+    *,
+    score: FloatArray,
+    label: BoolArray,
+    weight: FloatArray | None = None,
+    seed: int = 0,
+    bins: int = 10,
+    binning: str = "width",
+    norm: str = "l1",
+    confidence: float = 0.95,
+) -> Measured:
+    """Expected calibration error: how far mean score and outcome rate lie apart over bins.
+
+    ``l1``: ``Σ n_k |s_k - o_k| / n``; ``l2``: the root of ``Σ n_k (s_k - o_k)² / n``; ``max``: the
+    largest. In
+    [0, 1], lower is better. The interval is a bootstrap of (bin, outcome) counts with the bins' mean scores
+    as they are, moved by the estimated bias.
+
+    Parameters
+    ----------
+    bins, binning : int, {"width", "quantile", "unique"}
+        The bin rule.
+    norm : {"l1", "l2", "max"}
+        How the bins are joined.
+
+    Raises
+    ------
+    Unmeasurable
+        Undefined: a score that is no probability. Insufficient: no rows.
+
+    References
+    ----------
+    Naeini, Cooper, Hauskrecht (2015), AAAI, 2901-2907. Kumar, Liang, Ma (2019), NeurIPS 32.
+
+    Examples
+    --------
+    >>> ece(score=np.array([0.25, 0.25, 0.75, 0.75]), label=np.array([True, False, True, True])).value
+    0.25
+    """
+    no_weights(weight, "calibration.ece")
+    values, rows = binned(score, label, bins, binning)
+    n, gaps = np.array([row["n"] for row in rows]), np.array([row["gap"] for row in rows])
+    value = _joined(n[None], np.abs(gaps)[None], norm)[0]
+    return Measured(
+        value=float(value),
+        n=len(values),
+        interval=_ece_interval(rows, float(value), norm, seed, confidence),
+        confidence=confidence,
+        method=f"{norm} over bins; bootstrap of counts, percentiles moved by the bias",
+        parameters={"bins_made": len(rows)},
+        tables={"bins": rows},
+    )
+
+
+def binned(
+    score: FloatArray, label: BoolArray, bins: int, binning: str
+) -> tuple[FloatArray, list[dict[str, Any]]]:
+    """Probabilities, and a row for each bin that is not empty, with its gap and Wilson interval."""
+    same_length(score=score, label=label)
+    values = probabilities(score)
+    made = bin_of(values, Binning(bins, binning))
+    rows = []
+    order = np.argsort(made.index, kind="stable")
+    cuts = np.searchsorted(made.index[order], np.arange(1, len(made.uppers)))
+    for k, inside in enumerate(np.split(order, cuts)):
+        if not len(inside):
+            continue
+        n, positives = len(inside), int(label[inside].sum())
+        mean = stable_mean(values[inside])
+        low, high = wilson(positives, n)
+        rows.append(
+            {
+                "bin": k + 1,
+                "n": n,
+                "positives": positives,
+                "mean_score": mean,
+                "rate": positives / n,
+                "gap": mean - positives / n,
+                "low": low,
+                "high": high,
+            }
+        )
+    return values, rows
+
+
+def _joined(n: Any, gaps: FloatArray, norm: str) -> FloatArray:
+    """The error of (draws, bins) counts and absolute gaps."""
+    found: FloatArray
+    if norm == "max":
+        found = np.where(n > 0, gaps, 0.0).max(axis=1)
+    elif norm == "l2":
+        found = np.sqrt((n * gaps * gaps).sum(axis=1) / n.sum(axis=1))
+    else:
+        found = (n * gaps).sum(axis=1) / n.sum(axis=1)
+    return found
+
+
+def _ece_interval(rows: list[dict[str, Any]], value: float, norm: str, seed: int, confidence: float) -> Pair:
+    counts: Ints = np.array([[row["n"] - row["positives"], row["positives"]] for row in rows])
+    means = np.array([row["mean_score"] for row in rows])
+    total = int(counts.sum())
+    drawn = generator(seed).multinomial(total, counts.ravel() / total, size=1000).reshape(1000, *counts.shape)
+    n = drawn.sum(axis=2)
+    rates = drawn[:, :, 1] / np.maximum(n, 1)
+    draws = _joined(n, np.abs(np.where(n > 0, means - rates, 0.0)), norm)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail], method="linear") - (float(draws.mean()) - value)
+    return max(0.0, float(low)), min(1.0, float(high))
+
+
+def reliability_curve(
+    *,
+    score: FloatArray,
+    label: BoolArray,
+    weight: FloatArray | None = None,
+    bins: int = 10,
+    binning: str = "quantile",
+    confidence: float = 0.95,
+) -> Measured:
+    """Share of rows in bins whose mean score lies within the interval of the bin's outcome rate.
+
+    In [0, 1], higher is better; the table ``curve`` has mean score, rate and Wilson interval of each bin.
+
+    Raises
+    ------
+    Unmeasurable
+        As for `ece`.
+
+    Examples
+    --------
+    >>> found = reliability_curve(score=np.array([0.25] * 8), label=np.array([True] * 2 + [False] * 6))
+    >>> found.value, len(found.tables["curve"])
+    (1.0, 1)
+    """
+    no_weights(weight, "calibration.reliability_curve")
+    values, rows = binned(score, label, bins, binning)
+    for row in rows:
+        row["low"], row["high"] = wilson(row["positives"], row["n"], confidence)
+        row["inside"] = row["low"] <= row["mean_score"] <= row["high"]
+    inside = sum(row["n"] for row in rows if row["inside"])
+    return Measured(
+        value=inside / len(values),
+        n=len(values),
+        confidence=confidence,
+        method="bins; Wilson for each rate",
+        parameters={"bins_made": len(rows)},
+        tables={"curve": rows},
+    )
+
+
+def in_the_large(
+    *, score: FloatArray, label: BoolArray, weight: FloatArray | None = None, confidence: float = 0.95
+) -> Measured:
+    """Mean score less outcome rate; in [-1, 1], 0 is best; above 0 the risk is overstated.
+
+    The interval is normal on the standard error of the paired differences. The table ``test`` has the
+    z-test on
+    the variance that the scores themselves imply, ``Σ s (1 - s)``.
+
+    Examples
+    --------
+    >>> in_the_large(score=np.array([0.5, 0.5]), label=np.array([True, False])).value
+    0.0
+    """
+    no_weights(weight, "calibration.in_the_large")
+    same_length(score=score, label=label)
+    values = probabilities(score)
+    gaps = values - label
+    value, n = stable_mean(gaps), len(values)
+    error = math.sqrt(stable_variance(gaps) / n)
+    implied = stable_sum(values * (1 - values))
+    z = stable_sum(gaps) / math.sqrt(implied) if implied else None
+    return Measured(
+        value=value,
+        n=n,
+        interval=normal(value, error, confidence) if n > 1 else None,
+        confidence=confidence,
+        method="mean of differences; normal",
+        parameters={"expected": stable_sum(values), "observed": int(np.count_nonzero(label))},
+        tables={"test": [_z_row("z_in_the_large", z)]},
+    )
+
+
+def _z_row(test: str, z: float | None) -> dict[str, Any]:
+    p = None if z is None else float(2 * norm.sf(abs(z)))
+    return {"test": test, "statistic": z, "df": None, "p_value": p}
+
+
+def slope(
+    *, score: FloatArray, label: BoolArray, weight: FloatArray | None = None, confidence: float = 0.95
+) -> Measured:
+    """Calibration slope: the coefficient of logit(score) in a logistic regression of the outcome.
+
+    1 is best; below 1 the scores are too extreme, above 1 too timid. Maximum likelihood by Newton's method
+    with an
+    intercept; the interval is Wald's.
+
+    Raises
+    ------
+    Unmeasurable
+        Insufficient: one class or a constant score. Undefined: a score of 0 or 1, or classes that the score
+        separates, so that the slope has no bound.
+
+    References
+    ----------
+    Cox (1958), Biometrika 45, 562-565. Van Calster et al. (2019), BMC Medicine 17, 230.
+
+    Examples
+    --------
+    >>> score = np.repeat([0.2, 0.8], 10)
+    >>> label = np.array([True] * 2 + [False] * 8 + [True] * 8 + [False] * 2)
+    >>> round(slope(score=score, label=label).value, 9)
+    1.0
+    """
+    no_weights(weight, "calibration.slope")
+    same_length(score=score, label=label)
+    values = probabilities(score)
+    two_classes(label)
+    ends = int(np.count_nonzero((values == 0) | (values == 1)))
+    if ends:
+        raise Unmeasurable(f"The score is 0 or 1 in {ends:,} of {len(values):,} rows: its logit is infinite.")
+    if values.min() == values.max():
+        raise Unmeasurable("A constant score has no slope.", status="insufficient")
+    levels, place = np.unique(values, return_inverse=True)
+    counts = np.bincount(place * 2 + label, minlength=2 * len(levels)).reshape(-1, 2).astype(np.float64)
+    _require_overlap(counts)
+    intercept, found, error = _logistic(np.log(levels / (1 - levels)), counts)
+    return Measured(
+        value=found,
+        n=len(values),
+        interval=normal(found, error, confidence),
+        confidence=confidence,
+        method="logistic regression on logit(score), maximum likelihood; Wald",
+        parameters={"intercept": intercept, "standard_error": error},
+        tables={"test": [_z_row("wald_slope_is_1", (found - 1) / error)]},
+    )
+
+
+def _require_overlap(counts: FloatArray) -> None:
+    """Refuse classes that a cut separates: the likelihood has no maximum."""
+    negative, positive = np.flatnonzero(counts[:, 0]), np.flatnonzero(counts[:, 1])
+    if positive[0] >= negative[-1] or negative[0] >= positive[-1]:
+        raise Unmeasurable("A cut-off separates the classes: the slope has no finite estimate.")
+
+
+def _logistic(x: FloatArray, counts: FloatArray) -> tuple[float, float, float]:
+    """Intercept, slope and the slope's standard error from (levels, 2) counts."""
+    n, y = counts.sum(axis=1), counts[:, 1]
+    a, b = math.log(stable_sum(y) / stable_sum(n - y)), 0.0
+    for _ in range(_ROUNDS):
+        p = 1 / (1 + np.exp(-(a + b * x)))
+        w = n * p * (1 - p)
+        g0, g1 = stable_sum(y - n * p), stable_sum((y - n * p) * x)
+        h00, h01, h11 = stable_sum(w), stable_sum(w * x), stable_sum(w * x * x)
+        det = h00 * h11 - h01 * h01
+        if not det > 0:
+            raise Unmeasurable("The logistic regression of the outcome on the score did not settle.")
+        step_a, step_b = (h11 * g0 - h01 * g1) / det, (h00 * g1 - h01 * g0) / det
+        a, b = a + step_a, b + step_b
+        if abs(step_a) + abs(step_b) < 1e-12 * (1 + abs(a) + abs(b)):
+            return a, b, math.sqrt(h00 / det)
+    raise Unmeasurable("The logistic regression of the outcome on the score did not settle.")
+
+
+def hosmer_lemeshow(
+    *,
+    score: FloatArray,
+    label: BoolArray,
+    weight: FloatArray | None = None,
+    bins: int = 10,
+    binning: str = "quantile",
+    sample: str = "external",
+) -> Measured:
+    """Hosmer-Lemeshow test: the p-value that binned outcomes fit the scores; in [0, 1], higher is better.
+
+    ``χ² = Σ (o_k - e_k)² / (e_k (1 - e_k / n_k))``, e the sum of scores in bin k. Degrees of freedom: the
+    number
+    of bins G for scores given from outside, as in validation; G - 2 for the sample the model was fitted on.
+
+    Parameters
+    ----------
+    binning : {"quantile", "width", "unique"}
+        The grouping rule.
+    sample : {"external", "fitted"}
+        Decides the degrees of freedom.
+
+    Raises
+    ------
+    Unmeasurable
+        Undefined: a bin whose scores are all 0 or all 1; no degrees of freedom left.
+
+    References
+    ----------
+    Hosmer, Lemeshow (1980), Communications in Statistics A 9, 1043-1069.
+
+    Examples
+    --------
+    >>> score = np.repeat([0.2, 0.8], 10)
+    >>> label = np.array([True] * 2 + [False] * 8 + [True] * 8 + [False] * 2)
+    >>> hosmer_lemeshow(score=score, label=label, binning="unique").value
+    1.0
+    """
+    no_weights(weight, "calibration.hosmer_lemeshow")
+    values, rows = binned(score, label, bins, binning)
+    df = len(rows) - (2 if sample == "fitted" else 0)
+    if df < 1:
+        raise Unmeasurable(f"{len(rows)} bins leave no degree of freedom.", status="insufficient")
+    statistic = math.fsum(_hl_part(row) for row in rows)
+    p = float(chi2.sf(statistic, df))
+    return Measured(
+        value=p,
+        n=len(values),
+        method="Pearson's chi-square over bins of scores",
+        parameters={"bins_made": len(rows), "degrees_of_freedom": df, "statistic": statistic},
+        tables={
+            "test": [{"test": "hosmer_lemeshow", "statistic": statistic, "df": df, "p_value": p}],
+            "bins": rows,
+        },
+    )
+
+
+def _hl_part(row: dict[str, Any]) -> float:
+    expected = row["mean_score"] * row["n"]
+    variance = expected * (1 - row["mean_score"])
+    if variance == 0:
+        raise Unmeasurable(
+            f"All {row['n']:,} scores of bin {row['bin']} are {row['mean_score']:g}: no variance."
+        )
+    return float((row["positives"] - expected) ** 2 / variance)
+
+
+def spiegelhalter(*, score: FloatArray, label: BoolArray, weight: FloatArray | None = None) -> Measured:
+    """Spiegelhalter's test of the Brier score: its two-sided p-value; in [0, 1], higher is better.
+
+    ``Z = Σ (y - s)(1 - 2 s) / √(Σ (1 - 2 s)² s (1 - s))``, standard normal if the scores are the
+    probabilities.
+
+    Raises
+    ------
+    Unmeasurable
+        Undefined: every score is 0, ½ or 1, so that Z has no variance.
+
+    References
+    ----------
+    Spiegelhalter (1986), Statistics in Medicine 5, 421-433.
+
+    Examples
+    --------
+    >>> found = spiegelhalter(score=np.array([0.2, 0.7]), label=np.array([False, True]))
+    >>> round(found.parameters["statistic"], 6)
+    -0.794719
+    """
+    no_weights(weight, "calibration.spiegelhalter")
+    same_length(score=score, label=label)
+    s = probabilities(score)
+    variance = stable_sum((1 - 2 * s) ** 2 * s * (1 - s))
+    if variance == 0:
+        raise Unmeasurable(f"All {len(s):,} scores are 0, 1/2 or 1: the statistic has no variance.")
+    z = stable_sum((label - s) * (1 - 2 * s)) / math.sqrt(variance)
+    row = _z_row("spiegelhalter", z)
+    return Measured(
+        value=row["p_value"],
+        n=len(s),
+        method="normal, two-sided",
+        parameters={"statistic": z},
+        tables={"test": [row]},
+    )
