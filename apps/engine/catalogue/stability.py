@@ -1,68 +1,9 @@
-"""Catalogue entries of the family `stability`."""
+"""Catalogue entries of the family `stability`: the files beside this one together."""
 
 from __future__ import annotations
 
-from apps.engine.catalogue.common import CONFIDENCE
-from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.spec import Check
+from apps.engine.catalogue.stability_psi import CHECKS as PSI
+from apps.engine.catalogue.stability_shifts import CHECKS as SHIFTS
 
-BIN_ARGS = (
-    Arg(
-        name="bins",
-        type="string",
-        default="quantile",
-        choices=("quantile", "width", "unique", "edges"),
-        help="The bin rule; bins are cut from the reference.",
-    ),
-    Arg(name="count", type="integer", default=10, minimum=2, maximum=10_000, help="Bins wanted."),
-    Arg(
-        name="floor",
-        type="number",
-        minimum=0,
-        maximum=0.5,
-        help="Least share of a bin, in place of a smaller one. Without it an empty bin has no number.",
-    ),
-)
-BIN_CONVENTIONS = (
-    "Natural logarithm. Bins come from the reference data set and are open below, closed above; quantile "
-    "edges "
-    "are the values at ranks ceil(j n / count), and equal ones merge. The edges made are in the parameters."
-)
-
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id="stability.psi",
-        function="stability:psi",
-        title="Population stability index of the score",
-        unit="index",
-        range="[0, inf)",
-        direction="lower",
-        needs=("score", "reference_score", "weight?", "seed"),
-        definition="The sum over bins of (a - e) ln(a / e), a the current share and e the reference's.",
-        conventions=BIN_CONVENTIONS,
-        edge_cases=(
-            "A bin empty on one side only, without a floor: undefined. One bin, or no rows: insufficient. "
-            "A missing or infinite score: undefined with the count. Weights that differ: refused."
-        ),
-        interval="bootstrap of both samples' bin counts, percentiles moved by the estimated bias",
-        cost="two sorts and a binary search an edge",
-        references=(
-            "Siddiqi (2006), Credit Risk Scorecards, ch. 9",
-            "Yurdakul, Naranjo (2020), Journal of Risk Model Validation 14(4), 89-100",
-        ),
-        purpose="Shows whether the people scored now resemble those the model was built on.",
-        mechanism="Compares shares of the score's bins between the two data sets.",
-        signs_of_high_risk=(
-            "Custom calls 0.10 to 0.25 a shift worth a look and more a break; no law sets a bound."
-        ),
-        strengths="Symmetric, additive over bins, known everywhere.",
-        limitations=(
-            "Depends on the bins; grows with few rows even without a shift; says nothing of outcomes."
-        ),
-        args=(
-            *BIN_ARGS,
-            Arg(name="edges", type="numbers", help="Inner edges, ascending, for bins: edges."),
-            CONFIDENCE,
-        ),
-        sentence="The PSI of the score is {value}.",
-    ),
-)
+CHECKS: tuple[Check, ...] = (*PSI, *SHIFTS)
