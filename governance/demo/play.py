@@ -58,9 +58,9 @@ def play(say: Say) -> None:
     say("Hiring the demo people.")
     cast = hire()
     _prepare(cast, say)
-    versions = _register(cast, say)
-    say("Asking the workers to measure every gate.")
-    await_runs([_run(cast, version) for version in versions.values()], say)
+    versions, runs = _register(cast, say)
+    say("The workers measure every gate.")
+    await_runs(runs, say)
     say("Reviewing: validators and risk officers sign, blind to each other.")
     _reviews(cast, versions)
     say("Monitoring a model whose world has changed.")
@@ -84,14 +84,16 @@ def _prepare(cast: Cast, say: Say) -> None:
     costs.set_budget(by=cast["hana"], unit=units["retail-banking"], month=month, amount=Decimal("250.00"))
 
 
-def _register(cast: Cast, say: Say) -> dict[str, ModelVersion]:
-    versions = {}
+def _register(cast: Cast, say: Say) -> tuple[dict[str, ModelVersion], list[Run]]:
+    """Register each version and ask for its run at once: the workers begin while the next is registered."""
+    versions, runs = {}, []
     for number, (folder, tier, why) in enumerate(MODELS, 1):
         say(f"Registering {folder} ({number} of {len(MODELS)})")
         version = versions[folder] = register(cast["dana"], folder)
         if why:
             inventory.assign_tier(by=cast["hana"], model=version.model, tier=tier, rationale=why)
-    return versions
+        runs.append(_run(cast, version))
+    return versions, runs
 
 
 def _run(cast: Cast, version: ModelVersion) -> Run:
