@@ -15,7 +15,7 @@ from apps.engine.errors import BadInput
 from apps.engine.policy import Library, Policy, read_policy
 from apps.engine.policy.diff import bump_fault, diff
 from apps.engine.policy.lint import lint_file
-from apps.engine.policy.mutate import survivors
+from apps.engine.trial.mutate import survivors
 from apps.engine.policy.regulation import shipped_controls
 
 GOOD, BAD = 0, 1

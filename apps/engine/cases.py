@@ -11,7 +11,12 @@ from typing import Any
 from apps.engine import strict_yaml
 from apps.engine.errors import BadInput
 from apps.engine.policy.case_form import CASES, spelled
-from apps.engine.policy.case_world import (
+from apps.engine.policy.form import Path
+from apps.engine.policy.model import Gate, Policy
+from apps.engine.policy.unite import gates_for
+from apps.engine.policy.vocabulary import nearest
+from apps.engine.strict_yaml import Document
+from apps.engine.trial.world import (
     DATA,
     World,
     critical,
@@ -22,11 +27,6 @@ from apps.engine.policy.case_world import (
     signed,
     waived,
 )
-from apps.engine.policy.form import Path
-from apps.engine.policy.model import Gate, Policy
-from apps.engine.policy.unite import gates_for
-from apps.engine.policy.vocabulary import nearest
-from apps.engine.strict_yaml import Document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

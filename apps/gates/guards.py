@@ -12,7 +12,7 @@ from apps.engine.cases import read_cases, uncovered
 from apps.engine.errors import BadInput
 from apps.engine.policy import Library, Policy, read_policy
 from apps.engine.policy.lint import lint
-from apps.engine.policy.mutate import survivors
+from apps.engine.trial.mutate import survivors
 from apps.gates.models import PolicyRelease, Run, Schedule
 from apps.gates.states import Purpose, RunState
 from apps.inventory.models import ModelVersion, Use

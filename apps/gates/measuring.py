@@ -19,7 +19,7 @@ from apps.engine.policy import Gate
 from apps.gates.clock import database_now
 from apps.gates.models import Run
 from apps.gates.states import Failure
-from apps.inventory import store
+from apps.inventory.layout import lay_out
 
 _FAILURES = {
     "bad_input": Failure.INPUT,
@@ -116,7 +116,7 @@ def _laid_out(run: Run) -> Iterator[Path]:
 def _fill(folder: Path, run: Run) -> None:
     try:
         folder.mkdir(parents=True)
-        store.materialise(run.version, folder)
+        lay_out(run.version, folder)
     except (NotFound, OSError) as error:
         raise NotMeasured(Failure.UNAVAILABLE, f"The stored files are unavailable: {error}") from error
 

@@ -16,14 +16,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, Protocol
 
 from django.conf import settings
 
 from apps.audit.errors import Invalid, NotFound, Refused
 
-if TYPE_CHECKING:
-    from apps.inventory.models import ModelVersion
 
 LARGEST = 2 << 30
 _CHUNK = 1 << 20
@@ -165,13 +163,6 @@ def path(digest: str) -> Path:
 def open(digest: str) -> AbstractContextManager[IO[bytes]]:
     """The bytes of a digest, all of them checked before the first is given out."""
     return the_store().open(digest)
-
-
-def materialise(version: ModelVersion, folder: Path) -> Path:
-    """Lay out a version's manifest, artifact and data sets in a folder, so that the engine loads it."""
-    from apps.inventory.layout import lay_out  # it reads the manifest with the engine
-
-    return lay_out(version, folder)
 
 
 def link(digest: str, target: Path, *, find: Callable[[str], Path] = path) -> None:

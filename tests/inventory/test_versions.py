@@ -10,6 +10,7 @@ from apps.audit.models import Event
 from apps.engine.subject import load
 from apps.inventory import store
 from apps.inventory.commands import note_contribution, register_version, retire_use
+from apps.inventory.layout import lay_out
 from apps.inventory.models import Contribution, ModelVersion, RegisteredModel, Use
 from tests import factories
 
@@ -44,7 +45,7 @@ def test_a_version_is_registered_with_its_model_use_and_data_one_event_each():
 
 def test_the_digest_is_the_one_that_the_program_prints(tmp_path):
     version = registered()
-    store.materialise(version, tmp_path)
+    lay_out(version, tmp_path)
     subject = load(tmp_path)
     assert subject.digest == version.digest
     assert subject.dataset("holdout").digest == version.datasets.get().digest

@@ -1,0 +1,1 @@
+"""Trying a policy before it bites: the world of a case, and mutants that a case should notice."""
