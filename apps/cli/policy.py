@@ -10,13 +10,13 @@ from typing import Any
 
 from apps.cli.output import put
 from apps.cli.render_cases import cases_junit
-from apps.engine.cases import Case, read_cases, uncovered
 from apps.engine.errors import BadInput
 from apps.engine.policy import Library, Policy, read_policy
 from apps.engine.policy.diff import bump_fault, diff
 from apps.engine.policy.lint import lint_file
-from apps.engine.trial.mutate import survivors
 from apps.engine.policy.regulation import shipped_controls
+from apps.engine.trial.cases import Case, read_cases, uncovered
+from apps.engine.trial.mutate import survivors
 
 GOOD, BAD = 0, 1
 

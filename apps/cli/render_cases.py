@@ -6,7 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 
-from apps.engine.cases import Case
+from apps.engine.trial.cases import Case
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 Suite = tuple[str, Sequence[tuple[Case, list[str]]], Sequence[str]]

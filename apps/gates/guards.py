@@ -8,10 +8,10 @@ from apps.access.models import Person
 from apps.access.queries import standing_grants
 from apps.access.states import Scope
 from apps.audit.errors import Forbidden, Invalid, Refused
-from apps.engine.cases import read_cases, uncovered
 from apps.engine.errors import BadInput
 from apps.engine.policy import Library, Policy, read_policy
 from apps.engine.policy.lint import lint
+from apps.engine.trial.cases import read_cases, uncovered
 from apps.engine.trial.mutate import survivors
 from apps.gates.models import PolicyRelease, Run, Schedule
 from apps.gates.states import Purpose, RunState

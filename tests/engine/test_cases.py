@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from apps.engine.cases import Case, read_cases, uncovered
 from apps.engine.errors import BadInput
 from apps.engine.policy import Library, Policy, read_policy, shipped_folder
 from apps.engine.policy.diff import bump_fault, diff
 from apps.engine.policy.lint import lint, lint_file
-from apps.engine.trial.mutate import mutants, survivors
 from apps.engine.policy.regulation import read_controls, shipped_controls
+from apps.engine.trial.cases import Case, read_cases, uncovered
+from apps.engine.trial.mutate import mutants, survivors
 
 PACKS = sorted(path.parent.name for path in shipped_folder().glob("*/policy.yaml"))
 POLICY = """apiVersion: governance/v1

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TypeVar
 
-from apps.engine.cases import Case
 from apps.engine.policy.model import Bound, Gate, Policy, Step
 from apps.engine.policy.vocabulary import ENFORCEMENTS
+from apps.engine.trial.cases import Case
 
 _T = TypeVar("_T")
 
