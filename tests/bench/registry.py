@@ -1,0 +1,15 @@
+"""Jobs by name: what is measured in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Job = Callable[..., dict[str, Any]]
+JOBS: dict[str, Job] = {}
+
+
+def job(work: Job) -> Job:
+    """Give a function its name on the command line."""
+    JOBS[work.__name__] = work
+    return work
