@@ -123,6 +123,11 @@ def find_person(username: str) -> Person:
     return row
 
 
+def signed_in(user: object) -> Person | None:
+    """The person of a session, while they may sign in; None for a visitor."""
+    return user if isinstance(user, Person) and user.is_active else None
+
+
 def authenticate_token(raw: str) -> Person | None:
     """Whose token this is, or None. It is found by its digest, so that no secret is ever compared."""
     if not well_formed(raw):

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified, JsonResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.views.decorators.csrf import csrf_exempt
 
 from apps.access.commands import begin_idempotent, finish_idempotent, forget_idempotent
-from apps.access.models import Person
-from apps.access.queries import authenticate_token
-from apps.api.problems import ApiProblem, answered, answers_problems, problem
+from apps.access.queries import authenticate_token, signed_in
+from apps.access.tokens import PREFIX
+from apps.api.problems import FORESEEN, ApiProblem, answers_problems, problem, translated
+from apps.api.reading import refuse_large
+from apps.audit.context import authenticated
+
+if TYPE_CHECKING:
+    from apps.access.models import Person
 
 Handler = Callable[..., HttpResponseBase]
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+PASSING = (408, 425, 429)  # refusals that say nothing about the request itself
+KEPT_HEADERS = ("Content-Type", "Location")
+_SECRET_NAMES = frozenset({"token", "access_token", "api_key", "apikey", "authorization", "password"})
+_TOKEN = re.compile(rf"(?<![A-Za-z0-9_-]){PREFIX}[A-Za-z0-9_-]{{43}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +40,9 @@ class Operation:
     summary: str
     handler: Handler
     request: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
     answers: Mapping[int, str] = field(default_factory=dict)
+    media: str = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +58,22 @@ def operation(
     summary: str,
     *,
     request: Mapping[str, str] | None = None,
+    query: Mapping[str, str] | None = None,
     answers: Mapping[int, str] | None = None,
+    media: str = "application/json",
 ) -> Callable[[Handler], Operation]:
     """Declare a function as one method of an endpoint; it is called with ``request`` and ``by``."""
 
     def declare(handler: Handler) -> Operation:
-        told = answers or {200: "The answer."}
-        return Operation(method=method, summary=summary, handler=handler, request=request or {}, answers=told)
+        return Operation(
+            method=method,
+            summary=summary,
+            handler=handler,
+            request=request or {},
+            query=query or {},
+            answers=answers or {200: "The answer."},
+            media=media,
+        )
 
     return declare
 
@@ -61,19 +85,41 @@ def endpoint(*operations: Operation, public: bool = False) -> Handler:
     @csrf_exempt
     @answers_problems
     def view(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
-        method = "GET" if request.method == "HEAD" and "HEAD" not in table else str(request.method)
-        if method not in table:
-            allowed = ", ".join(sorted(table))
-            raise ApiProblem(
-                405, f"This address answers {allowed}.", code="method", headers={"Allow": allowed}
-            )
+        refuse_secrets_in(request)
+        chosen = _chosen(request, table)
         by = None if public else caller(request)
-        if method == "POST" and by is not None:
-            return _once(request, by, lambda: table[method].handler(request, by=by, **kwargs))
-        return table[method].handler(request, by=by, **kwargs)
+
+        def run() -> HttpResponseBase:
+            return chosen.handler(request, by=by, **kwargs)
+
+        response = once(request, by, run) if chosen.method == "POST" and by is not None else run()
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
 
     view.endpoint = Endpoint(table, public)  # type: ignore[attr-defined]
     return view
+
+
+def _chosen(request: HttpRequest, table: Mapping[str, Operation]) -> Operation:
+    method = "GET" if request.method == "HEAD" and "HEAD" not in table else str(request.method)
+    if method not in table:
+        allowed = ", ".join(sorted(table))
+        raise ApiProblem(405, f"This address answers {allowed}.", code="method", headers={"Allow": allowed})
+    if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+        raise ApiProblem(404, "There is nothing at this address.", code="not_found")
+    return table[method]
+
+
+def refuse_secrets_in(request: HttpRequest) -> None:
+    """Addresses are written into logs everywhere: a token in one is refused, whatever it is called."""
+    named = {name.lower() for name in request.GET} & _SECRET_NAMES
+    if named or _TOKEN.search(request.get_full_path()):
+        raise ApiProblem(
+            400,
+            "A token never stands in an address, because addresses are logged. Send it as "
+            "Authorization: Bearer …, and revoke the one that you sent.",
+            code="token_in_url",
+        )
 
 
 def caller(request: HttpRequest) -> Person:
@@ -84,11 +130,14 @@ def caller(request: HttpRequest) -> Person:
         person = authenticate_token(raw.strip()) if scheme.lower() == "bearer" else None
         if person is None:
             raise _unknown("The token is wrong, expired or revoked.")
+        authenticated(method="token")
         return person
-    if isinstance(request.user, Person) and request.user.is_active:
-        _refuse_forgery(request)
-        return request.user
-    raise _unknown("Send a token: Authorization: Bearer …")
+    person = signed_in(request.user)
+    if person is None:
+        raise _unknown("Send a token: Authorization: Bearer …")
+    _refuse_forgery(request)
+    authenticated(method="session")
+    return person
 
 
 def _unknown(sentence: str) -> ApiProblem:
@@ -96,7 +145,7 @@ def _unknown(sentence: str) -> ApiProblem:
 
 
 def _refuse_forgery(request: HttpRequest) -> None:
-    if request.method in ("GET", "HEAD", "OPTIONS"):
+    if request.method in SAFE:
         return
     guard = CsrfViewMiddleware(lambda _request: HttpResponse())
     guard.process_request(request)
@@ -105,31 +154,50 @@ def _refuse_forgery(request: HttpRequest) -> None:
         raise ApiProblem(403, "The request lacks the anti-forgery token of this session.", code="csrf")
 
 
-def _once(request: HttpRequest, by: Person, run: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+# A write that is sent twice happens once -----------------------------------------------------------------
+
+
+def once(request: HttpRequest, by: Person, run: Handler) -> HttpResponseBase:
+    """Run a write; under an Idempotency-Key a repetition gets the first answer and changes nothing."""
     key = request.headers.get("Idempotency-Key", "")
     if not key:
         return run()
-    if len(key) > 200:
-        raise ApiProblem(400, "An Idempotency-Key may take 200 characters.", code="malformed")
+    refuse_large(request)
     parts = (request.get_full_path().encode(), request.body)
-    fingerprint = hashlib.sha256(b"\0".join(parts)).hexdigest()
-    held = begin_idempotent(by=by, key=key, fingerprint=fingerprint)
+    held = begin_idempotent(by=by, key=key, fingerprint=hashlib.sha256(b"\0".join(parts)).hexdigest())
     if held.status is not None:
-        return HttpResponse(bytes(held.body or b""), status=held.status, headers=held.headers)
-    return _kept(by, key, run)
-
-
-def _kept(by: Person, key: str, run: Callable[[], HttpResponseBase]) -> HttpResponseBase:
-    kept: HttpResponseBase | None = None
+        headers = {**held.headers, "Idempotent-Replayed": "true"}
+        return HttpResponse(bytes(held.body or b""), status=held.status, headers=headers)
     try:
-        kept = answered(run)
-        return kept
-    finally:
-        if isinstance(kept, HttpResponse) and kept.status_code < 500:
-            told = {k: v for k, v in kept.items() if k in ("Content-Type", "Location")}
-            finish_idempotent(by=by, key=key, status=kept.status_code, body=kept.content, headers=told)
-        else:
-            forget_idempotent(by=by, key=key)
+        return _kept(by, key, run)
+    except BaseException:
+        forget_idempotent(by=by, key=key)
+        raise
+
+
+def _kept(by: Person, key: str, run: Handler) -> HttpResponseBase:
+    """The effect and the note of its answer stand or fall together; a refusal is kept, an error is not."""
+    try:
+        with transaction.atomic():
+            response = run()
+            _keep(by, key, response)
+            return response
+    except FORESEEN as error:
+        response = problem(translated(error))
+    if response.status_code >= 500 or response.status_code in PASSING:
+        forget_idempotent(by=by, key=key)
+    else:
+        _keep(by, key, response)
+    return response
+
+
+def _keep(by: Person, key: str, response: HttpResponseBase) -> None:
+    body = response.content if isinstance(response, HttpResponse) else b""
+    told = {name: value for name, value in response.items() if name in KEPT_HEADERS}
+    finish_idempotent(by=by, key=key, status=response.status_code, body=body, headers=told)
+
+
+# Answers -------------------------------------------------------------------------------------------------
 
 
 def answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> JsonResponse:
@@ -143,9 +211,31 @@ def answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = 
     )
 
 
-def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def lasting(request: HttpRequest, response: HttpResponse, *, digest: str) -> HttpResponse:
+    """A fact never changes: its digest is its ETag, and whoever may see it may keep it."""
+    tag = f'"{digest}"'
+    offered = [
+        part.strip().removeprefix("W/") for part in request.headers.get("If-None-Match", "").split(",")
+    ]
+    if tag in offered:
+        response = HttpResponseNotModified()
+    response.headers["ETag"] = tag
+    response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
+    return response
+
+
+def public_for(response: HttpResponse, *, seconds: int) -> HttpResponse:
+    """An answer that is the same for everybody."""
+    response.headers["Cache-Control"] = f"public, max-age={seconds}"
+    return response
+
+
+@csrf_exempt
+@answers_problems
+def not_found(request: HttpRequest) -> HttpResponse:
     """What an address that does not exist answers."""
-    return problem(ApiProblem(404, "There is nothing at this address.", code="not_found"))
+    refuse_secrets_in(request)
+    raise ApiProblem(404, "There is nothing at this address.", code="not_found")
 
 
 def describe(view: Handler) -> Endpoint:

@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import get_resolver
 
-from apps.access.models import Person
-from apps.api.endpoints import Operation, answer, describe, endpoint, operation
+from apps.api.endpoints import Operation, answer, describe, endpoint, operation, public_for
+
+if TYPE_CHECKING:
+    from apps.access.models import Person
 
 _PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>")
 _TYPES = {"uuid": {"type": "string", "format": "uuid"}}
 _KINDS: dict[str, dict[str, str]] = {
     "date": {"type": "string", "format": "date"},
     "date-time": {"type": "string", "format": "date-time"},
+}
+_PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "field": {"type": "string"},
+    },
+}
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same request under the same key is done once; its first answer is given again.",
+    "schema": {"type": "string", "maxLength": 200},
 }
 
 
@@ -31,7 +51,18 @@ def document() -> dict[str, Any]:
         },
         "servers": [{"url": "/api/v1"}],
         "paths": {_path(route): _item(route, view) for route, view in _routes()},
-        "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+        "components": {
+            "schemas": {"Problem": _PROBLEM},
+            "responses": {
+                "Problem": {
+                    "description": "Why not, in one sentence (RFC 9457).",
+                    "content": {
+                        "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+                    },
+                }
+            },
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
     }
 
 
@@ -46,47 +77,59 @@ def _path(route: str) -> str:
 
 def _item(route: str, view: Any) -> dict[str, Any]:
     described = describe(view)
-    item: dict[str, Any] = {
-        "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": _TYPES.get(kind, {"type": "string"})}
-            for kind, name in _PARAMETER.findall(route)
-        ]
-    }
+    item: dict[str, Any] = {}
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": _TYPES.get(kind, {"type": "string"})}
+        for kind, name in _PARAMETER.findall(route)
+    ]
+    if parameters:
+        item["parameters"] = parameters
     for op in described.operations.values():
         item[op.method.lower()] = _operation(op, public=described.public)
     return item
 
 
 def _operation(op: Operation, *, public: bool) -> dict[str, Any]:
+    responses: dict[str, Any] = {str(status): {"description": text} for status, text in op.answers.items()}
     told: dict[str, Any] = {
+        "operationId": op.handler.__name__,
         "summary": op.summary,
-        "responses": {str(status): {"description": text} for status, text in op.answers.items()},
+        "responses": responses | {"default": {"$ref": "#/components/responses/Problem"}},
+        "security": [] if public else [{"token": []}],
     }
-    told["responses"]["default"] = {
-        "description": "A problem document.",
-        "content": {"application/problem+json": {"schema": {"type": "object"}}},
-    }
-    if op.request:
-        told["requestBody"] = {"required": True, "content": {"application/json": {"schema": _schema(op)}}}
-    if not public:
-        told["security"] = [{"token": []}]
+    parameters = [_query(name, text) for name, text in op.query.items()]
+    if op.method == "POST":
+        parameters.append(_KEY)
+    if parameters:
+        told["parameters"] = parameters
+    if op.request or op.method == "PUT":
+        told["requestBody"] = {"required": True, "content": {op.media: {"schema": _schema(op)}}}
     return told
 
 
+def _query(name: str, text: str) -> dict[str, Any]:
+    kind, _, words = text.partition(", ")
+    found: dict[str, Any] = {"name": name, "in": "query", "required": False, "schema": _kind(kind)}
+    return {**found, "description": words} if words else found
+
+
 def _schema(op: Operation) -> dict[str, Any]:
+    if not op.request:
+        return {}
     properties = {name: _kind(kind) for name, kind in op.request.items()}
     required = [name for name, kind in op.request.items() if not kind.endswith("?")]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
 def _kind(text: str) -> dict[str, str]:
-    word = text.rstrip("?").split(" ")[0]
-    return _KINDS.get(word, {"type": word})
+    word, _, words = text.rstrip("?").partition(" ")
+    found = _KINDS.get(word, {"type": word})
+    return {**found, "description": words.strip("()")} if words else found
 
 
 @operation("GET", "This document.", answers={200: "OpenAPI 3.1."})
-def show(request: HttpRequest, *, by: Person | None) -> HttpResponse:
-    return answer(document())
+def show_schema(request: HttpRequest, *, by: Person | None) -> HttpResponse:
+    return public_for(answer(document()), seconds=300)
 
 
 @operation("GET", "Whether the service answers.", answers={200: "It does."})
@@ -94,5 +137,5 @@ def show_health(request: HttpRequest, *, by: Person | None) -> HttpResponse:
     return answer({"status": "ok"})
 
 
-schema = endpoint(show, public=True)
+schema = endpoint(show_schema, public=True)
 health = endpoint(show_health, public=True)

@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
 
+from apps.access.throttle import Throttled
 from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
 from apps.engine.errors import Problem
 
@@ -22,6 +24,7 @@ TITLES: Mapping[int, str] = {
     403: "Not permitted",
     404: "Not found",
     405: "Method not allowed",
+    411: "Length required",
     409: "Not possible now",
     413: "Too large",
     415: "Unsupported media type",
@@ -61,17 +64,34 @@ def problem(error: ApiProblem) -> HttpResponse:
     }
     if error.field:
         body["field"] = error.field
-    response = HttpResponse(
-        json.dumps(body, ensure_ascii=False), status=error.status, content_type="application/problem+json"
-    )
+    told = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    response = HttpResponse(told, status=error.status, content_type="application/problem+json")
+    response.headers["Cache-Control"] = "no-store"
     for name, value in error.headers.items():
         response.headers[name] = value
     return response
 
 
+CODES: Mapping[str, int] = {
+    "too_large": 413,
+    "no_space": 507,
+    "throttled": 429,
+    "reauthenticate": 403,
+    "key_reused": 422,
+}
+
+
 def _status_of(error: Refused) -> int:
+    if error.code in CODES:
+        return CODES[error.code]
     kinds: tuple[tuple[type[Refused], int], ...] = ((Forbidden, 403), (NotFound, 404), (Invalid, 422))
     return next((status for kind, status in kinds if isinstance(error, kind)), 409)
+
+
+def _headers_of(error: Refused) -> dict[str, str]:
+    if isinstance(error, Throttled):
+        return {"Retry-After": str(error.seconds)}
+    return {"Retry-After": "1"} if error.code == "in_flight" else {}
 
 
 def translated(error: Exception) -> ApiProblem:
@@ -79,20 +99,41 @@ def translated(error: Exception) -> ApiProblem:
     if isinstance(error, ApiProblem):
         return error
     if isinstance(error, Refused):
-        return ApiProblem(_status_of(error), str(error), code=error.code, field=error.field)
+        return ApiProblem(
+            _status_of(error), str(error), code=error.code, field=error.field, headers=_headers_of(error)
+        )
+    if isinstance(error, OperationalError):
+        return _unavailable(error)
+    return _plain(error)
+
+
+def _plain(error: Exception) -> ApiProblem:
+    """What Django and the engine say of a request that cannot be used."""
     if isinstance(error, Problem):
         return ApiProblem(422, str(error), code="invalid")
-    if isinstance(error, Http404):
-        return ApiProblem(404, "There is nothing at this address.", code="not_found")
+    if isinstance(error, RequestDataTooBig):
+        return ApiProblem(413, "The body is larger than this address takes.", code="too_large")
+    if isinstance(error, UnreadablePostError):
+        return ApiProblem(400, "The body ended before it was complete.", code="malformed")
+    return ApiProblem(404, "There is nothing at this address.", code="not_found")
+
+
+def _unavailable(error: OperationalError) -> ApiProblem:
     _log.error("the database did not answer", exc_info=error)
-    retry = {"Retry-After": "5"}
-    return ApiProblem(
-        503, "The database did not answer; try again in a few seconds.", code="unavailable", headers=retry
-    )
+    sentence = "The database did not answer; try again in a few seconds."
+    return ApiProblem(503, sentence, code="unavailable", headers={"Retry-After": "5"})
 
 
 View = Callable[..., HttpResponseBase]
-FORESEEN = (ApiProblem, Refused, Problem, Http404, OperationalError)
+FORESEEN = (
+    ApiProblem,
+    Refused,
+    Problem,
+    Http404,
+    OperationalError,
+    RequestDataTooBig,
+    UnreadablePostError,
+)
 
 
 def answered(call: Callable[[], HttpResponseBase]) -> HttpResponseBase:

@@ -10,10 +10,27 @@ from typing import Any, NoReturn
 
 from django.http import HttpRequest
 
+from apps.access.text import storable
 from apps.api.problems import ApiProblem
 
 LARGEST = 1024 * 1024
 DEEPEST = 100
+
+
+def content_length(request: HttpRequest) -> int:
+    """How many bytes the body is said to have; refused when that is not said."""
+    told = request.META.get("CONTENT_LENGTH") or ""
+    if not told and request.headers.get("Transfer-Encoding"):
+        raise ApiProblem(411, "Say how long the body is: Content-Length.", code="length_required")
+    if told and not (told.isascii() and told.isdigit()):
+        raise ApiProblem(400, f"The Content-Length {told[:20]!r} is no number.", code="malformed")
+    return int(told or 0)
+
+
+def refuse_large(request: HttpRequest, largest: int = LARGEST) -> None:
+    """Refuse a body by its stated length, before a byte of it is read."""
+    if content_length(request) > largest:
+        raise ApiProblem(413, f"The body may have {largest:,} bytes.", code="too_large")
 
 
 def body(request: HttpRequest) -> dict[str, Any]:
@@ -22,13 +39,8 @@ def body(request: HttpRequest) -> dict[str, Any]:
         raise ApiProblem(
             415, f"Send application/json, not {request.content_type or 'nothing'}.", code="media_type"
         )
-    length = request.headers.get("Content-Length") or "0"
-    if not length.isdigit() or int(length) > LARGEST:
-        raise ApiProblem(413, f"A JSON body may take {LARGEST} bytes.", code="too_large")
-    raw = request.body
-    if len(raw) > LARGEST:
-        raise ApiProblem(413, f"A JSON body may take {LARGEST} bytes.", code="too_large")
-    found = parse(raw)
+    refuse_large(request)
+    found = parse(request.body)
     if not isinstance(found, dict):
         raise ApiProblem(400, "The body must be a JSON object.", code="malformed")
     return found
@@ -68,7 +80,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise ApiProblem(400, f'The field "{name}" stands twice.', code="malformed", field=name)
+            raise ApiProblem(400, f"The field {_told(name)} stands twice.", code="malformed")
         found[name] = value
     return found
 
@@ -95,8 +107,8 @@ class Fields:
         value = self._take(name, default)
         if not isinstance(value, str):
             raise self._wrong(name, f"must be text, not {_told(value)}")
-        if "\0" in value or len(value) > longest:
-            raise self._wrong(name, f"must be text of at most {longest} characters without NUL")
+        if len(value) > longest or not storable(value):
+            raise self._wrong(name, f"must be text of at most {longest:,} whole characters without NUL")
         return unicodedata.normalize("NFC", value)
 
     def mapping(self, name: str, default: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -109,17 +121,26 @@ class Fields:
     def texts(self, name: str, default: list[str] | None = None) -> list[str]:
         """A list of strings."""
         value = self._take(name, default)
-        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+        if not isinstance(value, list) or not all(isinstance(v, str) and storable(v) for v in value):
             raise self._wrong(name, f"must be a list of texts, not {_told(value)}")
+        return value
+
+    def truth(self, name: str, default: bool) -> bool:
+        """True or false, nothing like them."""
+        value = self._take(name, default)
+        if not isinstance(value, bool):
+            raise self._wrong(name, f"must be true or false, not {_told(value)}")
         return value
 
     def day(self, name: str) -> date:
         """A day, ``2027-03-31``."""
-        return self._parsed(name, date.fromisoformat, "a day such as 2027-03-31")
+        found: date = self._parsed(name, date.fromisoformat, "a day such as 2027-03-31")
+        return found
 
     def instant(self, name: str) -> datetime:
         """A time with zone, ``2027-03-31T12:00:00Z``."""
-        found = self._parsed(name, datetime.fromisoformat, "a time with zone such as 2027-03-31T12:00:00Z")
+        wanted = "a time with zone such as 2027-03-31T12:00:00Z"
+        found: datetime = self._parsed(name, datetime.fromisoformat, wanted)
         if found.tzinfo is None:
             raise self._wrong(name, "must carry a time zone, such as Z")
         return found
@@ -129,9 +150,8 @@ class Fields:
         extra = sorted(set(self._found) - self._read)
         if extra:
             known = ", ".join(sorted(self._read))
-            raise ApiProblem(
-                422, f'"{extra[0]}" is no field here; the fields are {known}.', code="invalid", field=extra[0]
-            )
+            sentence = f"{_told(extra[0])} is no field here; the fields are {known}."
+            raise ApiProblem(422, sentence, code="invalid", field=extra[0][:80])
 
     def _take(self, name: str, default: Any) -> Any:
         self._read.add(name)
@@ -153,4 +173,4 @@ class Fields:
 
 
 def _told(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)[:80]
+    return json.dumps(value)[:80]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from apps.access.models import Person
 from apps.approvals import queries as approvals
-from apps.approvals.models import Approval, Finding, SignOff, Waiver, WaiverRequest
-from apps.deploys.models import Admission
-from apps.gates.models import Decision, Evidence, PolicyRelease, Run
-from apps.inventory.models import ModelVersion, RegisteredModel
 from apps.inventory.queries import current_tier
-from apps.reports.models import Report
+
+if TYPE_CHECKING:
+    from apps.access.models import Person
+    from apps.approvals.models import Approval, Comment, Finding, SignOff, Waiver, WaiverRequest
+    from apps.deploys.models import Admission
+    from apps.gates.models import Decision, Evidence, PolicyRelease, Run
+    from apps.inventory.models import ModelVersion, RegisteredModel
+    from apps.reports.models import Report
 
 Json = dict[str, Any]
 
@@ -121,8 +123,7 @@ def signoff(row: SignOff) -> Json:
     }
 
 
-def approval(row: Approval, by: Person) -> Json:
-    review = approvals.review(by, row)
+def approval_line(row: Approval) -> Json:
     return {
         "id": row.pk,
         "model": row.version.model.key,
@@ -130,18 +131,32 @@ def approval(row: Approval, by: Person) -> Json:
         "use": row.use.key,
         "state": row.state,
         "decision": row.decision.statement_digest,
-        "subject": row.subject,
-        "shown_digest": review.shown_digest,
         "submitter": person(row.submitter),
-        "steps": [
-            {**s.step, "given": s.given, "signoffs": [signoff(one) for one in s.signoffs], "hidden": s.hidden}
-            for s in review.steps
-        ],
         "limits": row.limits,
         "opened_at": row.opened_at,
         "closed_at": row.closed_at,
         "expires_at": row.expires_at,
         "statement": row.statement_digest or None,
+    }
+
+
+def approval(row: Approval, by: Person) -> Json:
+    review = approvals.review(by, row)
+    steps = [
+        {**s.step, "given": s.given, "signoffs": [signoff(one) for one in s.signoffs], "hidden": s.hidden}
+        for s in review.steps
+    ]
+    shown = {"subject": row.subject, "shown_digest": review.shown_digest, "steps": steps}
+    return {**approval_line(row), **shown}
+
+
+def comment(row: Comment) -> Json:
+    return {
+        "id": row.pk,
+        "person": person(row.person),
+        "gate": row.gate or None,
+        "text": row.text,
+        "added_at": row.added_at,
     }
 
 

@@ -4,7 +4,7 @@ from django.urls import path, re_path
 
 from apps.api import openapi
 from apps.api.endpoints import not_found
-from apps.api.views import admissions, inventory, people, records, runs
+from apps.api.views import admissions, findings, inventory, people, records, runs
 
 urlpatterns = [
     path("schema", openapi.schema),
@@ -17,13 +17,21 @@ urlpatterns = [
     path("blobs/<str:digest>", inventory.blob),
     path("runs", runs.runs),
     path("runs/<uuid:run_id>", runs.run),
+    path("runs/<uuid:run_id>/cancel", runs.run_cancellation),
     path("decisions/<str:digest>", runs.decision),
     path("evidence/<str:digest>", runs.evidence),
     path("statements/<str:digest>", runs.statement),
     path("approvals", people.approvals),
     path("approvals/<uuid:approval_id>", people.approval),
-    path("findings", people.findings),
-    path("waivers", people.waivers),
+    path("approvals/<uuid:approval_id>/comments", people.comments),
+    path("approvals/<uuid:approval_id>/withdraw", people.approval_withdrawal),
+    path("approvals/<uuid:approval_id>/reopen", people.approval_reopening),
+    path("findings", findings.findings),
+    path("findings/<uuid:finding_id>", findings.finding),
+    path("findings/<uuid:finding_id>/remediate", findings.finding_remediation),
+    path("findings/<uuid:finding_id>/close", findings.finding_closure),
+    path("findings/<uuid:finding_id>/reopen", findings.finding_reopening),
+    path("waivers", findings.waivers),
     path("attestations", people.attestations),
     path("admissions", admissions.admissions),
     path("admissions/<uuid:admission_id>", admissions.admission),

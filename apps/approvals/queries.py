@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Model, Q, QuerySet
+from django.db.models import Count, F, Model, Q, QuerySet
 from django.utils import timezone
 
 from apps.access.models import Person
@@ -25,14 +25,22 @@ from apps.approvals.models import (
     Waiver,
     WaiverRequest,
 )
-from apps.approvals.states import ApprovalState, FindingState, Severity
+from apps.approvals.states import ApprovalState, FindingState
 from apps.approvals.steps import Step, all_complete
 from apps.audit.errors import NotFound
 from apps.engine.statement import canonical, digest
+from apps.gates.models import Decision
 from apps.inventory.models import ModelVersion, RegisteredModel, Use
 
 LIVE = (ApprovalState.OPEN, ApprovalState.CONSOLIDATING, ApprovalState.RETURNED)
-BLOCKING = (Severity.CRITICAL,)
+# Every sign-off of the present round was in before an approval could stand so.
+REVEALED = (
+    ApprovalState.CONSOLIDATING,
+    ApprovalState.GRANTED,
+    ApprovalState.REJECTED,
+    ApprovalState.RETURNED,
+    ApprovalState.REVOKED,
+)
 
 Row = TypeVar("Row", bound=Model)
 
@@ -87,6 +95,22 @@ def _one(rows: QuerySet[Row], key: UUID | str, word: str) -> Row:
     return row
 
 
+def visible_signoffs(by: Person) -> QuerySet[SignOff]:
+    """One's own sign-offs, and others' once all of their round were in."""
+    rows = SignOff.objects.filter(approval__version__model__in=visible_models(by))
+    return rows.exclude(_blind(by)).select_related("person", "approval")
+
+
+def hides(by: Person, key: str) -> bool:
+    """Whether a statement is a sign-off that this person may not read yet, whatever else they may read."""
+    return SignOff.objects.filter(_blind(by), statement_digest=key).exists()
+
+
+def _blind(by: Person) -> Q:
+    present = Q(round=F("approval__round")) & ~Q(approval__state__in=REVEALED)
+    return present & ~Q(identity=by.identity)
+
+
 def shown_digest(approval: Approval) -> str:
     """The digest of everything a reviewer approves; a sign-off must name exactly this."""
     return digest(canonical(approval.subject))
@@ -110,6 +134,12 @@ def steps_of(approval: Approval) -> list[Step]:
 def all_in(approval: Approval) -> bool:
     """Whether every sign-off is in, so that each may be seen by all."""
     return all_complete(steps_of(approval), signed(approval))
+
+
+def revealed_signoffs(approval: Approval) -> list[SignOff]:
+    """Every sign-off of the present round once all are in; until then none."""
+    found = list(signoffs_of(approval))
+    return found if all_complete(steps_of(approval), Counter(s.step for s in found)) else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +170,7 @@ class Review:
 def review(by: Person, approval: Approval) -> Review:
     """The review as this person may see it: blind to others until all have signed."""
     signoffs = list(signoffs_of(approval))
-    revealed = all_in(approval)
+    revealed = all_complete(steps_of(approval), Counter(s.step for s in signoffs))
     own = [s for s in signoffs if s.identity == by.identity]
     seen = signoffs if revealed else own
     given = Counter(s.step for s in signoffs)
@@ -167,9 +197,21 @@ def previous_granted(approval: Approval) -> Approval | None:
     return rows.exclude(version=approval.version).select_related("version", "decision").first()
 
 
-def latest_approval(version: ModelVersion, use: Use) -> Approval | None:
-    """The newest approval of a version for a use, whatever its state."""
-    return Approval.objects.filter(version=version, use=use).order_by("-opened_at").first()
+def standing_approval(version: ModelVersion, use: Use, now: datetime) -> Approval | None:
+    """The approval that speaks for a version and use: the last grant or refusal that still counts.
+
+    While a later one is under way, an unexpired grant goes on; where there is none, the newest speaks.
+    """
+    rows = Approval.objects.filter(version=version, use=use).order_by("-opened_at", "-id")
+    found = list(rows.select_related("decision__run", "submitter"))
+    for row in found:
+        if row.state == ApprovalState.GRANTED:
+            if row.expires_at is not None and row.expires_at > now:
+                return row
+            break
+        if row.state not in (*LIVE, ApprovalState.WITHDRAWN):
+            return row
+    return found[0] if found else None
 
 
 def open_findings(model: RegisteredModel) -> QuerySet[Finding]:
@@ -187,6 +229,15 @@ def open_counts(models: Sequence[RegisteredModel]) -> dict[int, int]:
     """By the key of each model, how many of its findings are not closed; one query."""
     rows = Finding.objects.filter(model__in=models).exclude(state=FindingState.CLOSED)
     return dict(rows.values_list("model_id").annotate(number=Count("pk")).order_by())
+
+
+def monitoring_finding(decision: Decision) -> Finding | None:
+    """The finding that speaks of a monitoring decision: its own, one still open, one remediated since."""
+    same = Finding.objects.filter(
+        decision__version=decision.version, decision__use=decision.use, decision__isnull=False
+    )
+    still = Q(state=FindingState.OPEN) | Q(remediated_at__gte=decision.decided_at)
+    return same.filter(Q(decision=decision) | still).first()
 
 
 def documents_of(version: ModelVersion, use: Use) -> QuerySet[Document]:

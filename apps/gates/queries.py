@@ -94,9 +94,13 @@ def find_decision(by: Person, digest: str) -> Decision:
     return found
 
 
-def find_evidence(by: Person, digest: str) -> Evidence:
+def visible_evidence(by: Person) -> QuerySet[Evidence]:
     rows = Evidence.objects.filter(run__version__model__in=visible_models(by))
-    found = rows.select_related("run__version__model").filter(statement_digest=digest).first()
+    return rows.select_related("run__version__model")
+
+
+def find_evidence(by: Person, digest: str) -> Evidence:
+    found = visible_evidence(by).filter(statement_digest=digest).first()
     if found is None:
         raise NotFound(f"There is no evidence {digest}, or you may not see it.")
     return found

@@ -4,47 +4,79 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.cache import patch_vary_headers
+from django.utils.dateparse import parse_datetime
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods
 
-from apps.access.models import Person
-from apps.access.queries import roles_held
+from apps.access.queries import roles_held, signed_in
 from apps.access.states import Permission
-from apps.audit.errors import Forbidden, NotFound, Refused
+from apps.access.text import storable
+from apps.audit.context import authenticated
+from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
 from apps.engine.errors import Problem
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from apps.access.models import Person
 
 View = Callable[..., HttpResponseBase]
 
-RAIL: tuple[tuple[str, str, Permission | None], ...] = (
-    ("/", "My work", None),
-    ("/models", "Models", Permission.MODEL_SEE),
-    ("/reviews", "Reviews", Permission.EVIDENCE_SEE),
-    ("/findings", "Findings", Permission.EVIDENCE_SEE),
-    ("/waivers", "Waivers", Permission.EVIDENCE_SEE),
-    ("/decisions", "Decisions", Permission.ADMISSION_SEE),
-    ("/policies", "Policies", None),
-    ("/costs", "Costs", Permission.COST_SEE),
-    ("/events", "Audit events", Permission.EVENT_SEE),
+REAUTHENTICATED = "reauthenticated_at"
+TYPED = "typed"
+_SECRET = frozenset({"password", "csrfmiddlewaretoken"})
+_LONGEST_KEPT = 20_000
+
+# Address, title, permission needed, and the addresses of records that belong to it.
+RAIL: tuple[tuple[str, str, Permission | None, tuple[str, ...]], ...] = (
+    ("/", "My work", None, ()),
+    ("/models", "Models", Permission.MODEL_SEE, ("/runs/",)),
+    ("/reviews", "Reviews", Permission.EVIDENCE_SEE, ("/reports/",)),
+    ("/findings", "Findings", Permission.EVIDENCE_SEE, ()),
+    ("/waivers", "Waivers", Permission.EVIDENCE_SEE, ()),
+    ("/decisions", "Decisions", Permission.ADMISSION_SEE, ("/admissions/",)),
+    ("/policies", "Policies", None, ()),
+    ("/costs", "Costs", Permission.COST_SEE, ()),
+    ("/events", "Audit events", Permission.EVENT_SEE, ()),
+    ("/admin/", "People and roles", Permission.PERSON_MANAGE, ()),
 )
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Context of every page: the rail with its current entry, and the roles of who is signed in."""
-    if not isinstance(request.user, Person):
+    """Context of every page: the rail with its current entry, the roles, and what was typed before."""
+    by = signed_in(getattr(request, "user", None))
+    if by is None:
         return {}
-    here, roles = request.path, roles_held(request.user)
+    roles = roles_held(by)
     held = {permission for role in roles for permission in role.permissions}
     rail = [
-        {"url": url, "title": title, "current": here == url or (url != "/" and here.startswith(url))}
-        for url, title, needed in RAIL
+        {"url": url, "title": title, "current": _is_current(request.path, url, others)}
+        for url, title, needed, others in RAIL
         if needed is None or needed in held
     ]
-    return {"rail": rail, "roles_held": [role.title for role in roles]}
+    return {"rail": rail, "roles_held": [role.title for role in roles], TYPED: _typed(request)}
+
+
+def _is_current(here: str, url: str, others: tuple[str, ...]) -> bool:
+    below = url != "/" and here.startswith(url.rstrip("/") + "/")
+    return here == url or below or any(here.startswith(other) for other in others)
+
+
+def _typed(request: HttpRequest) -> dict[str, str]:
+    kept = request.session.get(TYPED)
+    if not kept or kept["for"] != request.path:
+        return {}
+    del request.session[TYPED]
+    fields: dict[str, str] = kept["fields"]
+    return fields
 
 
 def page(*methods: str) -> Callable[[View], View]:
@@ -54,28 +86,74 @@ def page(*methods: str) -> Callable[[View], View]:
         @require_http_methods(list(methods or ("GET",)))
         @wraps(view)
         def handle(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if not isinstance(request.user, Person) or not request.user.is_active:
-                return redirect(f"/sign-in?next={request.path}")
-            try:
-                return view(request, *args, by=request.user, **kwargs)
-            except NotFound as error:
-                return refusal(request, error, 404)
-            except Forbidden as error:
-                return _told(request, error, 403)
-            except (Refused, Problem) as error:
-                return _told(request, error, 409)
+            by = signed_in(request.user)
+            response = _to_sign_in(request) if by is None else _answered(request, view, by, *args, **kwargs)
+            patch_vary_headers(response, ("HX-Request",))
+            response.headers.setdefault("Cache-Control", "private, no-store")
+            return response
 
         return handle
 
     return wrap
 
 
+def _answered(request: HttpRequest, view: View, by: Person, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    at = reauthenticated_at(request)
+    authenticated(method="session", age_seconds=int((now() - at).total_seconds()) if at else None)
+    try:
+        _refuse_unstorable(request, kwargs)
+        return view(request, *args, by=by, **kwargs)
+    except NotFound as error:
+        return refusal(request, error, 404)
+    except Forbidden as error:
+        return _told(request, error, 403)
+    except (Refused, Problem) as error:
+        return _told(request, error, 422 if isinstance(error, Invalid) else 409)
+
+
+def _refuse_unstorable(request: HttpRequest, named: dict[str, Any]) -> None:
+    for value in named.values():
+        if isinstance(value, str) and not storable(value):
+            raise NotFound("There is nothing at this address.")
+    for sent in (request.GET, request.POST):
+        for name, value in sent.items():
+            if not storable(str(value)):
+                raise Invalid(f"“{name}” holds a character that no text may hold.", field=name)
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    """To the sign-in page and back; a part that asks for itself sends the whole page there."""
+    back = request.get_full_path() if request.method == "GET" else referring(request)
+    address = f"/sign-in?next={quote(back)}"
+    if request.headers.get("HX-Request"):
+        back = own_path(request, request.headers.get("HX-Current-URL", "")) or "/"
+        return HttpResponse(status=204, headers={"HX-Redirect": f"/sign-in?next={quote(back)}"})
+    return redirect(address)
+
+
+def referring(request: HttpRequest) -> str:
+    """The page of ours that the form stands on."""
+    return own_path(request, request.POST.get("back") or request.headers.get("Referer") or "") or "/"
+
+
 def _told(request: HttpRequest, error: Exception, status: int) -> HttpResponse:
-    back = own_path(request, request.POST.get("back") or request.headers.get("Referer") or "")
-    if request.method == "POST" and back:
-        messages.error(request, str(error), extra_tags="bad")
-        return redirect(back)
-    return refusal(request, error, status)
+    """A refused form goes back to its page with the sentence and with what was typed."""
+    back = referring(request)
+    if request.method != "POST" or back == "/":
+        return refusal(request, error, status)
+    _keep_typed(request, back)
+    messages.error(request, str(error), extra_tags="bad")
+    if getattr(error, "code", "") == "reauthenticate":
+        return redirect(f"/reauthenticate?next={quote(back)}")
+    return redirect(back)
+
+
+def _keep_typed(request: HttpRequest, back: str) -> None:
+    fields = {k: str(v)[:_LONGEST_KEPT] for k, v in request.POST.items() if k not in _SECRET}
+    path = back.partition("?")[0].partition("#")[0]
+    if "://" in path:
+        path = "/" + path.split("/", 3)[3]
+    request.session[TYPED] = {"for": path, "fields": {k: v for k, v in fields.items() if storable(v)}}
 
 
 def refusal(request: HttpRequest, error: Exception, status: int) -> HttpResponse:
@@ -93,3 +171,8 @@ def done(request: HttpRequest, sentence: str, to: str) -> HttpResponse:
     """Say what happened and go on."""
     messages.success(request, sentence, extra_tags="good")
     return redirect(to)
+
+
+def reauthenticated_at(request: HttpRequest) -> datetime | None:
+    """When this session last proved who it is."""
+    return parse_datetime(request.session.get(REAUTHENTICATED) or "")

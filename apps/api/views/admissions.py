@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
-from apps.access.models import Person
+from apps.access.queries import held_anywhere
+from apps.access.states import Permission
 from apps.api import rendering
 from apps.api.endpoints import answer, endpoint, operation
 from apps.api.problems import ApiProblem
 from apps.api.reading import Fields, body
 from apps.deploys import commands, queries
-from apps.deploys.models import Admission
 from apps.deploys.states import Outcome
+
+if TYPE_CHECKING:
+    from apps.access.models import Person
+    from apps.deploys.models import Admission
 
 STRICT = {
     Outcome.ALLOW: 200,
@@ -24,6 +30,8 @@ STRICT = {
     Outcome.ERROR: 503,
 }
 LONGEST_WAIT = 30
+# Whoever waits holds a thread: the others must still be answered.
+_PATIENT = threading.BoundedSemaphore(2)
 
 
 @operation(
@@ -38,7 +46,13 @@ LONGEST_WAIT = 30
         "population": "string?",
         "exposure_eur": "string?",
     },
-    answers={200: "The answer with every reason and its signed statement.", 403: "With ?strict=1: deny."},
+    query={"strict": "integer, 1 answers by status: 200 allow, 403 deny, 409 pending, 503 could not decide"},
+    answers={
+        200: "The answer with every reason and its signed statement.",
+        403: "With strict=1: deny.",
+        409: "With strict=1: pending.",
+        503: "With strict=1: it could not be decided.",
+    },
 )
 def ask(request: HttpRequest, *, by: Person) -> HttpResponse:
     fields = Fields(body(request))
@@ -59,34 +73,59 @@ def ask(request: HttpRequest, *, by: Person) -> HttpResponse:
 
 
 def _told(request: HttpRequest, admission: Admission) -> HttpResponse:
-    strict = request.GET.get("strict") == "1"
-    status = STRICT[Outcome(admission.outcome)] if strict else 200
+    status = STRICT[Outcome(admission.outcome)] if strict(request) else 200
     return HttpResponse(bytes(admission.answer), status=status, content_type="application/json")
+
+
+def strict(request: HttpRequest) -> bool:
+    """Whether the status itself shall be the answer, for callers that see nothing else."""
+    asked = request.GET.get("strict", "0")
+    if asked not in ("0", "1"):
+        raise ApiProblem(422, f'"strict" is 0 or 1, not {asked[:20]!r}.', code="invalid", field="strict")
+    return asked == "1"
 
 
 @operation(
     "GET",
     "One answer of the deploy gate, as given; `wait` long-polls a pending one.",
+    query={"wait": f"integer, seconds from 0 to {LONGEST_WAIT}", "strict": "integer, as above"},
     answers={200: "The answer."},
 )
 def show(request: HttpRequest, admission_id: UUID, *, by: Person) -> HttpResponse:
-    until = time.monotonic() + _seconds(request.GET.get("wait", "0"))
+    patience = _seconds(request.GET.get("wait", "0"))
     admission = queries.find_admission(by, admission_id)
-    while admission.outcome == Outcome.PENDING and time.monotonic() < until:
-        time.sleep(0.5)
-        admission = commands.ask_again(by=by, admission=admission)
+    if patience and Permission.ADMISSION_ASK in held_anywhere(by):
+        admission = _awaited(by, admission, until=time.monotonic() + patience)
     return _told(request, admission)
 
 
+def _awaited(by: Person, admission: Admission, *, until: float) -> Admission:
+    """The answer once it is no longer pending; given at once where too many wait already."""
+    if admission.outcome != Outcome.PENDING or not _PATIENT.acquire(blocking=False):
+        return admission
+    try:
+        while admission.outcome == Outcome.PENDING and time.monotonic() < until:
+            time.sleep(min(0.5, max(0.0, until - time.monotonic())))
+            admission = commands.ask_again(by=by, admission=admission)
+    finally:
+        _PATIENT.release()
+    return admission
+
+
 def _seconds(text: str) -> float:
-    if not text.isdigit() or int(text) > LONGEST_WAIT:
+    if not (text.isascii() and text.isdigit()) or int(text) > LONGEST_WAIT:
         raise ApiProblem(
             422, f'"wait" is 0 to {LONGEST_WAIT} seconds, not {text!r}.', code="invalid", field="wait"
         )
     return float(text)
 
 
-@operation("GET", "The feed of answers, newest first.", answers={200: "Answers and the next cursor."})
+@operation(
+    "GET",
+    "The feed of answers, newest first.",
+    query={"model": "string", "environment": "string", "outcome": "string", "cursor": "string"},
+    answers={200: "Answers and the next cursor."},
+)
 def feed(request: HttpRequest, *, by: Person) -> HttpResponse:
     filters = {k: request.GET[k] for k in ("model", "environment", "outcome") if request.GET.get(k)}
     found = queries.decision_feed(by, filters, request.GET.get("cursor"))

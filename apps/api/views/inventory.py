@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, cast
+
 from django.http import HttpRequest, HttpResponse
 
-from apps.access.models import Person
 from apps.access.queries import find_person
 from apps.api import rendering
 from apps.api.endpoints import answer, endpoint, operation
 from apps.api.problems import ApiProblem
-from apps.api.reading import Fields, body
-from apps.inventory import commands, queries
+from apps.api.reading import Fields, body, content_length, refuse_large
+from apps.engine.errors import Problem
+from apps.engine.manifest import read_manifest
+from apps.inventory import commands, queries, store
+
+if TYPE_CHECKING:
+    from apps.access.models import Person
 
 MODEL_FILTERS = ("q", "tier", "kind", "domain", "unit", "vendor")
 
 
 @operation(
-    "GET", "List the models that the caller may see, 50 a page.", answers={200: "Models and the next cursor."}
+    "GET",
+    "List the models that the caller may see, 50 a page.",
+    query=dict.fromkeys((*MODEL_FILTERS, "cursor"), "string"),
+    answers={200: "Models and the next cursor."},
 )
 def list_models(request: HttpRequest, *, by: Person) -> HttpResponse:
     filters = {k: request.GET[k] for k in MODEL_FILTERS if request.GET.get(k)}
@@ -43,27 +52,27 @@ def list_models(request: HttpRequest, *, by: Person) -> HttpResponse:
     answers={201: "The model.", 409: "It exists already."},
 )
 def register_model(request: HttpRequest, *, by: Person) -> HttpResponse:
-    found = body(request)
-    vendor = found.pop("vendor", False)
-    if not isinstance(vendor, bool):
-        raise ApiProblem(422, '"vendor" must be true or false.', code="invalid", field="vendor")
-    fields = Fields(found)
-    model = commands.register_model(
-        by=by,
-        key=fields.text("key"),
-        title=fields.text("title"),
-        kind=fields.text("kind"),
-        unit=queries.find_unit(fields.text("unit")),
-        owner=find_person(fields.text("owner", by.username)),
-        purpose=fields.text("purpose", ""),
-        limitations=fields.text("limitations", ""),
-        domain=fields.text("domain", ""),
-        jurisdictions=fields.texts("jurisdictions", []),
-        exposure_eur=fields.text("exposure_eur", "") or None,
-        vendor=vendor,
-    )
+    fields = Fields(body(request))
+    given = _given(fields, by)
     fields.done()
+    model = commands.register_model(by=by, **given)
     return answer(rendering.model(model), status=201, headers={"Location": f"/api/v1/models/{model.key}"})
+
+
+def _given(fields: Fields, by: Person) -> dict[str, Any]:
+    return {
+        "key": fields.text("key"),
+        "title": fields.text("title"),
+        "kind": fields.text("kind"),
+        "unit": queries.find_unit(fields.text("unit")),
+        "owner": find_person(fields.text("owner", by.username)),
+        "purpose": fields.text("purpose", ""),
+        "limitations": fields.text("limitations", ""),
+        "domain": fields.text("domain", ""),
+        "jurisdictions": fields.texts("jurisdictions", []),
+        "exposure_eur": fields.text("exposure_eur", "") or None,
+        "vendor": fields.truth("vendor", False),
+    }
 
 
 @operation("GET", "One model.", answers={200: "The model with its versions.", 404: "No such model."})
@@ -76,7 +85,7 @@ def show_model(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
 @operation(
     "POST",
     "Register a version: its manifest, and the digests of the bytes uploaded before.",
-    request={"manifest": "string (model.yaml)", "blobs": "object {artifact?, datasets}"},
+    request={"manifest": "string (model.yaml)", "blobs": "object (artifact and datasets by digest)"},
     answers={
         201: "The version.",
         409: "The label stands for other bytes.",
@@ -87,13 +96,20 @@ def register_version(request: HttpRequest, key: str, *, by: Person) -> HttpRespo
     fields = Fields(body(request))
     manifest, blobs = fields.text("manifest", longest=262_144).encode(), fields.mapping("blobs", {})
     fields.done()
+    _of_this_model(manifest, key)
     version = commands.register_version(by=by, manifest=manifest, blobs=blobs)
-    if version.model.key != key:
-        raise ApiProblem(
-            422, f"The manifest is of {version.model.key}, not of {key}.", code="invalid", field="manifest"
-        )
     place = f"/api/v1/models/{key}/versions/{version.label}"
     return answer(rendering.version(version), status=201, headers={"Location": place})
+
+
+def _of_this_model(manifest: bytes, key: str) -> None:
+    """Refused before anything is written when the manifest speaks of another model than the address."""
+    try:
+        named = read_manifest(manifest).model
+    except Problem as problem:
+        raise ApiProblem(422, str(problem), code="invalid", field="manifest") from None
+    if named != key:
+        raise ApiProblem(422, f"The manifest is of {named}, not of {key}.", code="invalid", field="manifest")
 
 
 @operation("GET", "One version.", answers={200: "The version.", 404: "No such version."})
@@ -102,12 +118,43 @@ def show_version(request: HttpRequest, key: str, label: str, *, by: Person) -> H
 
 
 @operation(
-    "PUT", "Upload bytes by their SHA-256.", answers={201: "Stored.", 413: "Too large.", 422: "Other digest."}
+    "PUT",
+    "Upload bytes by their SHA-256, streamed.",
+    answers={
+        201: "Stored.",
+        411: "No Content-Length.",
+        413: "Too large.",
+        422: "Other digest.",
+        507: "No space.",
+    },
+    media="application/octet-stream",
 )
 def put_blob(request: HttpRequest, digest: str, *, by: Person) -> HttpResponse:
+    refuse_large(request, store.largest())
+    wanted = store.plain_digest(digest)
     media = request.headers.get("Content-Type", "")
-    blob = commands.store_blob(by=by, stream=request, expected_digest=digest, media=media)
+    stream = cast("store.Readable", Upload(request))
+    blob = commands.store_blob(by=by, stream=stream, expected_digest=wanted, media=media)
     return answer({"digest": blob.digest, "size": blob.size}, status=201)
+
+
+class Upload:
+    """A request's body, read in pieces; one that ends before its Content-Length is refused."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+        self._left = content_length(request)
+        self._said = self._left
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes, none at the end."""
+        piece = self._request.read(size)
+        self._left -= len(piece)
+        if not piece and self._left > 0:
+            got = self._said - self._left
+            sentence = f"The upload ended after {got:,} bytes; its Content-Length said {self._said:,}."
+            raise ApiProblem(400, sentence, code="malformed")
+        return piece
 
 
 @operation("HEAD", "Whether bytes of that digest are stored.", answers={200: "Yes.", 404: "No."})

@@ -1,24 +1,36 @@
-"""What people say: approvals, findings, waivers, attestations."""
+"""What people say of a submission: approvals, the conversation, attestations."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
-from apps.access.models import Person
 from apps.api import rendering
 from apps.api.endpoints import answer, endpoint, operation
+from apps.api.paging import listed
 from apps.api.reading import Fields, body
 from apps.approvals import commands, queries
-from apps.gates.queries import find_decision
 from apps.inventory.queries import find_model, find_use, find_version
 
+if TYPE_CHECKING:
+    from apps.access.models import Person
 
-@operation("GET", "Approvals that the caller may see.", answers={200: "Approvals."})
+REASON = {"reason": "string"}
+
+
+@operation(
+    "GET",
+    "Approvals that the caller may see, newest first.",
+    query={"state": "string", "cursor": "string"},
+    answers={200: "Approvals and the next cursor."},
+)
 def list_approvals(request: HttpRequest, *, by: Person) -> HttpResponse:
-    rows = queries.visible_approvals(by)[:200]
-    return answer({"approvals": [rendering.approval(a, by) for a in rows]})
+    rows = queries.visible_approvals(by)
+    if request.GET.get("state"):
+        rows = rows.filter(state=request.GET["state"])
+    return answer(listed(request, "approvals", rows, by_time="opened_at", render=rendering.approval_line))
 
 
 @operation(
@@ -37,79 +49,67 @@ def submit(request: HttpRequest, *, by: Person) -> HttpResponse:
     return answer(rendering.approval(approval, by), status=201, headers=place)
 
 
-@operation("GET", "One approval as the caller may see it.", answers={200: "The approval."})
+@operation(
+    "GET",
+    "One approval as the caller may see it: blind until all have signed.",
+    answers={200: "The approval."},
+)
 def show_approval(request: HttpRequest, approval_id: UUID, *, by: Person) -> HttpResponse:
     return answer(rendering.approval(queries.find_approval(by, approval_id), by))
 
 
-@operation("GET", "Findings that the caller may see.", answers={200: "Findings."})
-def list_findings(request: HttpRequest, *, by: Person) -> HttpResponse:
-    return answer({"findings": [rendering.finding(f) for f in queries.visible_findings(by)[:500]]})
-
-
-@operation(
-    "POST",
-    "Open a finding.",
-    request={"model": "string", "title": "string", "severity": "string", "due": "date", "detail": "string?"},
-    answers={201: "The finding."},
-)
-def open_finding(request: HttpRequest, *, by: Person) -> HttpResponse:
+def _reason(request: HttpRequest) -> str:
     fields = Fields(body(request))
-    finding = commands.open_finding(
-        by=by,
-        model=find_model(by, fields.text("model")),
-        title=fields.text("title"),
-        severity=fields.text("severity"),
-        detail=fields.text("detail", ""),
-        gate=fields.text("gate", ""),
-        due=fields.day("due"),
-    )
+    reason = fields.text("reason")
     fields.done()
-    return answer(rendering.finding(finding), status=201)
+    return reason
 
 
-@operation("GET", "Waivers that the caller may see.", answers={200: "Waivers and open requests."})
-def list_waivers(request: HttpRequest, *, by: Person) -> HttpResponse:
+@operation("POST", "Take a submission back.", request=REASON, answers={200: "The approval."})
+def withdraw_approval(request: HttpRequest, approval_id: UUID, *, by: Person) -> HttpResponse:
+    approval = queries.find_approval(by, approval_id)
     return answer(
-        {
-            "waivers": [rendering.waiver(w) for w in queries.visible_waivers(by)[:500]],
-            "requests": [rendering.waiver_request(r) for r in queries.open_waiver_requests(by)],
-        }
+        rendering.approval(commands.withdraw(by=by, approval=approval, reason=_reason(request)), by)
     )
+
+
+@operation("POST", "Submit again what was returned.", request=REASON, answers={200: "The approval."})
+def reopen_approval(request: HttpRequest, approval_id: UUID, *, by: Person) -> HttpResponse:
+    approval = queries.find_approval(by, approval_id)
+    return answer(rendering.approval(commands.reopen(by=by, approval=approval, reason=_reason(request)), by))
+
+
+@operation(
+    "GET",
+    "The conversation about a submission, newest first.",
+    query={"cursor": "string"},
+    answers={200: "Comments."},
+)
+def list_comments(request: HttpRequest, approval_id: UUID, *, by: Person) -> HttpResponse:
+    rows = queries.find_approval(by, approval_id).comments.select_related("person")
+    return answer(listed(request, "comments", rows, by_time="added_at", render=rendering.comment))
 
 
 @operation(
     "POST",
-    "Ask for a waiver of one failed gate.",
-    request={
-        "decision": "string",
-        "gate": "string",
-        "finding": "string",
-        "rationale": "string",
-        "compensating_control": "string",
-        "remediation_due": "date",
-        "valid_to": "date-time",
-    },
-    answers={201: "The request; a person grants it on its page."},
+    "Ask or answer something about a submission.",
+    request={"text": "string", "gate": "string?"},
+    answers={201: "The comment."},
 )
-def request_waiver(request: HttpRequest, *, by: Person) -> HttpResponse:
+def add_comment(request: HttpRequest, approval_id: UUID, *, by: Person) -> HttpResponse:
+    approval = queries.find_approval(by, approval_id)
     fields = Fields(body(request))
-    asked = commands.request_waiver(
-        by=by,
-        decision=find_decision(by, fields.text("decision")),
-        gate=fields.text("gate"),
-        finding=queries.find_finding(by, fields.text("finding")),
-        rationale=fields.text("rationale"),
-        compensating_control=fields.text("compensating_control"),
-        remediation_due=fields.day("remediation_due"),
-        valid_to=fields.instant("valid_to"),
-    )
+    text, gate = fields.text("text"), fields.text("gate", "")
     fields.done()
-    return answer(rendering.waiver_request(asked), status=201)
+    made = commands.comment(by=by, approval=approval, text=text, gate=gate)
+    return answer(rendering.comment(made), status=201)
 
 
 @operation(
-    "POST", "Attest an inventory entry.", request={"model": "string"}, answers={201: "The attestation."}
+    "POST",
+    "Attest an inventory entry; people do this in a session, no token can.",
+    request={"model": "string"},
+    answers={201: "The attestation."},
 )
 def attest(request: HttpRequest, *, by: Person) -> HttpResponse:
     fields = Fields(body(request))
@@ -121,6 +121,7 @@ def attest(request: HttpRequest, *, by: Person) -> HttpResponse:
 
 approvals = endpoint(list_approvals, submit)
 approval = endpoint(show_approval)
-findings = endpoint(list_findings, open_finding)
-waivers = endpoint(list_waivers, request_waiver)
+approval_withdrawal = endpoint(withdraw_approval)
+approval_reopening = endpoint(reopen_approval)
+comments = endpoint(list_comments, add_comment)
 attestations = endpoint(attest)

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
 from apps.access.guards import require
-from apps.access.models import Person
 from apps.access.states import Permission
 from apps.api import rendering
 from apps.api.endpoints import answer, endpoint, operation
 from apps.audit import queries as audit
 from apps.audit import trail
+from apps.audit.errors import NotFound
 from apps.costs.queries import statement as cost_statement
 from apps.deploys.queries import environments as declared_environments
 from apps.gates import queries as gates
 from apps.reports import queries as reports
 
+if TYPE_CHECKING:
+    from apps.access.models import Person
+    from apps.reports.models import Report
+
 EVENT_FILTERS = ("action", "object", "actor", "from", "to")
 
 
-@operation("GET", "Events, newest first.", answers={200: "Events and the next cursor."})
+@operation(
+    "GET",
+    "Events, newest first.",
+    query=dict.fromkeys((*EVENT_FILTERS, "cursor"), "string"),
+    answers={200: "Events and the next cursor."},
+)
 def list_events(request: HttpRequest, *, by: Person) -> HttpResponse:
     require(by, Permission.EVENT_SEE)
     filters = {k: request.GET[k] for k in EVENT_FILTERS if request.GET.get(k)}
@@ -39,10 +49,10 @@ def show_proof(request: HttpRequest, event_id: UUID, *, by: Person) -> HttpRespo
 
 
 @operation("GET", "The newest signed checkpoint of the log, as a signed note.", answers={200: "The note."})
-def show_checkpoint(request: HttpRequest, *, by: Person) -> HttpResponse:
+def show_checkpoint(request: HttpRequest, *, by: Person | None) -> HttpResponse:
     newest = audit.latest_checkpoint()
     if newest is None:
-        return HttpResponse(status=404)
+        raise NotFound("No checkpoint is signed yet.")
     return HttpResponse(bytes(newest.note), content_type="text/plain; charset=utf-8")
 
 
@@ -53,13 +63,22 @@ def list_policies(request: HttpRequest, *, by: Person) -> HttpResponse:
 
 @operation("GET", "One report with its signatures.", answers={200: "The report."})
 def show_report(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpResponse:
-    return answer(rendering.report(reports.find_report(by, report_id)))
+    return answer(rendering.report(readable(by, report_id)))
+
+
+def readable(by: Person, report_id: UUID) -> Report:
+    """The report, where the person may see evidence of its model."""
+    report = reports.find_report(by, report_id)
+    require(by, Permission.EVIDENCE_SEE, report.version.model)
+    return report
 
 
 @operation("GET", "The newest revision of a report's PDF.", answers={200: "The file."})
 def show_file(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpResponse:
-    report = reports.find_report(by, report_id)
-    return HttpResponse(reports.report_pdf(report), content_type="application/pdf")
+    report = readable(by, report_id)
+    found = HttpResponse(reports.report_pdf(report), content_type="application/pdf")
+    found.headers["ETag"] = f'"{reports.newest_blob(report).digest}"'
+    return found
 
 
 @operation("GET", "Cost of control by month and unit.", answers={200: "Rows."})

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
-from apps.access.guards import require_anywhere
-from apps.access.models import Person
+from apps.access.guards import may, require
 from apps.access.states import Permission
 from apps.api import rendering
-from apps.api.endpoints import answer, endpoint, operation
+from apps.api.endpoints import answer, endpoint, lasting, operation, public_for
+from apps.api.paging import listed
 from apps.api.reading import Fields, body
+from apps.api.views.facts import visible_statement
+from apps.audit.errors import NotFound
 from apps.audit.queries import keys as signing_keys
 from apps.audit.queries import statement as find_statement
 from apps.engine.keys import KeySet
 from apps.gates import commands, queries
 from apps.inventory.queries import find_use, find_version
 from apps.reports.queries import report_certificates
+
+if TYPE_CHECKING:
+    from apps.access.models import Person
 
 
 @operation(
@@ -35,16 +41,35 @@ from apps.reports.queries import report_certificates
 def request_run(request: HttpRequest, *, by: Person) -> HttpResponse:
     fields = Fields(body(request))
     version = find_version(by, fields.text("model"), fields.text("version"))
+    use = find_use(version.model, fields.text("use", ""))
+    purpose, dataset = fields.text("purpose", "approval"), fields.text("dataset", "")
+    fields.done()
+    key = request.headers.get("Idempotency-Key")
     run = commands.request_run(
         by=by,
         version=version,
-        use=find_use(version.model, fields.text("use", "")),
-        purpose=fields.text("purpose", "approval"),
-        dataset=fields.text("dataset", ""),
-        key=request.headers.get("Idempotency-Key") and f"{by.pk}:{request.headers['Idempotency-Key']}",
+        use=use,
+        purpose=purpose,
+        dataset=dataset,
+        key=f"{by.pk}:{key}" if key else None,
     )
-    fields.done()
     return answer(rendering.run(run), status=202, headers={"Location": f"/api/v1/runs/{run.pk}"})
+
+
+@operation(
+    "GET",
+    "Runs that the caller may see, newest first.",
+    query={"state": "string", "purpose": "string", "cursor": "string"},
+    answers={200: "Runs and the next cursor."},
+)
+def list_runs(request: HttpRequest, *, by: Person) -> HttpResponse:
+    rows = queries.run_page(by, state=request.GET.get("state", ""), purpose=request.GET.get("purpose", ""))
+    return answer(listed(request, "runs", rows, by_time="requested_at", render=rendering.run))
+
+
+@operation("POST", "Cancel a run that waits.", answers={200: "The run.", 409: "It is at work or has ended."})
+def cancel_run(request: HttpRequest, run_id: UUID, *, by: Person) -> HttpResponse:
+    return answer(rendering.run(commands.cancel(by=by, run=queries.find_run(by, run_id))))
 
 
 @operation("GET", "One run with its progress.", answers={200: "The run.", 404: "No such run."})
@@ -54,14 +79,16 @@ def show_run(request: HttpRequest, run_id: UUID, *, by: Person) -> HttpResponse:
 
 @operation("GET", "One decision by its digest.", answers={200: "The decision."})
 def show_decision(request: HttpRequest, digest: str, *, by: Person) -> HttpResponse:
-    require_anywhere(by, Permission.EVIDENCE_SEE)
-    return answer(rendering.decision(queries.find_decision(by, digest)))
+    found = queries.find_decision(by, digest)
+    require(by, Permission.EVIDENCE_SEE, found.version.model)
+    return lasting(request, answer(rendering.decision(found)), digest=digest)
 
 
 @operation("GET", "One piece of evidence by its digest.", answers={200: "The evidence."})
 def show_evidence(request: HttpRequest, digest: str, *, by: Person) -> HttpResponse:
-    require_anywhere(by, Permission.EVIDENCE_SEE)
-    return answer(rendering.evidence(queries.find_evidence(by, digest)))
+    found = queries.find_evidence(by, digest)
+    require(by, Permission.EVIDENCE_SEE, found.run.version.model)
+    return lasting(request, answer(rendering.evidence(found)), digest=digest)
 
 
 @operation(
@@ -70,9 +97,12 @@ def show_evidence(request: HttpRequest, digest: str, *, by: Person) -> HttpRespo
     answers={200: "The envelope."},
 )
 def show_statement(request: HttpRequest, digest: str, *, by: Person) -> HttpResponse:
+    if not (may(by, Permission.EVENT_SEE) or visible_statement(by, digest)):
+        raise NotFound(f"There is no statement {digest[:80]}.")
     statement = find_statement(digest)
     told = {"Content-Disposition": f'attachment; filename="statement-{digest[7:19]}.json"'}
-    return HttpResponse(bytes(statement.envelope), content_type="application/json", headers=told)
+    found = HttpResponse(bytes(statement.envelope), content_type="application/json", headers=told)
+    return lasting(request, found, digest=digest)
 
 
 @operation(
@@ -80,10 +110,11 @@ def show_statement(request: HttpRequest, digest: str, *, by: Person) -> HttpResp
 )
 def show_keys(request: HttpRequest, *, by: Person | None) -> HttpResponse:
     published = KeySet(signing_keys().records, tuple(report_certificates()))
-    return answer(published.as_json())
+    return public_for(answer(published.as_json()), seconds=60)
 
 
-runs = endpoint(request_run)
+runs = endpoint(list_runs, request_run)
+run_cancellation = endpoint(cancel_run)
 run = endpoint(show_run)
 decision = endpoint(show_decision)
 evidence = endpoint(show_evidence)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from apps.access.guards import require
-from apps.access.models import Person
 from apps.access.states import Permission
 from apps.approvals.queries import open_findings
 from apps.costs.queries import statement as cost_statement
@@ -17,6 +17,9 @@ from apps.deploys.states import Outcome
 from apps.gates import queries as gates
 from apps.web.gates import gate_lines
 from apps.web.pages import page
+
+if TYPE_CHECKING:
+    from apps.access.models import Person
 
 
 @page()
@@ -44,8 +47,8 @@ def admission_page(request: HttpRequest, admission_id: UUID, *, by: Person) -> H
 @page()
 def decision_page(request: HttpRequest, digest: str, *, by: Person) -> HttpResponse:
     """What the policies said of one run, gate by gate."""
-    require(by, Permission.EVIDENCE_SEE)
     decision = gates.find_decision(by, digest)
+    require(by, Permission.EVIDENCE_SEE, decision.version.model)
     context = {
         "title": str(decision),
         "decision": decision,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from apps.access.guards import require
-from apps.access.models import Person
 from apps.access.states import Permission
 from apps.audit import queries, trail
 from apps.audit.events import EventName
 from apps.web.pages import page
+
+if TYPE_CHECKING:
+    from apps.access.models import Person
 
 FILTERS = ("action", "object", "actor", "from", "to")
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from apps.access.guards import why_not
-from apps.access.models import Person
 from apps.approvals import commands, guards, queries
 from apps.audit.errors import Invalid
 from apps.gates.queries import find_decision
 from apps.inventory.queries import find_model
-from apps.web.pages import done, page
-from apps.web.views.reviews import reauthenticated_at, require_fresh
+from apps.web.pages import done, page, reauthenticated_at
+from apps.web.views.reviews import require_fresh
+
+if TYPE_CHECKING:
+    from apps.access.models import Person
 
 
 def day(request: HttpRequest, name: str) -> date:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from apps.access.guards import why_not
-from apps.access.models import Person
 from apps.approvals import commands as approvals
 from apps.approvals import queries as approval_queries
 from apps.approvals.guards import no_live_approval, submittable
 from apps.approvals.queries import open_counts
 from apps.costs.queries import cost_of
-from apps.deploys.queries import deployable, environments
+from apps.deploys.queries import deployable
 from apps.gates import commands as gates
 from apps.gates.queries import latest_decision, newest_outcomes, run_page
 from apps.gates.states import Purpose
 from apps.inventory import queries
-from apps.inventory.models import ModelVersion, RegisteredModel, Use
 from apps.web.pages import done, page
+
+if TYPE_CHECKING:
+    from apps.access.models import Person
+    from apps.inventory.models import ModelVersion, RegisteredModel, Use
 
 FILTERS = ("q", "tier", "kind", "domain", "unit", "vendor")
 
@@ -63,7 +67,7 @@ def model_record(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
 def use_standing(versions: list[ModelVersion], use: Use) -> dict[str, object]:
     """A use with the newest version's decision and the deploy gate's answer for each environment."""
     newest = versions[0] if versions else None
-    answers = [(e, deployable(newest, use, e)) for e in environments()] if newest else []
+    answers = deployable(newest, use) if newest else []
     decision = latest_decision(newest, use) if newest else None
     monitoring = latest_decision(newest, use, Purpose.MONITORING) if newest else None
     return {"use": use, "version": newest, "decision": decision, "monitoring": monitoring, "answers": answers}

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from apps.access.guards import why_not
-from apps.access.models import Person
 from apps.approvals.queries import find_approval
 from apps.reports import commands, guards, queries
-from apps.web.pages import done, page
-from apps.web.views.reviews import reauthenticated_at, require_fresh
+from apps.web.pages import done, page, reauthenticated_at
+from apps.web.views.reviews import require_fresh
+
+if TYPE_CHECKING:
+    from apps.access.models import Person
 
 
 @page("POST")

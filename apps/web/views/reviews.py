@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.dateparse import parse_datetime
 
 from apps.access.guards import require_reauthentication, why_not
-from apps.access.models import Person
 from apps.approvals import commands, guards, queries
 from apps.approvals.changes import changes_since
-from apps.approvals.models import Approval
 from apps.approvals.states import ApprovalState
 from apps.audit.errors import Refused
 from apps.reports.queries import latest_report
 from apps.web.gates import gate_lines
-from apps.web.pages import done, page
-from apps.web.views.session import REAUTHENTICATED
+from apps.web.pages import done, page, reauthenticated_at
 
-
-def reauthenticated_at(request: HttpRequest) -> datetime | None:
-    """When this session last proved who it is."""
-    return parse_datetime(request.session.get(REAUTHENTICATED) or "")
+if TYPE_CHECKING:
+    from apps.access.models import Person
+    from apps.approvals.models import Approval
 
 
 @page()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from apps.access.models import Person
 from apps.gates import commands
 from apps.gates.queries import find_run, progress_of
 from apps.web.gates import gate_lines
 from apps.web.pages import done, page
+
+if TYPE_CHECKING:
+    from apps.access.models import Person
 
 
 @page()

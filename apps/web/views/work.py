@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from apps.access.models import Person
 from apps.access.queries import visible_models
 from apps.approvals import guards, queries
-from apps.approvals.models import Approval, WaiverRequest
 from apps.audit.errors import Refused
 from apps.gates.queries import visible_runs
 from apps.web.pages import page
+
+if TYPE_CHECKING:
+    from apps.access.models import Person
+    from apps.approvals.models import Approval, WaiverRequest
 
 
 @page()
