@@ -21,8 +21,10 @@ def evaluate(folder: str) -> dict[str, Any]:
 
     from apps.engine.evaluate import evaluate as run
     from apps.engine.policy import Library, read_policy, shipped_folder
+    from apps.engine.process import claim
     from apps.engine.subject import load
 
+    claim()
     path = shipped_folder() / "credit-tier1" / "policy.yaml"
     policy = read_policy(path.read_bytes(), name="credit-tier1", library=Library.shipped())
     steps: list[tuple[str, float]] = []

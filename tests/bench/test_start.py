@@ -64,7 +64,12 @@ def server() -> Iterator[str]:
 def files(tmp_path: Path) -> Path:
     """A signed statement, and the keys to check it with."""
     subject = Subject("model:credit-pd@1", digest(b"model"))
-    predicate = {"timeVerified": "2026-03-01T12:00:00Z", "verificationResult": "PASSED"}
+    terms = {"environment": "production", "notAfter": "2099-01-01T00:00:00Z", "outcome": "allow"}
+    predicate = {
+        "timeVerified": "2026-03-01T12:00:00Z",
+        "verificationResult": "PASSED",
+        "countersign": terms | {"reasons": [], "limits": {}},
+    }
     envelope = sign(canonical(make_statement(VSA, [subject], predicate)), SIGNER)
     (tmp_path / "statement.json").write_text(json.dumps({"statement": envelope}))
     start = datetime(2026, 1, 1, tzinfo=UTC)

@@ -10,9 +10,11 @@ from apps.engine.columns import Columns, FloatArray
 from apps.engine.errors import Unmeasurable
 from apps.engine.explain.explainer import Explainer, Explanation, explainer
 from apps.engine.explain.frame import Frame, frames, sampled
+from apps.engine.explain.kept import Asked, kept_by
 from apps.engine.inputs import Model
 from apps.engine.values import Measured
 
+_NO_MODEL = "The manifest has no artifact to run: scores in a column cannot be explained."
 EXACT_ROWS, SAMPLED_ROWS, BACKGROUND_ROWS = 10_000, 1_000, 1_000
 
 
@@ -30,11 +32,19 @@ def explained(
 ) -> tuple[Explanation, dict[str, Any]]:
     """Explain a sample of rows; also the parameters that fix the numbers.
 
+    The model keeps the newest explanations: a second check that asks the same is answered at once.
+
     Raises
     ------
     Unmeasurable
         If there is no model to run, no row, or the method does not fit the model.
     """
+    if model is None or features is None:
+        raise Unmeasurable(_NO_MODEL)
+    asked = Asked(features, reference_features, (method, space, background, rows, background_rows, seed))
+    kept = kept_by(model)
+    if (known := kept.find(asked)) is not None:
+        return known
     chosen, frame, parameters = prepared(
         model=model,
         features=features,
@@ -48,6 +58,7 @@ def explained(
     most = rows or (SAMPLED_ROWS if chosen.sampled else EXACT_ROWS)
     found = chosen(sampled(frame, most, seed))
     parameters |= {"rows": len(found.rows), "rows_available": len(frame), "space": found.space}
+    kept.keep(asked, found, parameters)
     return found, parameters
 
 
@@ -64,7 +75,7 @@ def prepared(
 ) -> tuple[Explainer, Frame, dict[str, Any]]:
     """An explainer with its background, and all rows in the file's order."""
     if model is None or features is None:
-        raise Unmeasurable("The manifest has no artifact to run: scores in a column cannot be explained.")
+        raise Unmeasurable(_NO_MODEL)
     if features.rows == 0:
         raise Unmeasurable("The data set has no rows.", status="insufficient")
     other = reference_features if background == "reference" else None
