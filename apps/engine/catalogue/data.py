@@ -1,43 +1,10 @@
-"""Catalogue entries of the family `data`."""
+"""Catalogue entries of the family `data`: the files beside this one together."""
 
 from __future__ import annotations
 
-from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.data_contract import CHECKS as CONTRACT
+from apps.engine.catalogue.data_rows import CHECKS as ROWS
+from apps.engine.catalogue.data_shape import CHECKS as SHAPE
+from apps.engine.catalogue.spec import Check
 
-CHECKS: tuple[Check, ...] = (
-    Check(
-        id="data.contract",
-        function="data:contract",
-        title="Terms of the data contract that do not hold",
-        unit="breaches",
-        range="[0, inf)",
-        direction="lower",
-        needs=("columns", "declared"),
-        definition=(
-            "The number of terms (type, min, max, values, max_missing_share, required, unique) that are "
-            "broken."
-        ),
-        conventions=(
-            "Terms stand under contract in the manifest or in the gate. Columns are required and may not "
-            "have missing "
-            "values unless the terms say so. Columns without terms are not looked at."
-        ),
-        edge_cases="No contract or no rows: insufficient. An unknown term: refused by name.",
-        interval="none: the count is exact",
-        cost="one pass over each column agreed",
-        references=("ISO/IEC 5259-2:2024, data quality measures",),
-        purpose="Keeps data out that are not what was agreed, before any other number rests on them.",
-        mechanism="Compares each column with its terms and names column, value and count.",
-        signs_of_high_risk="Any breach in a column that the model uses.",
-        strengths="Exact; names what is wrong in a sentence.",
-        limitations="Checks what was agreed, and nothing else.",
-        args=(
-            Arg(
-                name="contract",
-                type="object",
-                help="From column name to its terms; in place of the manifest's contract.",
-            ),
-        ),
-        sentence="{value} terms of the data contract do not hold.",
-    ),
-)
+CHECKS: tuple[Check, ...] = (*CONTRACT, *ROWS, *SHAPE)

@@ -62,7 +62,7 @@ def csi(
     """
 
     def one(now: Column, then: Column) -> Row:
-        expected, actual, names = _both_counts(now, then, bins, count)
+        expected, actual, names = both_counts(now, then, bins, count)
         value, _ = index(expected, actual, floor=floor, names=names)
         return {"csi": value, "bins_made": len(names)}
 
@@ -71,7 +71,7 @@ def csi(
     )
 
 
-def _both_counts(now: Column, then: Column, bins: str, count: int) -> tuple[Ints, Ints, list[str]]:
+def both_counts(now: Column, then: Column, bins: str, count: int) -> tuple[Ints, Ints, list[str]]:
     """Counts of both columns over the same bins; missing last where there is any."""
     if now.kind != "number" or then.kind != "number":
         return level_counts(now, then)
