@@ -20,7 +20,10 @@ from pytest_django import DjangoDbBlocker, Settings
 from governance.local.places import Places
 from tests import database
 from tests.database import FreshDatabase, TestServer
+from tests.flows.fixtures import bank_database, fresh_bank, small_bank
 from tests.stack import LiveStack, running
+
+__all__ = ["bank_database", "fresh_bank", "small_bank"]
 
 _server = pytest.StashKey[TestServer]()
 _lock = pytest.StashKey[int]()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -10,6 +10,7 @@ from django.utils import timezone
 from apps.access.guards import built, may, require, require_reauthentication
 from apps.access.models import Person
 from apps.access.states import Permission
+from apps.access.text import clean
 from apps.approvals import queries
 from apps.approvals.models import Approval, Finding, WaiverRequest
 from apps.approvals.rules import Rules
@@ -17,14 +18,16 @@ from apps.approvals.states import ApprovalState, FindingState, Meaning, Severity
 from apps.approvals.steps import ROLE_PERMISSION, Step, open_step
 from apps.audit.errors import Forbidden, Invalid, Refused
 from apps.gates.models import Decision
+from apps.gates.queries import latest_decision
+from apps.gates.states import Purpose
 from apps.inventory.models import ModelVersion, RegisteredModel, Use
 
 PASSING = frozenset({"pass", "warn", "not_applicable"})
 
 
-def said(text: str, field: str) -> str:
+def said(text: str, field: str, *, longest: int = 10_000) -> str:
     """The text without blanks round it; refused when nothing is left."""
-    words = text.strip()
+    words = clean(text, field=field, longest=longest, lines=True)
     if not words:
         raise Invalid(f"Please say the {field.replace('_', ' ')}: it is printed in the record.", field=field)
     return words
@@ -38,9 +41,13 @@ def use_in_service(use: Use) -> None:
 
 def submittable(version: ModelVersion, use: Use, decision: Decision | None) -> Decision:
     """The decision a submission rests on; refused without one, or when a mandatory gate did not pass."""
+    if use.model_id != version.model_id:
+        raise Invalid(f"{use.key} is no use of {version.model.key}.", field="use")
     use_in_service(use)
     if decision is None:
         raise Refused(f"{version} has no decision for {use.key} yet: request a run first.")
+    if (decision.version_id, decision.use_id, decision.purpose) != (version.pk, use.pk, Purpose.APPROVAL):
+        raise Invalid(f"The decision is not one on {version} for {use.key}.", field="decision")
     if decision.outcome in ("error", "no_policy"):
         raise Refused(f"The last decision on {version} is “{decision.outcome}”; it cannot be submitted.")
     for gate in decision.document["gates"]:
@@ -102,7 +109,7 @@ def signs_what_is_shown(approval: Approval, shown: str) -> None:
 
 def fresh(approval: Approval) -> None:
     """Refused when a newer run has decided since the submission."""
-    newest = Decision.objects.filter(version=approval.version, use=approval.use, purpose="approval").first()
+    newest = latest_decision(approval.version, approval.use)
     if newest is not None and newest.pk != approval.decision_id:
         raise Refused(
             "A newer run has decided since this was submitted; withdraw it and submit the new decision."
@@ -118,7 +125,7 @@ def withdrawable(by: Person, approval: Approval) -> None:
     """Refused unless it is the submitter or owner."""
     require(by, Permission.APPROVAL_SUBMIT, approval.version.model)
     if by.identity not in (approval.submitter.identity, approval.version.model.owner.identity):
-        raise Forbidden("Only the submitter or the owner withdraws a submission.")
+        raise Forbidden("Only the submitter or the owner takes a submission back or opens it again.")
 
 
 def closable(by: Person, finding: Finding) -> None:
@@ -131,15 +138,39 @@ def closable(by: Person, finding: Finding) -> None:
         raise Forbidden("You remediated it: a high or critical finding is closed by a second person.")
 
 
-def due_in_future(due: Any) -> None:
+def due_in_future(due: date, field: str = "due") -> None:
     """Refused when a due date lies before today."""
     if due < timezone.now().date():
-        raise Invalid(f"The due date {due} has passed; give a day from today on.", field="due")
+        raise Invalid(f"The due date {due} has passed; give a day from today on.", field=field)
+
+
+def severity_of(text: str) -> Severity:
+    """One of the severities."""
+    try:
+        return Severity(text)
+    except ValueError:
+        raise Invalid(f"“{text}” is no severity; choose {', '.join(Severity)}.", field="severity") from None
+
+
+def version_of(model: RegisteredModel, version: ModelVersion | None) -> None:
+    """Refused when the version is one of another model."""
+    if version is not None and version.model_id != model.pk:
+        raise Invalid(f"{version} is no version of {model.key}.", field="version")
+
+
+def covers(finding: Finding, decision: Decision) -> None:
+    """Refused when the finding is closed, or about something else than the decision."""
+    if finding.model_id != decision.version.model_id:
+        raise Invalid(f"The finding is not about {decision.version.model.key}.", field="finding")
+    if finding.version_id not in (None, decision.version_id):
+        raise Invalid(f"The finding is not about {decision.version}.", field="finding")
+    if finding.state == FindingState.CLOSED:
+        raise Refused("The finding is closed; a waiver rests on one that is still worked on.")
 
 
 def waivable(decision: Decision, gate: str) -> dict[str, Any]:
     """The failed gate of a decision that a waiver may cover."""
-    found = next((g for g in decision.document["gates"] if g["id"] == gate), None)
+    found: dict[str, Any] | None = next((g for g in decision.document["gates"] if g["id"] == gate), None)
     if found is None:
         raise Invalid(f"The decision has no gate {gate}.", field="gate")
     if found["outcome"] in PASSING:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from django.utils import timezone
+
+from apps.access.text import clean
 from apps.audit.errors import Invalid
 
 Limits = dict[str, Any]
@@ -22,13 +25,16 @@ def read_limits(given: Limits | None) -> Limits:
             raise Invalid(f"“{name}” is no limit; limits are {', '.join(FIELDS)}.", field=name)
         if value in (None, "", []):
             continue
-        limits[name] = _READ[name](value)
+        read = _READ[name](value)
+        if read:
+            limits[name] = read
     return limits
 
 
 def _texts(value: Any) -> list[str]:
     items = value if isinstance(value, list) else [value]
-    return sorted({str(item).strip() for item in items if str(item).strip()})
+    texts = {clean(item, field="environments", longest=80) for item in items}
+    return sorted(texts - {""})
 
 
 def _amount(value: Any) -> str:
@@ -46,15 +52,18 @@ def _instant(value: Any) -> str:
         instant = datetime.fromisoformat(str(value))
     except ValueError:
         raise Invalid(f"“{value}” is no date; write it as 2027-03-31.", field="until") from None
-    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).isoformat()
+    instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    if instant <= timezone.now():
+        raise Invalid(f"The limit “until {value}” has passed already.", field="until")
+    return instant.isoformat()
 
 
-_READ = {
+_READ: Mapping[str, Callable[[Any], Any]] = {
     "environments": _texts,
-    "population": lambda value: str(value).strip(),
+    "population": lambda value: clean(value, field="population", longest=200),
     "max_exposure_eur": _amount,
     "until": _instant,
-    "note": lambda value: str(value).strip(),
+    "note": lambda value: clean(value, field="note", lines=True),
 }
 
 

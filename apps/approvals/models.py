@@ -38,7 +38,6 @@ class Approval(models.Model):
     subject = models.JSONField()
     # [{id, role, quorum, after: [...]}] as the policies in force asked for when it was submitted.
     steps = models.JSONField()
-    environments = models.JSONField(default=list)
     limits = models.JSONField(default=dict, blank=True)
     # A returned approval that is opened again begins a new round; sign-offs of earlier rounds stay.
     round = models.PositiveSmallIntegerField(default=1)
@@ -108,6 +107,10 @@ class Finding(models.Model):
         ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="findings"
     )
     gate = models.CharField(max_length=200, blank=True)
+    # The monitoring decision that opened it; empty where a person did.
+    decision = models.ForeignKey(
+        Decision, null=True, blank=True, on_delete=models.PROTECT, related_name="findings"
+    )
     title = models.CharField(max_length=300)
     detail = models.TextField(blank=True)
     severity = models.CharField(max_length=10, choices=[(s, s) for s in Severity])
@@ -130,6 +133,7 @@ class Finding(models.Model):
     class Meta:
         ordering = ["due"]
         constraints = [
+            models.UniqueConstraint(fields=["decision"], name="one_finding_per_decision"),
             models.CheckConstraint(
                 condition=Q(closed_at__isnull=True, closed_by__isnull=True)
                 | Q(closed_at__isnull=False, closed_by__isnull=False),
@@ -206,6 +210,18 @@ class WaiverRequest(models.Model):
     requested_at = models.DateTimeField(auto_now_add=True)
     waiver = models.OneToOneField(Waiver, null=True, on_delete=models.PROTECT, related_name="request")
     refused_reason = models.TextField(blank=True)
+    refused_by = models.ForeignKey(PERSON, null=True, on_delete=models.PROTECT, related_name="+")
+    refused_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["requested_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(refused_at__isnull=True, refused_by__isnull=True, refused_reason="")
+                | Q(refused_at__isnull=False, refused_by__isnull=False, waiver__isnull=True),
+                name="waiver_request_answered_once",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"waiver asked of {self.gate} for {self.version}"
@@ -234,7 +250,7 @@ class Attestation(models.Model):
 
 
 class Document(models.Model):
-    """A document that people gave for a version: which one, signed in which roles, by which statement. A fact."""
+    """A document given for a version: which one, signed in which roles, by which statement. A fact."""
 
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="documents")
     use = models.ForeignKey(Use, on_delete=models.PROTECT, related_name="documents")

@@ -14,6 +14,7 @@ from apps.audit.errors import Invalid
 from apps.audit.models import Event, Statement
 from apps.audit.queries import envelope, event, inclusion, keys, told
 from apps.engine.errors import Problem
+from apps.engine.keys import KeySet
 from apps.engine.merkle import leaf_hash
 from apps.engine.note import Checkpoint
 from apps.engine.statement import verify
@@ -129,20 +130,16 @@ def place_of(event_id: UUID) -> Place | None:
     return Place(proof.index, size, leaf_hash(proof.extra).hex(), proof.to_bytes().decode())
 
 
-def genuine(digests: Iterable[str]) -> dict[str, bool]:
-    """By the digest of each statement, whether its signature holds under a key that counted then."""
-    trusted = keys()
-    wanted = set(digests)
-    rows = Statement.objects.filter(pk__in=wanted).select_related("event")
-    answer: dict[str, bool] = dict.fromkeys(wanted, False)
-    for row in rows:
-        answer[row.pk] = _holds(row, trusted)
-    return answer
+def contents(digests: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """By its digest, what each statement says, of those whose signature holds under a key that counted."""
+    rows = Statement.objects.filter(pk__in=set(digests)).select_related("event")
+    trusted = keys() if rows else KeySet(())
+    read = {row.pk: _content(row, trusted) for row in rows}
+    return {digest: content for digest, content in read.items() if content is not None}
 
 
-def _holds(row: Statement, trusted: Any) -> bool:
+def _content(row: Statement, trusted: KeySet) -> dict[str, Any] | None:
     try:
-        verify(envelope(row), trusted, logged_at=row.event.recorded_at or row.event.occurred_at)
+        return verify(envelope(row), trusted, logged_at=row.event.recorded_at or row.event.occurred_at)
     except Problem:
-        return False
-    return True
+        return None

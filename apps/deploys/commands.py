@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -15,11 +16,13 @@ from django.utils import timezone
 from apps.access.guards import require, require_anywhere
 from apps.access.models import Person
 from apps.access.states import Permission
+from apps.access.text import clean, required
 from apps.audit import commands as audit
 from apps.audit.errors import Invalid, NotFound
 from apps.audit.events import EventName
 from apps.audit.models import Statement
 from apps.audit.states import Ref
+from apps.deploys import guards
 from apps.deploys.facts import Gathered, gather
 from apps.deploys.models import Admission, Environment
 from apps.engine.admit import Admission as Answer
@@ -38,9 +41,12 @@ def declare_environment(*, by: Person, key: str, title: str) -> Environment:
     require(by, Permission.ENVIRONMENT_DECLARE)
     if Environment.objects.filter(key=key).exists():
         raise Invalid(f"The environment {key} is declared already.", field="key")
-    environment = Environment(key=key, title=title, declared_by=by)
-    environment.full_clean(exclude=["declared_by"])
-    environment.save()
+    environment = Environment(
+        key=guards.environment_key(key),
+        title=required(title, field="title", longest=200),
+        declared_by=by,
+    )
+    environment.save(force_insert=True)
     audit.record(by=by, action=EventName.ENVIRONMENT_DECLARED, subject=environment, after={"title": title})
     return environment
 
@@ -71,17 +77,29 @@ def admit(
 ) -> Admission:
     """Answer allow or deny with every reason; the answer is sealed and never changes."""
     require_anywhere(by, Permission.ADMISSION_ASK)
-    row = _known(by, model, version)
-    found_use = _use(row, use)
-    named = found_use.key if found_use else use
-    request = Request(
-        model=model, version=version, use=named, environment=environment, digest=_bound(row, digest)
+    given = Request(
+        model=required(model, field="model", longest=200),
+        version=required(version, field="version", longest=120),
+        use=clean(use, field="use", longest=120),
+        environment=required(environment, field="environment", longest=80),
+        digest=clean(digest, field="digest", longest=71),
     )
-    place = Environment.objects.filter(key=environment).first()
-    asked = _Asked(request, row, found_use, place, population, exposure_eur)
+    said = clean(population, field="population", longest=200), guards.exposure(exposure_eur)
+    return _answered(by, _asked(by, given, *said))
+
+
+def _asked(by: Person, given: Request, population: str, exposure_eur: str) -> _Asked:
+    row = _known(by, given.model, given.version)
+    found_use = _use(row, given.use)
+    request = replace(given, use=found_use.key if found_use else given.use, digest=_bound(row, given.digest))
+    place = Environment.objects.filter(key=given.environment).first()
+    return _Asked(request, row, found_use, place, population, exposure_eur)
+
+
+def _answered(by: Person, asked: _Asked) -> Admission:
     now = timezone.now()
-    gathered = gather(row, found_use, place, now)
-    answer = _narrowed(gathered.answer(request, now), asked)
+    gathered = gather(asked.version, asked.use, asked.environment, now)
+    answer = _narrowed(gathered.answer(asked.request, now), asked)
     return _seal(by, asked, gathered, answer, now)
 
 
@@ -112,28 +130,24 @@ def _bound(version: ModelVersion | None, asked: str) -> str:
 
 
 def _narrowed(answer: Answer, asked: _Asked) -> Answer:
-    """Limits that speak of the request itself: population and exposure."""
-    reasons = list(answer.reasons)
-    population = answer.limits.get("population")
-    if answer.allowed and population and asked.population != population:
-        told = asked.population or "none named"
-        reasons.append(
-            Reason("limit_population", f"The approval is for {population}; asked was: {told}.", "population")
-        )
-    most = answer.limits.get("max_exposure_eur")
-    if answer.allowed and most and asked.exposure_eur and not _within(asked.exposure_eur, str(most)):
-        sentence = f"The exposure asked for, {asked.exposure_eur} EUR, is above the limit of {most} EUR."
-        reasons.append(Reason("limit_exposure", sentence, "exposure"))
-    if len(reasons) == len(answer.reasons):
+    """Limits that speak of the request itself; the engine has held them against the model's own facts."""
+    found = list(_beyond(answer.limits, asked))
+    if not found:
         return answer
-    return replace(answer, outcome="deny", reasons=tuple(reasons), expires_at=None)
+    told = (r for r in answer.reasons if r.code != "allowed")
+    return replace(answer, outcome="deny", reasons=(*told, *found), expires_at=None)
 
 
-def _within(asked: str, most: str) -> bool:
-    try:
-        return Decimal(asked) <= Decimal(most)
-    except InvalidOperation:
-        return False
+def _beyond(limits: Mapping[str, Any], asked: _Asked) -> Iterator[Reason]:
+    population, most = limits.get("population"), limits.get("max_exposure_eur")
+    if population and asked.population != population:
+        told = asked.population or "none named"
+        yield Reason(
+            "limit_population", f"The approval is for {population}; asked was: {told}.", "population"
+        )
+    if most and asked.exposure_eur and Decimal(asked.exposure_eur) > Decimal(str(most)):
+        sentence = f"The exposure asked for, {asked.exposure_eur} EUR, is above the limit of {most} EUR."
+        yield Reason("limit_exposure", sentence, "exposure")
 
 
 def _seal(by: Person, asked: _Asked, gathered: Gathered, answer: Answer, now: datetime) -> Admission:
@@ -155,6 +169,8 @@ def _seal(by: Person, asked: _Asked, gathered: Gathered, answer: Answer, now: da
         digest=asked.version.digest if asked.version else asked.request.digest,
         use=asked.request.use,
         environment=asked.request.environment,
+        population=asked.population,
+        exposure_eur=asked.exposure_eur,
         outcome=answer.outcome,
         allowed=answer.allowed,
         reasons=[r.as_json() for r in answer.reasons],
@@ -190,8 +206,7 @@ def _predicate(
     request = asked.request
     where = f"countersign://models/{request.model}/versions/{request.version}?env={request.environment}"
     inputs = [
-        {"uri": f"countersign://statements/{s}", "digest": {"sha256": s[7:]}}
-        for s in sorted(gathered.statements())
+        {"uri": f"countersign://statements/{s}", "digest": {"sha256": s[7:]}} for s in gathered.statements()
     ]
     policies = [
         {"uri": f"countersign://policies/{p.id}@{p.version}", "digest": {"sha256": p.digest[7:]}}
@@ -212,6 +227,11 @@ def _predicate(
             "version": asked.version.digest if asked.version else None,
             "environment": request.environment,
             "use": request.use,
+            "asked": {
+                "digest": request.digest,
+                "population": asked.population,
+                "exposureEur": asked.exposure_eur,
+            },
             "policies": policies,
             "limits": dict(answer.limits),
             "reasons": [r.as_json() for r in answer.reasons],
@@ -255,4 +275,6 @@ def ask_again(*, by: Person, admission: Admission) -> Admission:
         environment=admission.environment,
         digest=admission.digest,
         use=admission.use,
+        population=admission.population,
+        exposure_eur=admission.exposure_eur,
     )

@@ -1,16 +1,17 @@
-"""Everything that the deploy gate looks at, gathered from the rows and verified: facts in, nothing decided."""
+"""Everything that the deploy gate looks at, read from the rows and verified: facts in, nothing decided."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from apps.approvals.models import Approval, Document, Finding, Waiver
-from apps.approvals.queries import documents_of, latest_approval, signoffs_of
-from apps.approvals.states import FindingState
-from apps.audit.trail import genuine
+from apps.approvals.models import Approval, Document, Finding, SignOff, Waiver
+from apps.approvals.queries import documents_of, revealed_signoffs, standing_approval
+from apps.approvals.states import ApprovalState, FindingState
+from apps.audit.plain import plain
+from apps.audit.trail import contents
 from apps.deploys.models import Environment
 from apps.engine.admit import (
     Admission,
@@ -47,11 +48,11 @@ class Gathered:
     waivers: list[WaiverFact] = field(default_factory=list)
     findings: list[FindingFact] = field(default_factory=list)
     documents: list[DocumentFact] = field(default_factory=list)
+    genuine: Mapping[str, bool] = field(default_factory=dict)
 
-    def statements(self) -> set[str]:
+    def statements(self) -> list[str]:
         """The digest of every statement that these facts rest on."""
-        facts: Iterable[Any] = (self.decision, self.approval, *self.signoffs, *self.waivers, *self.documents)
-        return {fact.statement for fact in facts if fact is not None and fact.statement}
+        return sorted(self.genuine)
 
     def answer(self, request: Request, now: datetime) -> Admission:
         """What the engine says of them."""
@@ -68,7 +69,7 @@ class Gathered:
             waivers=self.waivers,
             findings=self.findings,
             documents=self.documents,
-            statements_valid=genuine(self.statements()),
+            statements_valid=self.genuine,
         )
 
 
@@ -76,30 +77,148 @@ def gather(
     version: ModelVersion | None, use: Use | None, environment: Environment | None, now: datetime
 ) -> Gathered:
     """Read everything; what is not there stays empty, which the engine answers with a no."""
-    place = EnvironmentFact(key=environment.key) if environment else None
+    return gather_everywhere(version, use, [environment], now)[0]
+
+
+def gather_everywhere(
+    version: ModelVersion | None, use: Use | None, environments: list[Environment | None], now: datetime
+) -> list[Gathered]:
+    """The facts for each environment, those that are the same in all of them read and verified once."""
     if version is None:
-        return Gathered(environment=place)
+        return [Gathered(environment=_place(e)) for e in environments]
     if use is None:
-        return Gathered(version=_version(version, {}), environment=place, findings=_findings(version))
+        same = Gathered(version=_version(version, {}), findings=_findings(version))
+        return [replace(same, environment=_place(e)) for e in environments]
     fields = subject_fields(version, use)
-    approval = latest_approval(version, use)
-    decision = approval.decision if approval else latest_decision(version, use)
-    later = latest_decision(version, use, Purpose.MONITORING)
-    return Gathered(
-        version=_version(version, fields),
-        environment=place,
-        policies=policies_in_force(now, fields, environment.key if environment else None),
-        decision=_decision(decision),
-        latest=_decision(later),
-        approval=_approval(approval) if approval else None,
-        signoffs=_signoffs(approval) if approval else [],
-        waivers=[_waiver(w) for w in Waiver.objects.filter(version=version, use=use).select_related(*_TWO)],
+    same = _rows(version, use, now).facts(_version(version, fields))
+    return [
+        replace(
+            same,
+            environment=_place(place),
+            policies=policies_in_force(now, fields, place.key if place else None),
+        )
+        for place in environments
+    ]
+
+
+def _place(environment: Environment | None) -> EnvironmentFact | None:
+    return EnvironmentFact(key=environment.key) if environment else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows about a version and use that statements stand behind."""
+
+    decision: Decision | None
+    latest: Decision | None
+    approval: Approval | None
+    signoffs: list[SignOff]
+    waivers: list[Waiver]
+    documents: list[Document]
+    findings: list[FindingFact]
+
+    def facts(self, version: VersionFact) -> Gathered:
+        return Gathered(
+            version=version,
+            decision=_decision(self.decision),
+            latest=_decision(self.latest),
+            approval=_approval(self.approval) if self.approval else None,
+            signoffs=[_signoff(s) for s in self.signoffs],
+            waivers=[_waiver(w) for w in self.waivers],
+            findings=self.findings,
+            documents=[_document(d) for d in self.documents],
+            genuine=self.genuine(),
+        )
+
+    def genuine(self) -> dict[str, bool]:
+        """Each statement: whether its signature holds, and it says what the row that names it says."""
+        told = list(self._told())
+        sealed = contents(key for key, _, _ in told)
+        return {key: key in sealed and _says(sealed[key], fact, what) for key, fact, what in told}
+
+    def _told(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+        """Each statement by digest, with its type and what it must say."""
+        for decision in (self.decision, self.latest):
+            if decision is not None:
+                yield decision.statement_digest, "decision", _sealed_decision(decision)
+        if self.approval is not None and self.approval.statement_digest:
+            yield self.approval.statement_digest, "approval", _sealed_grant(self.approval)
+        for signoff in self.signoffs:
+            yield signoff.statement_digest, "signoff", _sealed_signoff(signoff)
+        for waiver in self.waivers:
+            yield waiver.statement_digest, "waiver", _sealed_waiver(waiver)
+        for document in self.documents:
+            yield document.statement_digest, "report-signature", {"after": document.blob_digest}
+
+
+def _says(statement: Mapping[str, Any], fact: str, expected: Mapping[str, Any]) -> bool:
+    """Whether a statement is of this type and says at least this."""
+    predicate = statement["predicate"]
+    mine: bool = statement["predicateType"] == f"https://countersign.dev/{fact}/v1"
+    return mine and all(predicate.get(name) == plain(value) for name, value in expected.items())
+
+
+def _rows(version: ModelVersion, use: Use, now: datetime) -> _Rows:
+    approval = standing_approval(version, use, now)
+    return _Rows(
+        decision=approval.decision if approval else latest_decision(version, use),
+        latest=latest_decision(version, use, Purpose.MONITORING),
+        approval=approval,
+        # Nobody learns from the deploy gate what a review still hides.
+        signoffs=revealed_signoffs(approval) if approval else [],
+        waivers=list(Waiver.objects.filter(version=version, use=use).select_related(*_TWO)),
+        documents=list(documents_of(version, use)),
         findings=_findings(version),
-        documents=[_document(d) for d in documents_of(version, use)],
     )
 
 
 _TWO = ("version", "use", "requested_by", "granted_by")
+
+
+def _sealed_decision(row: Decision) -> dict[str, Any]:
+    return {
+        "run": str(row.run_id),
+        "use": row.use.key,
+        "purpose": row.purpose,
+        "outcome": row.outcome,
+        "subject": row.document["subject"],
+        "gates": [{k: v for k, v in gate.items() if k != "measurement"} for gate in row.document["gates"]],
+    }
+
+
+def _sealed_grant(row: Approval) -> dict[str, Any]:
+    return {
+        "approval": str(row.pk),
+        "use": row.use.key,
+        "subject": row.subject,
+        "limits": row.limits,
+        "expiresAt": row.expires_at,
+    }
+
+
+def _sealed_signoff(row: SignOff) -> dict[str, Any]:
+    return {
+        "approval": str(row.approval_id),
+        "round": row.round,
+        "person": str(row.person_id),
+        "decision": row.decision_digest,
+        "step": row.step,
+        "role": row.role,
+        "meaning": row.meaning,
+        "limits": row.limits,
+    }
+
+
+def _sealed_waiver(row: Waiver) -> dict[str, Any]:
+    return {
+        "use": row.use.key,
+        "gate": row.gate,
+        "decision": row.decision.statement_digest,
+        "requestedBy": str(row.requested_by_id),
+        "grantedBy": str(row.granted_by_id),
+        "validTo": row.valid_to,
+        "renewal": row.renewal,
+    }
 
 
 def _version(version: ModelVersion, fields: dict[str, Any]) -> VersionFact:
@@ -125,29 +244,25 @@ def _approval(row: Approval) -> ApprovalFact:
         digest=row.subject["version"],
         use=row.subject["use"],
         decision=row.decision.statement_digest,
-        environments=tuple(row.environments),
         limits=row.limits,
         majors={p["id"]: int(p["version"].split(".")[0]) for p in row.subject["policies"]},
-        granted_at=row.closed_at if row.state == "granted" else None,
+        granted_at=row.closed_at if row.state == ApprovalState.GRANTED else None,
         expires_at=row.expires_at,
         statement=row.statement_digest,
     )
 
 
-def _signoffs(row: Approval) -> list[SignOffFact]:
-    return [
-        SignOffFact(
-            step=s.step,
-            role=s.role,
-            person=s.identity,
-            meaning=s.meaning,
-            signed_at=s.signed_at,
-            decision=s.decision_digest,
-            statement=s.statement_digest,
-            limits=s.limits,
-        )
-        for s in signoffs_of(row)
-    ]
+def _signoff(row: SignOff) -> SignOffFact:
+    return SignOffFact(
+        step=row.step,
+        role=row.role,
+        person=row.identity,
+        meaning=row.meaning,
+        signed_at=row.signed_at,
+        decision=row.decision_digest,
+        statement=row.statement_digest,
+        limits=row.limits,
+    )
 
 
 def _waiver(row: Waiver) -> WaiverFact:

@@ -38,6 +38,9 @@ class Admission(models.Model):
     digest = models.CharField(max_length=71, blank=True)
     use = models.CharField(max_length=120, blank=True)
     environment = models.CharField(max_length=80)
+    # What the caller said of the request itself; limits may speak of it.
+    population = models.CharField(max_length=200, blank=True)
+    exposure_eur = models.CharField(max_length=40, blank=True)
     outcome = models.CharField(max_length=20, choices=[(o, o) for o in Outcome])
     allowed = models.BooleanField()
     reasons = models.JSONField()

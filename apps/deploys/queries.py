@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -13,7 +13,7 @@ from django.utils import timezone
 from apps.access.models import Person
 from apps.access.queries import visible_models
 from apps.audit.errors import Invalid, NotFound
-from apps.deploys.facts import gather
+from apps.deploys.facts import gather_everywhere
 from apps.deploys.models import Admission, Environment
 from apps.engine.admit import Admission as Answer
 from apps.engine.admit import Request
@@ -27,17 +27,24 @@ def environments() -> list[Environment]:
     return list(Environment.objects.order_by("key"))
 
 
-def deployable(version: ModelVersion, use: Use, environment: Environment) -> Answer:
-    """What the deploy gate would answer at this moment; nothing is written."""
-    now = timezone.now()
-    asked = Request(
+def deployable(version: ModelVersion, use: Use) -> list[tuple[Environment, Answer]]:
+    """What the deploy gate would answer at this moment, by environment; nothing is written."""
+    now, places = timezone.now(), environments()
+    everywhere = gather_everywhere(version, use, [*places], now)
+    return [
+        (place, gathered.answer(_request(version, use, place), now))
+        for place, gathered in zip(places, everywhere, strict=True)
+    ]
+
+
+def _request(version: ModelVersion, use: Use, environment: Environment) -> Request:
+    return Request(
         model=version.model.key,
         version=version.label,
         use=use.key,
         environment=environment.key,
         digest=version.digest,
     )
-    return gather(version, use, environment, now).answer(asked, now)
 
 
 def visible_admissions(by: Person) -> QuerySet[Admission]:
@@ -83,6 +90,7 @@ def decision_feed(by: Person, filters: Mapping[str, str], after: str | None) -> 
 def _cursor(text: str) -> tuple[datetime, UUID]:
     at, _, key = text.partition("~")
     try:
-        return datetime.fromisoformat(at), UUID(key)
+        moment = datetime.fromisoformat(at.replace(" ", "+"))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)), UUID(key)
     except ValueError:
         raise Invalid("The cursor is not one that this list gave.", field="cursor") from None

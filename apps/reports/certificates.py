@@ -6,8 +6,10 @@ Files suit the demonstration and small installations; a hardware module takes th
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,10 +67,29 @@ def identity_of(person: Person) -> Identity:
 def _held(name: str, issue: Callable[[Key], x509.Certificate]) -> tuple[Key, x509.Certificate]:
     """The key and certificate kept under a name, made together when there are none that count."""
     path = _folder() / f"{name}.pem"
-    if path.exists():
-        key, certificate = _read(path)
-        if certificate.not_valid_after_utc > dt.datetime.now(dt.UTC):
-            return key, certificate
+    found = _valid(path)
+    if found is not None:
+        return found
+    with _only_one(path):
+        return _valid(path) or _made(path, issue)
+
+
+def _valid(path: Path) -> tuple[Key, x509.Certificate] | None:
+    if not path.exists():
+        return None
+    key, certificate = _read(path)
+    return (key, certificate) if certificate.not_valid_after_utc > dt.datetime.now(dt.UTC) else None
+
+
+@contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    """Of several processes one makes the file; the others wait and read it."""
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _made(path: Path, issue: Callable[[Key], x509.Certificate]) -> tuple[Key, x509.Certificate]:
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = issue(key)
     _write(path, key, certificate)

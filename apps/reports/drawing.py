@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,6 +80,7 @@ def summary(decision: Mapping[str, Any]) -> list[str]:
 def _pdf(html: str, evidence: Mapping[str, Any], made_at: datetime) -> bytes:
     from weasyprint import HTML, Attachment
 
+    logging.getLogger("fontTools").setLevel(logging.ERROR)  # it warns of every table that it drops
     attached = Attachment(
         string=json.dumps(evidence, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False),
         name="evidence.json",

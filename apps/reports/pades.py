@@ -86,9 +86,17 @@ def _signer(identity: Identity) -> Any:
 
 
 def _stamp(text: str) -> Any:
-    from pyhanko.pdf_utils.font.opentype import GlyphAccumulatorFactory
+    from pyhanko.pdf_utils.font.api import FontEngineFactory
+    from pyhanko.pdf_utils.font.opentype import GlyphAccumulator
     from pyhanko.pdf_utils.text import TextBoxStyle
     from pyhanko.stamp import TextStampStyle
 
-    font = GlyphAccumulatorFactory(str(fonts_folder() / "DejaVuSans.ttf"))
-    return TextStampStyle(stamp_text=text, text_box_style=TextBoxStyle(font=font, font_size=10))
+    class Embedded(FontEngineFactory):
+        """The report's font from memory; the library's own factory leaves its file open."""
+
+        def create_font_engine(self, writer: Any, obj_stream: Any = None) -> Any:
+            stream = obj_stream or (writer.prepare_object_stream() if writer.stream_xrefs else None)
+            data = io.BytesIO((fonts_folder() / "DejaVuSans.ttf").read_bytes())
+            return GlyphAccumulator(writer, data, font_size=10, obj_stream=stream)
+
+    return TextStampStyle(stamp_text=text, text_box_style=TextBoxStyle(font=Embedded(), font_size=10))

@@ -6,17 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from apps.access.models import Person
 from apps.access.queries import visible_models
+from apps.access.states import Permission, roles_with
 from apps.approvals.models import Approval
-from apps.approvals.queries import steps_of
+from apps.approvals.queries import LIVE, steps_of
+from apps.approvals.states import ApprovalState
 from apps.audit.errors import NotFound, Refused
 from apps.engine.errors import Problem
 from apps.engine.keys import KeySet
-from apps.engine.verify import Question
+from apps.engine.verified import Question
 from apps.engine.verify_pdf import examine_report
 from apps.inventory import store
 from apps.inventory.models import Blob
@@ -33,12 +35,15 @@ class Seat:
 
 
 def seat_list(approval: Approval) -> list[Seat]:
-    """One seat for each person that the review's steps ask for."""
+    """One seat for each person that the review's steps ask for, in the roles that sign reports."""
     return list(_seats(approval))
 
 
 def _seats(approval: Approval) -> Iterator[Seat]:
+    signing = roles_with(Permission.REPORT_SIGN)
     for step in steps_of(approval):
+        if step["role"] not in signing:
+            continue
         for number in range(1, step["quorum"] + 1):
             yield Seat(f"{step['id']}-{number}", step["role"])
 
@@ -65,6 +70,13 @@ def find_report(by: Person, report_id: UUID) -> Report:
 def report_of(approval: Approval) -> Report | None:
     """The report on the decision that the approval now rests on."""
     return Report.objects.filter(approval=approval, decision=approval.decision).first()
+
+
+def awaited_reports() -> QuerySet[Approval]:
+    """Reviews under way or granted whose report on their present decision is not there."""
+    rows = Approval.objects.filter(state__in=[*LIVE, ApprovalState.GRANTED])
+    made = Report.objects.filter(approval=OuterRef("pk"), decision=OuterRef("decision"))
+    return rows.filter(~Exists(made)).order_by("opened_at")
 
 
 def latest_report(approval: Approval) -> Report | None:
@@ -106,12 +118,13 @@ class Verdict:
 def verify_report(report: Report) -> Verdict:
     """The newest revision against the signers that the record names, by certificate and count."""
     expected = list(report.signatures.values_list("certificate_sha256", flat=True))
-    if not expected:
-        return Verdict(True, "The file is the one that was sealed; nobody has signed it yet.")
-    keys = KeySet((), tuple(report_certificates()))
-    question = Question(at=timezone.now(), keys=keys, artifact=None, environment=None, signers=expected)
     try:
-        examine_report(report_pdf(report), question)
+        pdf = report_pdf(report)
+        if not expected:
+            return Verdict(True, "The file is the one that was sealed; nobody has signed it yet.")
+        keys = KeySet((), tuple(report_certificates()))
+        question = Question(at=timezone.now(), keys=keys, artifact=None, environment=None, signers=expected)
+        examine_report(pdf, question)
     except (Problem, Refused) as error:
         return Verdict(False, str(error))
     number = len(expected)

@@ -134,6 +134,8 @@ def _grant(cast: Cast, version: ModelVersion, **limits: Any) -> Approval:
     """Submitted, reviewed by two people, the report signed by both."""
     approval = _submit(cast, version)
     report = await_report(cast["vera"], approval)
+    _sign(cast["vera"], approval, "The evidence is sound and I could follow every step.")
+    _sign(cast["rob"], approval, "The risk is within appetite.", **limits)
     signers = ((cast["vera"], "validated"), (cast["rob"], "approved"))
     for by, meaning in signers:
         sign_report(
@@ -143,8 +145,6 @@ def _grant(cast: Cast, version: ModelVersion, **limits: Any) -> Approval:
             shown_digest=newest_blob(report).digest,
             reauthenticated_at=timezone.now(),
         )
-    _sign(cast["vera"], approval, "The evidence is sound and I could follow every step.")
-    _sign(cast["rob"], approval, "The risk is within appetite.", **limits)
     return approval
 
 
@@ -216,7 +216,7 @@ def _monitor(cast: Cast, version: ModelVersion, say: Say) -> None:
     )
     await_runs([run], say)
     run.refresh_from_db()
-    approvals.open_monitoring_finding(decision=run.decision)
+    approvals.open_monitoring_finding(by=system("monitor"), decision=run.decision)
 
 
 def _ask(cast: Cast, versions: dict[str, ModelVersion]) -> None:

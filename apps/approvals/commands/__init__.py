@@ -10,6 +10,7 @@ from apps.approvals.commands.findings import (
     close_finding,
     open_finding,
     open_monitoring_finding,
+    open_monitoring_findings,
     remediate_finding,
     reopen_finding,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "grant_waiver",
     "open_finding",
     "open_monitoring_finding",
+    "open_monitoring_findings",
     "refuse_waiver",
     "remediate_finding",
     "reopen",

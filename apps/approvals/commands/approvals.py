@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from apps.access.guards import require
@@ -22,8 +21,10 @@ from apps.audit import commands as audit
 from apps.audit.events import EventName
 from apps.gates.models import Decision
 from apps.gates.queries import latest_decision
+from apps.inventory.commands import contribution_of
 from apps.inventory.models import ModelVersion, Use
 from apps.inventory.queries import current_tier
+from apps.inventory.states import Part
 
 SIGNOFF = "https://countersign.dev/signoff/v1"
 APPROVAL = "https://countersign.dev/approval/v1"
@@ -36,20 +37,34 @@ def submit(*, by: Person, version: ModelVersion, use: Use, decision: Decision | 
     found = guards.submittable(version, use, decision or latest_decision(version, use))
     guards.no_live_approval(version, use)
     rules = rules_of(found)
-    approval = Approval.objects.create(
-        version=version,
-        use=use,
-        decision=found,
-        submitter=by,
-        subject=subject_of(found),
-        steps=rules.steps,
+    approval = _opened(
+        Approval(
+            version=version,
+            use=use,
+            decision=found,
+            submitter=by,
+            subject=subject_of(found),
+            steps=rules.steps,
+        )
     )
+    # Whoever submits a version reviews no other version of the model either.
+    contribution_of(by=by, version=version, person=by, part=Part.SUBMITTER)
     audit.record(
         by=by,
         action=EventName.APPROVAL_OPENED,
         subject=approval,
         after={"shown": queries.shown_digest(approval), **approval.subject},
     )
+    return approval
+
+
+def _opened(approval: Approval) -> Approval:
+    try:
+        with transaction.atomic():
+            approval.save(force_insert=True)
+    except IntegrityError:
+        guards.no_live_approval(approval.version, approval.use)
+        raise
     return approval
 
 
@@ -110,7 +125,7 @@ def _seal_signoff(
             "round": approval.round,
             "shown": queries.shown_digest(approval),
             "decision": approval.decision.statement_digest,
-            "person": {"id": str(by.pk), "name": str(by)},
+            "person": str(by.pk),
             "step": step["id"],
             "role": step["role"],
             "meaning": meaning,
@@ -170,8 +185,8 @@ def _grant(approval: Approval, *, by: Person, rules: Rules) -> None:
             "subject": approval.subject,
             "signoffs": [s.statement_digest for s in signoffs],
             "limits": limits,
-            "grantedAt": now.isoformat(),
-            "expiresAt": ends.isoformat(),
+            "grantedAt": now,
+            "expiresAt": ends,
         },
         event=EventName.APPROVAL_SEALED,
     )
@@ -227,8 +242,3 @@ def revoke(*, by: Person, approval: Approval, reason: str) -> Approval:
     guards.revocable(held)
     said = guards.said(reason, "reason")
     return audit.move(held, ApprovalState.REVOKED, by=by, event=EventName.APPROVAL_REVOKED, reason=said)
-
-
-def revoke_all(*, by: Person, approvals: Iterable[Approval], reason: str) -> list[Approval]:
-    """Revoke several grants, one event each."""
-    return [revoke(by=by, approval=approval, reason=reason) for approval in approvals]

@@ -30,7 +30,7 @@ def attest(*, by: Person, model: RegisteredModel) -> Attestation:
         by=by,
         predicate_type=ATTESTATION,
         subjects=[replace(model.audit_ref(), digest=digest(canonical(snapshot)))],
-        predicate={"entry": snapshot, "person": str(by), "attestedAt": now.isoformat()},
+        predicate={"entry": snapshot, "person": str(by.pk), "attestedAt": now},
         event=EventName.ATTESTATION_MADE,
     )
     return Attestation.objects.create(

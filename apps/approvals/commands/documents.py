@@ -24,7 +24,7 @@ def give_document(
     blob_digest: str,
     signed_by: list[str],
     statement_digest: str,
-    type: str = "document",  # noqa: A002 - the policy file calls it so
+    type: str = "document",
 ) -> Document:
     """Note that a document exists with these bytes and these roles' signatures."""
     require(by, Permission.REPORT_SIGN, version.model)

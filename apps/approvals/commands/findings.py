@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import date, timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from apps.access.guards import require
 from apps.access.models import Person
 from apps.access.states import Permission
-from apps.approvals import guards
+from apps.access.text import clean
+from apps.approvals import guards, queries
 from apps.approvals.models import Finding
 from apps.approvals.states import FindingState, Severity
 from apps.audit import commands as audit
-from apps.audit.errors import Invalid
+from apps.audit.errors import Refused
 from apps.audit.events import EventName
-from apps.audit.states import system
+from apps.audit.states import Acting
 from apps.gates.models import Decision
+from apps.gates.queries import monitoring_failures
+from apps.inventory.guards import owner as accountable
 from apps.inventory.models import ModelVersion, RegisteredModel
 
 MONITORING_DUE = timedelta(days=30)
+log = logging.getLogger(__name__)
 
 
 @transaction.atomic
@@ -38,17 +43,16 @@ def open_finding(
 ) -> Finding:
     """Write down a weakness; a critical one blocks every deployment until it is closed."""
     require(by, Permission.FINDING_OPEN, model)
+    guards.version_of(model, version)
     guards.due_in_future(due)
-    if severity not in list(Severity):
-        raise Invalid(f"“{severity}” is no severity; choose {', '.join(Severity)}.", field="severity")
     finding = Finding.objects.create(
         model=model,
         version=version,
-        gate=gate,
-        title=guards.said(title, "title"),
-        detail=detail.strip(),
-        severity=severity,
-        owner=owner or model.owner,
+        gate=clean(gate, field="gate", longest=200),
+        title=guards.said(title, "title", longest=300),
+        detail=clean(detail, field="detail", lines=True),
+        severity=guards.severity_of(severity),
+        owner=accountable(owner) if owner else model.owner,
         due=due,
         opened_by=by,
     )
@@ -59,31 +63,53 @@ def open_finding(
 def _seen(finding: Finding) -> dict[str, str]:
     return {
         "model": finding.model.key,
+        "version": finding.version.digest if finding.version else "",
         "severity": finding.severity,
         "due": finding.due.isoformat(),
         "gate": finding.gate,
+        "decision": finding.decision.statement_digest if finding.decision else "",
     }
 
 
-@transaction.atomic
-def open_monitoring_finding(*, decision: Decision) -> Finding | None:
-    """Open a finding for a monitoring decision that did not pass, once for each decision."""
-    title = f"Monitoring of {decision.version} on {decision.decided_at:%Y-%m-%d}: {decision.outcome}"
-    model = decision.version.model
-    if decision.outcome == "pass" or Finding.objects.filter(model=model, title=title).exists():
+def open_monitoring_findings(*, by: Acting) -> list[Finding]:
+    """A finding for each version whose newest monitoring decision is no pass and that has none yet."""
+    found = (_tried(by, decision) for decision in monitoring_failures())
+    return [finding for finding in found if finding is not None]
+
+
+def _tried(by: Acting, decision: Decision) -> Finding | None:
+    try:
+        return open_monitoring_finding(by=by, decision=decision)
+    except Refused as refused:
+        log.warning("no finding was opened for the decision %s: %s", decision.statement_digest, refused)
         return None
+
+
+@transaction.atomic
+def open_monitoring_finding(*, by: Acting, decision: Decision) -> Finding | None:
+    """Open a finding for a monitoring decision that did not pass; None where one speaks of it already."""
+    if decision.outcome == "pass" or queries.monitoring_finding(decision) is not None:
+        return None
+    model = decision.version.model
     failing = [g for g in decision.document["gates"] if g["outcome"] not in guards.PASSING]
-    finding = Finding.objects.create(
+    told = [g["why"] for g in failing] or list(decision.document.get("reasons") or ())
+    finding = Finding(
         model=model,
         version=decision.version,
+        decision=decision,
         gate=failing[0]["id"] if failing else "",
-        title=title,
-        detail="\n".join(g["why"] for g in failing),
+        title=f"Monitoring of {decision.version} on {decision.decided_at:%Y-%m-%d}: {decision.outcome}",
+        detail="\n".join(told),
         severity=Severity.HIGH,
         owner=model.owner,
         due=(timezone.now() + MONITORING_DUE).date(),
     )
-    audit.record(by=system("monitor"), action=EventName.FINDING_OPENED, subject=finding, after=_seen(finding))
+    try:
+        with transaction.atomic():
+            finding.save(force_insert=True)
+    except IntegrityError:
+        return None  # another sweep was quicker
+    audit.record(by=by, action=EventName.FINDING_OPENED, subject=finding, after=_seen(finding))
     return finding
 
 
@@ -93,7 +119,7 @@ def remediate_finding(*, by: Person, finding: Finding, plan: str) -> Finding:
     require(by, Permission.FINDING_REMEDIATE, finding.model)
     said = guards.said(plan, "plan")
     return audit.move(
-        finding,
+        _hold(finding),
         FindingState.REMEDIATED,
         by=by,
         event=EventName.FINDING_REMEDIATED,
@@ -107,10 +133,11 @@ def remediate_finding(*, by: Person, finding: Finding, plan: str) -> Finding:
 def close_finding(*, by: Person, finding: Finding, closure: str) -> Finding:
     """Close a remediated finding on evidence; a high or critical one by a second person."""
     require(by, Permission.FINDING_CLOSE, finding.model)
-    guards.closable(by, finding)
+    held = _hold(finding)
+    guards.closable(by, held)
     said = guards.said(closure, "evidence_of_closure")
     return audit.move(
-        finding,
+        held,
         FindingState.CLOSED,
         by=by,
         event=EventName.FINDING_CLOSED,
@@ -125,4 +152,10 @@ def reopen_finding(*, by: Person, finding: Finding, reason: str) -> Finding:
     """Send a remediated finding back: what was done is not enough."""
     require(by, Permission.FINDING_CLOSE, finding.model)
     said = guards.said(reason, "reason")
-    return audit.move(finding, FindingState.OPEN, by=by, event=EventName.FINDING_REOPENED, reason=said)
+    return audit.move(_hold(finding), FindingState.OPEN, by=by, event=EventName.FINDING_REOPENED, reason=said)
+
+
+def _hold(finding: Finding) -> Finding:
+    """The row as it is now, locked, whatever the caller remembered."""
+    rows = Finding.objects.select_for_update(of=("self",))
+    return rows.select_related("model", "version", "remediated_by").get(pk=finding.pk)

@@ -35,7 +35,8 @@ def request_waiver(
     """Ask that one failed waivable gate be covered for a time."""
     require(by, Permission.WAIVER_REQUEST, decision.version.model)
     guards.waivable(decision, gate)
-    guards.due_in_future(remediation_due)
+    guards.covers(finding, decision)
+    guards.due_in_future(remediation_due, "remediation_due")
     _within_rules(decision, gate, valid_to)
     request = WaiverRequest.objects.create(
         version=decision.version,
@@ -61,10 +62,15 @@ def _within_rules(decision: Decision, gate: str, valid_to: datetime) -> int:
     return earlier
 
 
+def _hold(request: WaiverRequest) -> WaiverRequest:
+    rows = WaiverRequest.objects.select_for_update(of=("self",))
+    return rows.select_related("version__model__owner", "use", "decision", "requested_by").get(pk=request.pk)
+
+
 @transaction.atomic
 def grant_waiver(*, by: Person, request: WaiverRequest, reauthenticated_at: datetime | None) -> Waiver:
     """Grant it; the gate still runs, and its real result stays beside the waiver."""
-    held = WaiverRequest.objects.select_for_update().get(pk=request.pk)
+    held = _hold(request)
     guards.grantable(by, held)
     guards.reauthenticated(reauthenticated_at)
     renewal = _within_rules(held.decision, held.gate, held.valid_to)
@@ -81,10 +87,10 @@ def grant_waiver(*, by: Person, request: WaiverRequest, reauthenticated_at: date
             "rationale": held.rationale,
             "compensatingControl": held.compensating_control,
             "remediationDue": held.remediation_due.isoformat(),
-            "requestedBy": str(held.requested_by),
-            "grantedBy": str(by),
-            "validFrom": now.isoformat(),
-            "validTo": held.valid_to.isoformat(),
+            "requestedBy": str(held.requested_by_id),
+            "grantedBy": str(by.pk),
+            "validFrom": now,
+            "validTo": held.valid_to,
             "renewal": renewal,
         },
         event=EventName.WAIVER_GRANTED,
@@ -112,9 +118,10 @@ def grant_waiver(*, by: Person, request: WaiverRequest, reauthenticated_at: date
 @transaction.atomic
 def refuse_waiver(*, by: Person, request: WaiverRequest, reason: str) -> WaiverRequest:
     """Say no, and why."""
-    held = WaiverRequest.objects.select_for_update().get(pk=request.pk)
+    held = _hold(request)
     guards.grantable(by, held)
     held.refused_reason = guards.said(reason, "reason")
-    held.save(update_fields=["refused_reason"])
+    held.refused_by, held.refused_at = by, timezone.now()
+    held.save(update_fields=["refused_reason", "refused_by", "refused_at"])
     audit.record(by=by, action=EventName.WAIVER_REFUSED, subject=held, reason=held.refused_reason)
     return held

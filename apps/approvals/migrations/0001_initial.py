@@ -25,7 +25,6 @@ class Migration(migrations.Migration):
                 ('state', models.CharField(choices=[(apps.approvals.states.ApprovalState['OPEN'], apps.approvals.states.ApprovalState['OPEN']), (apps.approvals.states.ApprovalState['CONSOLIDATING'], apps.approvals.states.ApprovalState['CONSOLIDATING']), (apps.approvals.states.ApprovalState['GRANTED'], apps.approvals.states.ApprovalState['GRANTED']), (apps.approvals.states.ApprovalState['REJECTED'], apps.approvals.states.ApprovalState['REJECTED']), (apps.approvals.states.ApprovalState['RETURNED'], apps.approvals.states.ApprovalState['RETURNED']), (apps.approvals.states.ApprovalState['WITHDRAWN'], apps.approvals.states.ApprovalState['WITHDRAWN']), (apps.approvals.states.ApprovalState['REVOKED'], apps.approvals.states.ApprovalState['REVOKED'])], db_index=True, default=apps.approvals.states.ApprovalState['OPEN'], max_length=20)),
                 ('subject', models.JSONField()),
                 ('steps', models.JSONField()),
-                ('environments', models.JSONField(default=list)),
                 ('limits', models.JSONField(blank=True, default=dict)),
                 ('round', models.PositiveSmallIntegerField(default=1)),
                 ('opened_at', models.DateTimeField(auto_now_add=True)),
@@ -105,6 +104,7 @@ class Migration(migrations.Migration):
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
                 ('closed_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='findings', to='inventory.registeredmodel')),
+                ('decision', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='findings', to='gates.decision')),
                 ('opened_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='findings', to=settings.AUTH_USER_MODEL)),
                 ('remediated_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -171,6 +171,8 @@ class Migration(migrations.Migration):
                 ('valid_to', models.DateTimeField()),
                 ('requested_at', models.DateTimeField(auto_now_add=True)),
                 ('refused_reason', models.TextField(blank=True)),
+                ('refused_at', models.DateTimeField(null=True)),
+                ('refused_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('decision', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='gates.decision')),
                 ('finding', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='approvals.finding')),
                 ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -178,6 +180,9 @@ class Migration(migrations.Migration):
                 ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='inventory.modelversion')),
                 ('waiver', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='request', to='approvals.waiver')),
             ],
+            options={
+                'ordering': ['requested_at'],
+            },
         ),
         migrations.AddConstraint(
             model_name='approval',
@@ -186,6 +191,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='approval',
             constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['open', 'consolidating', 'returned'])), fields=('version', 'use'), name='one_live_approval_per_version_and_use'),
+        ),
+        migrations.AddConstraint(
+            model_name='finding',
+            constraint=models.UniqueConstraint(fields=('decision',), name='one_finding_per_decision'),
         ),
         migrations.AddConstraint(
             model_name='finding',
@@ -218,5 +227,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='waiver',
             constraint=models.CheckConstraint(condition=models.Q(('valid_to__gt', models.F('valid_from'))), name='waiver_ends'),
+        ),
+        migrations.AddConstraint(
+            model_name='waiverrequest',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('refused_at__isnull', True), ('refused_by__isnull', True), ('refused_reason', '')), models.Q(('refused_at__isnull', False), ('refused_by__isnull', False), ('waiver__isnull', True)), _connector='OR'), name='waiver_request_answered_once'),
         ),
     ]

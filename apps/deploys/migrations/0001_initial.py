@@ -36,6 +36,8 @@ class Migration(migrations.Migration):
                 ('digest', models.CharField(blank=True, max_length=71)),
                 ('use', models.CharField(blank=True, max_length=120)),
                 ('environment', models.CharField(max_length=80)),
+                ('population', models.CharField(blank=True, max_length=200)),
+                ('exposure_eur', models.CharField(blank=True, max_length=40)),
                 ('outcome', models.CharField(choices=[(apps.deploys.states.Outcome['ALLOW'], apps.deploys.states.Outcome['ALLOW']), (apps.deploys.states.Outcome['ALLOW_WITH_LIMITS'], apps.deploys.states.Outcome['ALLOW_WITH_LIMITS']), (apps.deploys.states.Outcome['PENDING'], apps.deploys.states.Outcome['PENDING']), (apps.deploys.states.Outcome['DENY'], apps.deploys.states.Outcome['DENY']), (apps.deploys.states.Outcome['ERROR'], apps.deploys.states.Outcome['ERROR'])], max_length=20)),
                 ('allowed', models.BooleanField()),
                 ('reasons', models.JSONField()),

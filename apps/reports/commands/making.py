@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,75 +16,91 @@ from apps.access.guards import require
 from apps.access.models import Person
 from apps.access.states import Permission
 from apps.approvals.models import Approval
-from apps.approvals.queries import find_approval, open_findings, valid_waivers
-from apps.approvals.states import ApprovalState
+from apps.approvals.queries import open_findings, valid_waivers
 from apps.audit import commands as audit
 from apps.audit.events import EventName
-from apps.audit.queries import read_statement
+from apps.audit.queries import keys, read_statement
 from apps.audit.states import Acting, Ref
 from apps.inventory.commands import keep_made
-from apps.inventory.queries import current_tier
-from apps.reports import drawing, pades, queries
+from apps.reports import drawing, guards, pades, queries
 from apps.reports.models import Report, ReportChart
 from apps.reports.states import ReportKind
 
 REPORT = "https://countersign.dev/report/v1"
 TASK = "apps.reports.tasks.make"
+PATIENCE = timedelta(minutes=1)  # a message older than this is void; the sweep sends another
+BATCH = 100
 log = logging.getLogger(__name__)
 
 
 def request_report(*, by: Person, approval: Approval) -> None:
     """Ask a worker for the report of a review; asking twice makes one report."""
-    require(by, Permission.MODEL_SEE, approval.version.model)
+    require(by, Permission.REPORT_MAKE, approval.version.model)
     if queries.report_of(approval) is None:
-        send(find_approval(by, approval.pk).pk)
+        _send(approval.pk)
 
 
-def send(approval_id: UUID) -> bool:
-    """Tell the workers; a message that is lost is sent again by the sweep."""
+def _send(approval_id: UUID) -> bool:
+    """Tell the workers; a message that is lost, or not taken up in time, is sent again by the sweep."""
+    told = {"queue": "heavy", "retry": False, "ignore_result": True, "expires": PATIENCE.total_seconds()}
     try:
-        current_app.send_task(TASK, args=[str(approval_id)], queue="heavy", retry=False, ignore_result=True)
+        current_app.send_task(TASK, args=[str(approval_id)], **told)
     except Exception as error:  # every broker has its own; the sweep is the guarantee
         log.warning("the report of approval %s waits for the sweep (%s)", approval_id, error)
         return False
     return True
 
 
-def make_missing(*, by: Acting) -> int:
-    """Send word of every review under way whose report is not there; how many there are."""
-    waiting = Approval.objects.filter(state__in=[ApprovalState.OPEN, ApprovalState.CONSOLIDATING])
-    missing = [a for a in waiting.select_related("decision") if queries.report_of(a) is None]
-    return sum(send(approval.pk) for approval in missing)
+def make_missing(*, by: Acting, told: Collection[UUID] = ()) -> list[UUID]:
+    """Send word of every review whose report is not there, but those just told of; which were sent."""
+    missing = queries.awaited_reports().exclude(pk__in=told).values_list("pk", flat=True)[:BATCH]
+    return [pk for pk in missing if _send(pk)]
 
 
 def make_report(*, by: Acting, approval: Approval) -> Report:
     """The validation report of what an approval was asked on; made once for each decision."""
-    found = queries.report_of(approval)
+    held = Approval.objects.select_related("version__model__owner", "use", "decision__run").get(
+        pk=approval.pk
+    )
+    found = queries.report_of(held)
     if found is not None:
         return found
     made_at = timezone.now()
-    facts = facts_of(approval)
-    evidence = _verified(approval)
-    drawn = drawing.draw(facts, evidence=evidence, made_at=made_at)
-    pdf = pades.with_fields(drawn.pdf, queries.seats(approval))
-    return _keep(by, approval, pdf, drawn, made_at)
+    statements = _verified(held)
+    evidence = {"kind": "Evidence", "statements": statements}
+    drawn = drawing.draw(facts_of(held, statements), evidence=evidence, made_at=made_at)
+    pdf = pades.with_fields(drawn.pdf, queries.seats(held))
+    return _keep(by, held, pdf, drawn, made_at)
 
 
 def _verified(approval: Approval) -> dict[str, Any]:
     """Every statement that the report is drawn from, each read only after its signature held."""
     digests = [approval.decision.statement_digest, *queries.evidence_digests(approval).values()]
-    return {"kind": "Evidence", "statements": {d: read_statement(d) for d in sorted(digests)}}
+    trusted = keys()
+    return {d: read_statement(d, trusted=trusted) for d in sorted(digests)}
 
 
-def facts_of(approval: Approval) -> dict[str, Any]:
+def sealed_decision(approval: Approval, statements: Mapping[str, Any]) -> dict[str, Any]:
+    """The decision as its statement says it, each gate with the measurement that its evidence seals."""
+    said: dict[str, Any] = statements[approval.decision.statement_digest]["predicate"]
+    gates = [{**g, "measurement": _measurement(g, statements)} for g in said["gates"]]
+    return {**said, "gates": gates}
+
+
+def _measurement(gate: Mapping[str, Any], statements: Mapping[str, Any]) -> Any:
+    sealed = statements.get(str(gate.get("evidence")))
+    return sealed["predicate"]["measurement"] if sealed else None
+
+
+def facts_of(approval: Approval, statements: Mapping[str, Any]) -> dict[str, Any]:
     """What the template prints; the decision and its measurements as sealed."""
     version, model = approval.version, approval.version.model
     return {
-        "decision": approval.decision.document,
+        "decision": sealed_decision(approval, statements),
         "decision_digest": approval.decision.statement_digest,
         "evidence": queries.evidence_digests(approval),
         "use": approval.use.key,
-        "tier": current_tier(model),
+        "tier": approval.subject["tier"],
         "seed": approval.decision.run.seed,
         "model": {
             "key": model.key,
@@ -110,6 +127,7 @@ def _keep(by: Acting, approval: Approval, pdf: bytes, drawn: drawing.Drawn, made
     found = queries.report_of(held)
     if found is not None:
         return found
+    guards.drawn_from(approval, held)
     blob = keep_made(by=by, data=pdf, media="application/pdf")
     statement = audit.seal(
         by=by,
@@ -121,7 +139,7 @@ def _keep(by: Acting, approval: Approval, pdf: bytes, drawn: drawing.Drawn, made
             "version": held.version.digest,
             "decision": held.decision.statement_digest,
             "evidence": sorted(queries.evidence_digests(held).values()),
-            "madeAt": made_at.isoformat(),
+            "madeAt": made_at,
         },
         event=EventName.REPORT_MADE,
     )

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from apps.access.models import Person
 from apps.approvals.commands import give_document
+from apps.approvals.models import Approval
 from apps.audit import commands as audit
 from apps.audit.events import EventName
 from apps.audit.states import Ref
@@ -31,7 +32,7 @@ def sign_report(
     reauthenticated_at: datetime | None,
 ) -> ReportSignature:
     """Append this person's signature to the report's newest revision."""
-    held = Report.objects.select_for_update(of=("self",)).select_related("approval").get(pk=report.pk)
+    held = _hold(report)
     seat = guards.can_sign(by, held)
     guards.reauthenticated(reauthenticated_at)
     said = guards.meaning_of(meaning)
@@ -56,7 +57,7 @@ def sign_report(
             "report": str(held.pk),
             "before": before.digest,
             "after": after.digest,
-            "person": {"id": str(by.pk), "name": str(by)},
+            "person": str(by.pk),
             "role": seat.role,
             "meaning": said,
             "position": position,
@@ -79,6 +80,13 @@ def sign_report(
     )
     _give(by, held, statement.digest, after.digest)
     return signature
+
+
+def _hold(report: Report) -> Report:
+    """The report, its review locked: a report is a fact and its row cannot be."""
+    if report.approval_id is not None:
+        Approval.objects.select_for_update(of=("self",)).get(pk=report.approval_id)
+    return Report.objects.select_related("approval", "version__model", "decision__use").get(pk=report.pk)
 
 
 def _give(by: Person, report: Report, statement_digest: str, blob_digest: str) -> None:

@@ -1,0 +1,127 @@
+"""A bank in small: people with roles, released policies, a version that was measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from django.conf import settings
+from django.utils import timezone
+
+from apps.access.models import Person
+from apps.approvals import commands as approvals
+from apps.approvals.models import Approval, SignOff
+from apps.approvals.queries import shown_digest
+from apps.audit.states import system
+from apps.deploys.commands import declare_environment
+from apps.deploys.models import Environment
+from apps.gates import commands as gates
+from apps.gates.models import Decision, PolicyRelease
+from apps.gates.queries import latest_decision
+from apps.inventory import commands as inventory
+from apps.inventory.models import ModelVersion, Use
+from apps.reports.commands import make_report, sign_report
+from apps.reports.models import Report
+from apps.reports.queries import newest_blob
+from tests import factories
+
+WORKER = system("worker")
+CONTRACT = {"pd": {"type": "number", "min": 0, "max": 1}, "sex": {"values": ["F", "M"]}}
+
+
+def policies() -> list[PolicyRelease]:
+    """The shipped policies, released by two people."""
+    released = list(PolicyRelease.objects.all())
+    if released:
+        return released
+    author, second = (
+        factories.person(name, "model-risk-policy") for name in ("policy-author", "policy-second")
+    )
+    return gates.sync_policies(by=second, proposed_by=author, folder=Path(settings.BASE_DIR) / "policies")
+
+
+def production() -> Environment:
+    """The environment that everybody asks for."""
+    found = Environment.objects.filter(key="production").first()
+    return found or declare_environment(by=factories.administrator(), key="production", title="Production")
+
+
+def version(key: str = "credit-pd", label: str = "1", *, rows: int = 400, tier: int = 2) -> ModelVersion:
+    """A registered version of tier 2 with a holdout and a development set."""
+    known = ModelVersion.objects.filter(model__key=key, label=label).first()
+    if known is not None:
+        return known
+    factories.unit()
+    data = factories.table(rows)
+    digest = factories.blob(data).digest
+    sets = {name: factories.holdout(path=f"{name}.csv") for name in ("holdout", "development")}
+    made = inventory.register_version(
+        by=factories.developer(),
+        manifest=yaml.safe_dump(factories.manifest(key, label, datasets=sets, contract=CONTRACT)).encode(),
+        blobs={"datasets": dict.fromkeys(sets, digest)},
+    )
+    if not made.model.tierings.exists():
+        inventory.assign_tier(by=factories.head(), model=made.model, tier=tier, rationale="for a test")
+    return made
+
+
+def use_of(made: ModelVersion) -> Use:
+    return made.model.uses.get()
+
+
+def decided(made: ModelVersion) -> Decision:
+    """The version's decision; that of a run that a worker takes up at once where it has none."""
+    return latest_decision(made, use_of(made)) or measured(made)
+
+
+def measured(made: ModelVersion) -> Decision:
+    """A new decision."""
+    run = gates.request_run(by=factories.developer(), version=made, use=use_of(made))
+    gates.execute_run(by=WORKER, run_id=run.pk, owner="a test")
+    run.refresh_from_db()
+    return run.decision
+
+
+def submitted(made: ModelVersion | None = None) -> Approval:
+    """An approval that waits for its reviewers."""
+    policies()
+    production()
+    made = made or version()
+    decided(made)
+    return approvals.submit(by=factories.developer(), version=made, use=use_of(made))
+
+
+def signed(approval: Approval, by: Person, meaning: str = "approve", **limits: object) -> SignOff:
+    """A sign-off of what is shown, by somebody who just gave the password."""
+    return approvals.sign_off(
+        by=by,
+        approval=approval,
+        meaning=meaning,
+        reason="I looked at every gate.",
+        shown_digest=shown_digest(approval),
+        reauthenticated_at=timezone.now(),
+        limits=limits,
+    )
+
+
+def granted(approval: Approval | None = None, **limits: object) -> Approval:
+    """An approval with both signatures."""
+    found = approval or submitted()
+    signed(found, factories.validator())
+    signed(found, factories.risk_officer(), **limits)
+    found.refresh_from_db()
+    return found
+
+
+def reported(approval: Approval, *, signers: tuple[Person, ...] = ()) -> Report:
+    """The report, signed by these people in turn."""
+    report = make_report(by=WORKER, approval=approval)
+    for by in signers:
+        sign_report(
+            by=by,
+            report=report,
+            meaning="validated",
+            shown_digest=newest_blob(report).digest,
+            reauthenticated_at=timezone.now(),
+        )
+    return report

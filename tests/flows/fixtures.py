@@ -1,0 +1,93 @@
+"""A small bank, built once a process in a database of its own: policies released, one version decided.
+
+Each test finds it as it was built; what the test does is undone. Its keys and files lie in one folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection, transaction
+from pytest_django import DjangoDbBlocker
+
+from tests import database
+from tests.database import FreshDatabase
+
+
+@dataclass(frozen=True, slots=True)
+class BankDatabase:
+    """The database in which the bank stands, and the folder of its keys and files."""
+
+    name: str
+    folder: Path
+
+
+@contextmanager
+def state_in(folder: Path) -> Iterator[None]:
+    former = settings.STATE
+    settings.STATE = folder
+    try:
+        yield
+    finally:
+        settings.STATE = former
+
+
+@contextmanager
+def connected_to(name: str) -> Iterator[None]:
+    former = connection.settings_dict["NAME"]
+    database.use(name=name)
+    try:
+        yield
+    finally:
+        database.use(name=former)
+
+
+@pytest.fixture(scope="session")
+def bank_database(
+    _template: str, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BankDatabase]:
+    from tests.flows import bank
+
+    found = BankDatabase(f"{_template}_bank", tmp_path_factory.mktemp("bank"))
+    with django_db_blocker.unblock():
+        database.drop(found.name)
+        database.clone(_template, found.name)
+        with connected_to(found.name), state_in(found.folder):
+            bank.policies()
+            bank.production()
+            bank.decided(bank.version())
+    yield found
+    with django_db_blocker.unblock():
+        database.drop(found.name)
+
+
+@pytest.fixture
+def small_bank(bank_database: BankDatabase, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The bank, in a transaction that is undone."""
+    with (
+        django_db_blocker.unblock(),
+        connected_to(bank_database.name),
+        state_in(bank_database.folder),
+        transaction.atomic(),
+    ):
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def fresh_bank(bank_database: BankDatabase, django_db_blocker: DjangoDbBlocker) -> Iterator[FreshDatabase]:
+    """A copy of the bank of this test alone: commits are real, several connections may work in it."""
+    name = f"{bank_database.name}_copy"
+    with django_db_blocker.unblock():
+        database.drop(name)
+        database.clone(bank_database.name, name)
+        try:
+            with connected_to(name), state_in(bank_database.folder):
+                yield FreshDatabase(name)
+        finally:
+            database.drop(name)
