@@ -24,6 +24,9 @@ from apps.reports.commands import make_report, sign_report
 from apps.reports.models import Report
 from apps.reports.queries import newest_blob
 from tests import factories
+from tests.flows.fixtures import state_in
+
+__all__ = ["decided", "granted", "policies", "production", "reported", "signed", "state_in", "submitted"]
 
 WORKER = system("worker")
 CONTRACT = {"pd": {"type": "number", "min": 0, "max": 1}, "sex": {"values": ["F", "M"]}}

@@ -14,6 +14,7 @@ from apps.api.endpoints import answer, endpoint, lasting, operation, public_for
 from apps.api.paging import listed
 from apps.api.reading import Fields, body
 from apps.api.views.facts import visible_statement
+from apps.approvals.queries import hides
 from apps.audit.errors import NotFound
 from apps.audit.queries import keys as signing_keys
 from apps.audit.queries import statement as find_statement
@@ -97,7 +98,8 @@ def show_evidence(request: HttpRequest, digest: str, *, by: Person) -> HttpRespo
     answers={200: "The envelope."},
 )
 def show_statement(request: HttpRequest, digest: str, *, by: Person) -> HttpResponse:
-    if not (may(by, Permission.EVENT_SEE) or visible_statement(by, digest)):
+    seen = may(by, Permission.EVENT_SEE) or visible_statement(by, digest)
+    if not seen or hides(by, digest):
         raise NotFound(f"There is no statement {digest[:80]}.")
     statement = find_statement(digest)
     told = {"Content-Disposition": f'attachment; filename="statement-{digest[7:19]}.json"'}
