@@ -61,6 +61,11 @@ class DataSet:
         return f'The data set "{self.name}" ({self.spec.path})'
 
     @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return self._path
+
+    @property
     def digest(self) -> str:
         """``"sha256:…"`` over the bytes; of a folder over the sorted names and digests of its parts."""
         return f"sha256:{self._fingerprint.sha256}"
