@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
+# What looks like a token never reaches the log, wherever it came from.
+_SECRET = re.compile(r"cs_[A-Za-z0-9_-]{20,}")
 _EXTRA = ("request_method", "request_path", "status", "milliseconds", "person", "run", "queue")
 
 
@@ -27,4 +30,4 @@ class JsonFormatter(logging.Formatter):
         entry |= {key: getattr(record, key) for key in _EXTRA if hasattr(record, key)}
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False, default=str)
+        return _SECRET.sub("cs_…", json.dumps(entry, ensure_ascii=False, default=str))

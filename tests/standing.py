@@ -1,17 +1,17 @@
-"""A bank that stands for a whole file of tests: built once, and taken down by one rollback."""
+"""A bank with something in every state: built once a process, and what a test does to it is undone."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
-from pathlib import Path
 
+import pytest
+import yaml
 from django.db import transaction
+from django.db.models import Model
 from django.utils import timezone
-from pytest_django.plugin import DjangoDbBlocker
+from pytest_django import DjangoDbBlocker
 
 from apps.access import commands as access
 from apps.access.models import Person
@@ -23,9 +23,12 @@ from apps.deploys.commands import admit
 from apps.deploys.models import Admission
 from apps.gates.commands import request_run
 from apps.gates.models import Decision, Run
+from apps.inventory import commands as inventory
+from apps.inventory.models import ModelVersion
 from apps.reports.models import Report
-from tests import factories
+from tests import database, factories
 from tests.flows import bank
+from tests.flows.fixtures import BankDatabase, connected_to, state_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +47,44 @@ class Standing:
     admission: Admission
 
 
-@contextmanager
-def standing(blocker: DjangoDbBlocker) -> Iterator[Standing]:
-    """Build it in a transaction that is never committed, with keys and files in a folder of its own."""
-    with tempfile.TemporaryDirectory() as folder, blocker.unblock(), bank.state_in(Path(folder)):
-        outer = transaction.atomic()
-        outer.__enter__()
-        try:
-            yield _build()
-        finally:
-            transaction.set_rollback(True)
-            outer.__exit__(None, None, None)
+@pytest.fixture(scope="session")
+def standing_bank(
+    _template: str, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[BankDatabase, Standing]]:
+    """Built once a process, in a database of its own."""
+    place = BankDatabase(f"{_template}_standing", tmp_path_factory.mktemp("standing"))
+    with django_db_blocker.unblock():
+        database.drop(place.name)
+        database.clone(_template, place.name)
+        with connected_to(place.name), state_in(place.folder):
+            built = _build()
+    yield place, built
+    with django_db_blocker.unblock():
+        database.drop(place.name)
+
+
+@pytest.fixture
+def world(
+    standing_bank: tuple[BankDatabase, Standing], django_db_blocker: DjangoDbBlocker
+) -> Iterator[Standing]:
+    """The bank as it was built, in a transaction that is undone."""
+    place, built = standing_bank
+    with (
+        django_db_blocker.unblock(),
+        connected_to(place.name),
+        state_in(place.folder),
+        transaction.atomic(),
+    ):
+        yield _read_again(built)
+        transaction.set_rollback(True)
+
+
+def _read_again(built: Standing) -> Standing:
+    """The rows as they are: an earlier test changed its own copies of them."""
+    rows = {f.name: getattr(built, f.name) for f in fields(built)}
+    fresh = {name: type(row).objects.get(pk=row.pk) for name, row in rows.items() if isinstance(row, Model)}
+    people = {role: Person.objects.get(pk=person.pk) for role, person in built.people.items()}
+    return replace(built, people=people, **fresh)
 
 
 def _build() -> Standing:
@@ -64,15 +94,15 @@ def _build() -> Standing:
     bank.production()
     granted = bank.granted(bank.submitted(bank.version("credit-pd", "1")))
     waiting = bank.submitted(bank.version("credit-pd", "2", rows=500))
-    failing = bank.version("card-limit", "1", rows=60)
+    failing = _unfair()
     failed = bank.decided(failing)
     finding = approvals.open_finding(
         by=people["validator"],
         model=failing.model,
-        title="The sample is small",
+        title="Women are approved far less often",
         severity="high",
         due=timezone.now().date() + timedelta(days=30),
-        detail="Only 60 rows in the holdout.",
+        detail="The selection rate of F is a quarter of that of M.",
     )
     return Standing(
         people=people,
@@ -118,6 +148,29 @@ def token(person: Person, *, days: int = 90) -> str:
     return access.issue_token(by=issuer, person=person, name="for tests", scopes=scopes, days=days)[1]
 
 
+def _unfair() -> ModelVersion:
+    """A version whose decisions favour one sex by far."""
+    digest = factories.blob(_unfair_table()).digest
+    sets = {name: factories.holdout(path=f"{name}.csv") for name in ("holdout", "development")}
+    manifest = factories.manifest("card-limit", "1", datasets=sets, contract=bank.CONTRACT)
+    made = inventory.register_version(
+        by=factories.developer(),
+        manifest=yaml.safe_dump(manifest).encode(),
+        blobs={"datasets": dict.fromkeys(sets, digest)},
+    )
+    inventory.assign_tier(by=factories.head(), model=made.model, tier=1, rationale="for a test")
+    return made
+
+
+def _unfair_table(rows: int = 400) -> bytes:
+    lines = ["sex,income,pd,defaulted,approved"]
+    for i in range(rows):
+        score, sex = i * 37 % 100, "F" if i % 2 else "M"
+        approved = int(score < (20 if sex == "F" else 80))
+        lines.append(f"{sex},{1000 + i},{score / 100:.2f},{int(i * 53 % 100 < score)},{approved}")
+    return ("\n".join(lines) + "\n").encode()
+
+
 def _asked(decision: Decision, finding: Finding) -> WaiverRequest:
     open_gates = [
         g for g in decision.document["gates"] if g["enforcement"] == "waivable" and g["outcome"] != "pass"
@@ -127,7 +180,7 @@ def _asked(decision: Decision, finding: Finding) -> WaiverRequest:
         decision=decision,
         gate=open_gates[0]["id"],
         finding=finding,
-        rationale="More rows come next month.",
+        rationale="The threshold is moved next month.",
         compensating_control="A person looks at each refusal.",
         remediation_due=timezone.now().date() + timedelta(days=20),
         valid_to=timezone.now() + timedelta(days=25),

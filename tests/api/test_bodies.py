@@ -15,11 +15,11 @@ from tests.api.asking import Asker
 from tests.standing import Standing
 
 
-@pytest.mark.django_db
+@pytest.mark.usefixtures("world")
 @pytest.mark.parametrize(
     ("raw", "status", "words"),
     [
-        (b"", 400, "not JSON"),
+        (b" ", 400, "not JSON"),
         (b"[]", 400, "must be a JSON object"),
         (b'{"model": "a", "model": "b"}', 400, "stands twice"),
         (b'{"model": NaN}', 400, "NaN is not JSON"),
@@ -45,7 +45,7 @@ def test_a_bad_body_is_refused(world: Standing, raw: bytes, status: int, words: 
     assert Run.objects.count() == runs
 
 
-@pytest.mark.django_db
+@pytest.mark.usefixtures("world")
 @pytest.mark.parametrize("media", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
 def test_only_json_is_read(world: Standing, media: str) -> None:
     asker = Asker(world.tokens["developer"])
@@ -55,7 +55,7 @@ def test_only_json_is_read(world: Standing, media: str) -> None:
     assert answer.status_code == 415
 
 
-@pytest.mark.django_db
+@pytest.mark.usefixtures("world")
 @pytest.mark.parametrize("field", ["state", "approved_by", "tier", "owner", "created_at", "is_superuser"])
 def test_fields_that_nobody_may_give_are_refused(world: Standing, field: str) -> None:
     body = {"model": "card-limit", "version": "1", field: "x"}
@@ -74,11 +74,12 @@ def test_what_json_writes_is_read_back(value: object) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused_with_a_sentence(raw: bytes) -> None:
+    refused: ApiProblem | None = None
     try:
         parse(raw)
     except ApiProblem as problem:
-        assert problem.status == 400
-        assert str(problem).endswith(".")
+        refused = problem
+    assert refused is None or (refused.status == 400 and str(refused).endswith("."))
 
 
 def test_days_and_times_must_be_ones() -> None:

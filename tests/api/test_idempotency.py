@@ -14,7 +14,7 @@ from apps.gates.models import Run
 from tests.api.asking import Asker
 from tests.standing import Standing
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("world")
 
 ASKED = {"model": "card-limit", "version": "1"}
 
@@ -86,9 +86,10 @@ def test_effect_and_answer_stand_or_fall_together(developer: Asker, monkeypatch:
     def die(**_: Any) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(endpoints, "finish_idempotent", die)
-        developer.post("/runs", ASKED, key="k-6")
+        with pytest.raises(KeyboardInterrupt):
+            developer.post("/runs", ASKED, key="k-6")
 
     assert (Run.objects.count(), Event.objects.count()) == (runs, events)
     assert developer.post("/runs", ASKED, key="k-6").status_code == 202

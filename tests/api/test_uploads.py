@@ -13,7 +13,7 @@ from apps.inventory.models import Blob
 from tests.api.asking import BASE, Asker
 from tests.standing import Standing
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("world")
 DATA = b"some bytes of a model"
 
 

@@ -1,0 +1,100 @@
+"""The deploy gate over HTTP: an answer is 200, with `strict` the status is the answer."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from apps.api.views import admissions
+from tests.api.asking import Asker
+from tests.standing import Standing
+
+pytestmark = pytest.mark.usefixtures("world")
+
+
+@pytest.fixture
+def pipeline(world: Standing) -> Asker:
+    return Asker(world.tokens["pipeline"])
+
+
+def asked(**changes: str) -> dict[str, str]:
+    return {"model": "credit-pd", "version": "1", "environment": "production", **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome", "status"),
+    [
+        ({}, "allow", 200),
+        ({"version": "2"}, "pending", 409),
+        ({"model": "card-limit"}, "deny", 403),
+        ({"model": "nothing"}, "deny", 403),
+        ({"digest": "sha256:" + "0" * 64}, "deny", 403),
+        ({"environment": "nowhere"}, "deny", 403),
+    ],
+)
+def test_every_outcome_is_an_answer_and_strict_says_it_by_status(
+    pipeline: Asker, changes: dict[str, str], outcome: str, status: int
+) -> None:
+    plain = pipeline.post("/admissions", asked(**changes))
+    strict = pipeline.post("/admissions?strict=1", asked(**changes))
+
+    assert (plain.status_code, strict.status_code) == (200, status)
+    told: dict[str, Any] = plain.json()
+    assert told["outcome"] == outcome
+    assert told["allowed"] is (outcome == "allow")
+    assert told["statement"]["payloadType"] == "application/vnd.in-toto+json"
+    assert told["allowed"] or all(reason["message"] for reason in told["reasons"])
+    assert pipeline.get(plain["Location"].removeprefix("/api/v1")).content == plain.content
+
+
+@pytest.mark.parametrize("query", ["strict=2", "strict=yes"])
+def test_an_unknown_strictness_is_refused(pipeline: Asker, query: str) -> None:
+    assert pipeline.post(f"/admissions?{query}", asked()).status_code == 422
+
+
+@pytest.mark.parametrize("wait", ["31", "-1", "x", "１"])
+def test_an_impossible_wait_is_refused(world: Standing, pipeline: Asker, wait: str) -> None:
+    assert pipeline.get(f"/admissions/{world.admission.pk}?wait={wait}").status_code == 422
+
+
+def test_a_settled_answer_is_not_waited_for(world: Standing, pipeline: Asker) -> None:
+    began = time.monotonic()
+
+    assert pipeline.get(f"/admissions/{world.admission.pk}?wait=30").status_code == 200
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.slow
+def test_a_pending_answer_is_waited_for_and_stays_pending(pipeline: Asker) -> None:
+    place = pipeline.post("/admissions", asked(version="2"))["Location"].removeprefix("/api/v1")
+    began = time.monotonic()
+
+    answer = pipeline.get(f"{place}?wait=1")
+
+    assert answer.json()["outcome"] == "pending"
+    assert 0.9 < time.monotonic() - began < 10
+
+
+def test_too_many_who_wait_are_answered_at_once(pipeline: Asker) -> None:
+    place = pipeline.post("/admissions", asked(version="2"))["Location"].removeprefix("/api/v1")
+    taken = [admissions._PATIENT.acquire(blocking=False) for _ in range(2)]
+    try:
+        began = time.monotonic()
+        assert pipeline.get(f"{place}?wait=20").json()["outcome"] == "pending"
+        assert time.monotonic() - began < 5
+    finally:
+        for _ in filter(None, taken):
+            admissions._PATIENT.release()
+
+
+def test_the_feed_is_narrowed_and_paged(pipeline: Asker) -> None:
+    for _ in range(3):
+        pipeline.post("/admissions", asked(model="nothing"))
+
+    found = pipeline.get("/admissions?model=nothing&outcome=deny").json()
+
+    assert len(found["admissions"]) == 3
+    assert found["next"] is None
+    assert pipeline.get("/admissions?cursor=rubbish").status_code == 422
