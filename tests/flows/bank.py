@@ -55,17 +55,23 @@ def version(key: str = "credit-pd", label: str = "1", *, rows: int = 400, tier: 
     if known is not None:
         return known
     factories.unit()
-    data = factories.table(rows)
-    digest = factories.blob(data).digest
-    sets = {name: factories.holdout(path=f"{name}.csv") for name in ("holdout", "development")}
+    data = {"holdout": factories.table(rows), "development": factories.table(rows), "production": worn(rows)}
+    sets = {name: factories.holdout(path=f"{name}.csv") for name in data}
     made = inventory.register_version(
         by=factories.developer(),
         manifest=yaml.safe_dump(factories.manifest(key, label, datasets=sets, contract=CONTRACT)).encode(),
-        blobs={"datasets": dict.fromkeys(sets, digest)},
+        blobs={"datasets": {name: factories.blob(content).digest for name, content in data.items()}},
     )
     if not made.model.tierings.exists():
         inventory.assign_tier(by=factories.head(), model=made.model, tier=tier, rationale="for a test")
     return made
+
+
+def worn(rows: int) -> bytes:
+    """The same table after the world has changed: who seemed safe defaults."""
+    head, *lines = factories.table(rows).decode().splitlines()
+    cells = (line.split(",") for line in lines)
+    return "\n".join([head, *(",".join([*c[:3], str(1 - int(c[3])), c[4]]) for c in cells), ""]).encode()
 
 
 def use_of(made: ModelVersion) -> Use:
@@ -80,6 +86,16 @@ def decided(made: ModelVersion) -> Decision:
 def measured(made: ModelVersion) -> Decision:
     """A new decision."""
     run = gates.request_run(by=factories.developer(), version=made, use=use_of(made))
+    gates.execute_run(by=WORKER, run_id=run.pk, owner="a test")
+    run.refresh_from_db()
+    return run.decision
+
+
+def monitored(made: ModelVersion) -> Decision:
+    """The decision of a monitoring run on data of production, which fails."""
+    run = gates.request_run(
+        by=factories.developer(), version=made, use=use_of(made), purpose="monitoring", dataset="production"
+    )
     gates.execute_run(by=WORKER, run_id=run.pk, owner="a test")
     run.refresh_from_db()
     return run.decision

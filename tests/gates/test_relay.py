@@ -15,10 +15,10 @@ from apps.audit.models import Event
 from apps.audit.states import system
 from apps.gates import commands, pacing, queries
 from apps.gates.clock import Clock, database_now
-from apps.gates.management.commands.relay import LOCK, Relay
 from apps.gates.models import Run, Schedule
 from apps.gates.states import Lane, RunState
 from apps.inventory.models import Use
+from governance.management.commands.relay import LOCK, Relay
 from tests.database import FreshDatabase
 from tests.gates import rows
 from tests.gates.broker import Broker
@@ -108,13 +108,13 @@ def test_of_two_relays_one_works(fresh_database: FreshDatabase, broker: Broker) 
     relay = Relay(interval=0.1)
     try:
         assert other.stdout.readline() == b"held\n"
-        relay.turn(schedules=False)
+        relay.turn()
         assert broker.sent == []
     finally:
         other.kill()
         other.communicate()
     for _ in range(50):
-        relay.turn(schedules=False)
+        relay.turn()
         if broker.sent:
             break
         connection.cursor().execute("SELECT pg_sleep(0.1)")

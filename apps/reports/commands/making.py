@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
@@ -54,7 +55,8 @@ def _send(approval_id: UUID) -> bool:
 def make_missing(*, by: Acting, told: Collection[UUID] = ()) -> list[UUID]:
     """Send word of every review whose report is not there, but those just told of; which were sent."""
     missing = queries.awaited_reports().exclude(pk__in=told).values_list("pk", flat=True)[:BATCH]
-    return [pk for pk in missing if _send(pk)]
+    # Where the broker is away the next sweep tries again.
+    return list(takewhile(_send, missing))
 
 
 def make_report(*, by: Acting, approval: Approval) -> Report:

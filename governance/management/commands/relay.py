@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand
+from django.db import InterfaceError, OperationalError, connection
+
+from apps.approvals.commands import open_monitoring_findings
+from apps.audit.states import system
+from apps.gates.commands import request_due, send_hints, take_back
+from apps.reports.commands import make_missing
+
+# One relay works, the others wait; the lock falls with the connection of whoever holds it.
+LOCK = 0x72656C61  # "rela"
+RELAY, MONITOR = system("relay"), system("monitor")
+REMIND_S = 60.0  # how long a report that was asked for is awaited before a worker is told again
+log = logging.getLogger("governance.relay")
+
+
+class Command(BaseCommand):
+    help = (
+        "Sends messages for waiting runs and reports, takes back runs whose worker is gone, "
+        "asks for runs that are due, opens findings where monitoring fails."
+    )
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--interval", type=float, default=0.5, help="seconds between turns (0.5)")
+        parser.add_argument("--once", action="store_true", help="one turn of everything, then stop")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        relay = Relay(interval=options["interval"])
+        if options["once"]:
+            relay.turn()
+            return
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, relay.stop)
+        relay.work()
+
+
+@dataclass(slots=True)
+class _Duty:
+    """Something that a turn does, when it is time for it again."""
+
+    every: float
+    do: Callable[[], object]
+    due: float = 0.0
+
+
+class Relay:
+    """Turns until it is stopped. A duty that fails stops no other; the database is waited for."""
+
+    def __init__(self, *, interval: float) -> None:
+        self._interval, self._end = interval, threading.Event()
+        self._locked_on: object = None
+        self._told: dict[UUID, float] = {}
+        self._duties = [
+            _Duty(0, lambda: take_back(by=RELAY)),
+            _Duty(0, lambda: send_hints(by=RELAY)),
+            _Duty(2, self._send_for_reports),
+            _Duty(5, lambda: open_monitoring_findings(by=MONITOR)),
+            _Duty(10, lambda: request_due(by=RELAY)),
+        ]
+
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        self._end.set()
+
+    def work(self) -> None:
+        while not self._end.is_set():
+            try:
+                self.turn()
+            except (InterfaceError, OperationalError) as error:
+                log.warning("the relay waits for the database: %s", error)
+                connection.close()
+            self._end.wait(self._interval)
+
+    def turn(self) -> None:
+        """Everything that is due."""
+        if not self._holds_lock():
+            return
+        now = time.monotonic()
+        for duty in self._duties:
+            if duty.due <= now:
+                duty.due = now + duty.every
+                self._try(duty.do)
+
+    def _try(self, do: Callable[[], object]) -> None:
+        try:
+            do()
+        except (InterfaceError, OperationalError):
+            raise
+        except Exception:
+            log.exception("a duty of the relay failed; the others go on")
+
+    def _send_for_reports(self) -> None:
+        now = time.monotonic()
+        self._told = {key: at for key, at in self._told.items() if now - at < REMIND_S}
+        self._told |= dict.fromkeys(make_missing(by=RELAY, told=self._told), now)
+
+    def _holds_lock(self) -> bool:
+        connection.ensure_connection()
+        if self._locked_on is connection.connection:
+            return True
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+            held: bool = cursor.fetchone()[0]
+        self._locked_on = connection.connection if held else None
+        return held
