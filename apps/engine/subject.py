@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -162,8 +162,13 @@ class Subject:
             return lambda: getattr(self._reference(reference), role)
 
         roles = ("score", "label", "target", "predicted", "selected", "deserving", "weight", "period")
+        rowwise = (*roles, "features", "columns", "score_column")
         return {
-            **{role: of(role) for role in (*roles, "features", "columns", "score_column")},
+            **{role: of(role) for role in rowwise},
+            "roles": lambda: _Roles(
+                {role: of(role) for role in rowwise}
+                | {"protected": lambda: self.dataset(dataset).protected(attributes)}
+            ),
             **{f"reference_{role}": referred(role) for role in (*roles, "features", "columns")},
             "protected": lambda: self.dataset(dataset).protected(attributes),
             "model": lambda: _declared(self.model),
@@ -194,6 +199,28 @@ class Subject:
                 f'"{text}" cannot be read here: only files are opened; fetch it and name the file.'
             )
         return self._folder / text
+
+
+class _Roles(Mapping[str, Any]):
+    """The roles of a data set, each read when it is asked for; `get` gives None for an undeclared one."""
+
+    def __init__(self, sources: Mapping[str, Callable[[], Any]]) -> None:
+        self._sources = sources
+
+    def __getitem__(self, role: str) -> Any:
+        return self._sources[role]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sources)
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def get(self, role: str, default: Any = None) -> Any:
+        try:
+            return self[role]
+        except NotDeclared:
+            return default
 
 
 def _filled(need: str, sources: Mapping[str, Callable[[], Any]]) -> Any:

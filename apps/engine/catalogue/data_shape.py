@@ -41,7 +41,7 @@ CHECKS: tuple[Check, ...] = (
             Arg(
                 name="over",
                 type="strings",
-                help="Columns compared. Default: those of expected, or else protected attributes and features.",
+                help="Columns compared. Default: those of expected, or protected attributes and features.",
             ),
             Arg(name="expected", type="object", help="From column to level to its share of the population."),
             Arg(
