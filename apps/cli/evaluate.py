@@ -34,18 +34,27 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate and print; 0 pass, 1 fail, 3 insufficient, 4 could not evaluate."""
     now = moment(args.as_of)
-    from apps.engine.evaluate import evaluate
-    from apps.engine.subject import load
-
     policies = [_policy(name) for name in args.policy]
     show = _progress if sys.stderr.isatty() else None
     try:
-        found = evaluate(load(args.manifest), policies, now=now, seed=args.seed, progress=show)
+        found = _evaluated(args, policies, now, show)
     finally:
         if show:
             sys.stderr.write(_CLEAR)
     put(_rendered(found, args), args.out)
     return EXITS.get(found["outcome"], COULD_NOT)
+
+
+def _evaluated(args: argparse.Namespace, policies: list[Any], now: datetime, show: Any) -> dict[str, Any]:
+    """The evaluation: measured in a child process, decided here."""
+    from apps.cli.apart import ask, manifest_at
+    from apps.engine.evaluate import evaluation, facts_of, questions
+
+    path, manifest = manifest_at(args.manifest)
+    facts = facts_of(manifest)
+    gates = questions(policies, facts)
+    found = ask({"do": "gates", "manifest": str(path), "gates": gates, "seed": args.seed}, progress=show)
+    return evaluation(found["subject"], policies, found["measurements"], facts=facts, now=now)
 
 
 def moment(text: str | None) -> datetime:

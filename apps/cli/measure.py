@@ -31,18 +31,26 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print; 0 measured, 3 without a number."""
-    arguments = read_arguments(args.arguments)
-    from apps.engine.measure import measure
-    from apps.engine.subject import load
+    from apps.cli.apart import ask, manifest_at
+    from apps.engine.arguments import resolve
+    from apps.engine.catalogue import find
+    from apps.engine.manifest import plain
 
-    found = measure(
-        args.check,
-        load(args.manifest),
-        dataset=args.dataset,
-        reference=args.reference,
-        arguments=arguments,
-        seed=args.seed,
-    ).as_json()
+    arguments = read_arguments(args.arguments)
+    path, manifest = manifest_at(args.manifest)
+    resolved = plain(resolve(find(args.check), arguments))
+    manifest.dataset(args.dataset)
+    found = ask(
+        {
+            "do": "measure",
+            "manifest": str(path),
+            "check": args.check,
+            "dataset": args.dataset,
+            "reference": args.reference,
+            "arguments": {name: resolved[name] for name in arguments},
+            "seed": args.seed,
+        }
+    )
     put(as_json(found) if args.format == "json" else measurement_text(found), args.out)
     return MEASURED if found["status"] == "measured" else INSUFFICIENT
 

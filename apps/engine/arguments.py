@@ -125,7 +125,11 @@ def _string(value: Any) -> Any:
 
 
 def _each(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A list of such values; a lone text is a list of one."""
+
     def items(value: Any) -> Any:
+        if isinstance(value, str) and value:
+            value = [value]
         if not isinstance(value, (list, tuple)):
             return _WRONG
         found = [read(item) for item in value]
@@ -191,5 +195,5 @@ def _expected(arg: Arg) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    text = str(value) if not isinstance(value, str) else f'"{value}"'
+    text = f'"{value}"' if isinstance(value, str) else str(_undecimal(value))
     return text if len(text) <= 80 else text[:77] + "..."

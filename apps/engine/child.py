@@ -41,7 +41,10 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMAND: tuple[str, ...] = (sys.executable, "-s", "-P", "-m", "apps.engine.child")
 Progress = Callable[[Mapping[str, Any]], None]
 _TICK_S = 1.0
+_STOPPED = "Measuring stopped"
+_LONGEST_STEP = 400
 _SIGNALS = {
+    signal.SIGPROF: ("timeout", "It did not end"),
     signal.SIGXCPU: ("resource", "It used more processor time than allowed"),
     signal.SIGXFSZ: ("resource", "It wrote a larger file than allowed"),
     signal.SIGKILL: ("resource", "It was killed, most likely for want of memory"),
@@ -89,6 +92,7 @@ class _Parent:
         self._tick = tick or (lambda: None)
         self._answer: dict[str, Any] | None = None
         self._walls: dict[str, str] = {}
+        self._step = ""
 
     def run(self, task: dict[str, Any], scratch: str) -> dict[str, Any]:
         reading, writing = os.pipe()
@@ -114,7 +118,8 @@ class _Parent:
         finally:
             os.close(reading)
         code, usage = _kill_group(child, patience=0.0 if failed or self._answer else 2.0)
-        return {**(failed or self._concluded(code)), "walls": self._walls, "usage": usage}
+        answer = failed or self._concluded(code)
+        return {**_while(self._step, answer), "walls": self._walls, "usage": usage}
 
     def _listen(self, reading: int) -> dict[str, Any] | None:
         """Read lines until the pipe closes; an error value where a limit of ours is passed first."""
@@ -143,6 +148,8 @@ class _Parent:
             return False
         if "progress" in found:
             self._progress(found["progress"])
+        elif isinstance(found.get("step"), str):
+            self._step = found["step"][:_LONGEST_STEP]
         elif "walls" in found:
             self._walls = {str(k): str(v) for k, v in found["walls"].items()}
         elif isinstance(found.get("answer"), dict) and self._answer is None:
@@ -225,6 +232,14 @@ def _ends_within(pid: int, seconds: float) -> bool:
     return True
 
 
+def _while(step: str, answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer, and where the child went down, what it was doing then."""
+    reason = str(answer.get("reason"))
+    if not step or not reason.startswith(_STOPPED):
+        return answer
+    return {**answer, "reason": reason.replace(_STOPPED, f"{_STOPPED} while {step}", 1)}
+
+
 def _no_constant(text: str) -> None:
     raise ValueError(f"{text} is no number of JSON")
 
@@ -233,7 +248,7 @@ def _error(kind: str, sentence: str) -> dict[str, Any]:
     return {
         "status": "error",
         "kind": kind,
-        "reason": f"Measuring stopped: {sentence[0].lower()}{sentence[1:]}.",
+        "reason": f"{_STOPPED}: {sentence[0].lower()}{sentence[1:]}.",
     }
 
 
@@ -242,14 +257,14 @@ def _error(kind: str, sentence: str) -> dict[str, Any]:
 
 def main() -> None:
     """Read the task, raise the walls, answer."""
-    claim()
     given = json.loads(sys.stdin.buffer.read())
     with os.fdopen(given["pipe"], "w", encoding="utf-8") as pipe:
 
-        def say(key: str, value: Mapping[str, Any]) -> None:
+        def say(key: str, value: Mapping[str, Any] | str) -> None:
             pipe.write(json.dumps({key: value}, allow_nan=False) + "\n")
             pipe.flush()
 
+        claim(lambda what: say("step", what))
         say("walls", raise_walls(Limits(**given["limits"])))
         say("answer", _answer(given["task"], lambda step: say("progress", step)))
 
@@ -263,7 +278,7 @@ def _answer(task: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
         return _error("resource", "It needed more memory than allowed")
     except Exception as problem:
         what = f"{type(problem).__name__}: {problem}".splitlines()[0][:300]
-        return {"status": "error", "kind": "internal", "reason": f"Measuring stopped: {what}."}
+        return {"status": "error", "kind": "internal", "reason": f"{_STOPPED}: {what}."}
 
 
 def _loaded(task: Mapping[str, Any]) -> Any:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apps.engine.decide import Decision, MeasuredGate, SubjectFacts, decide, gates_for
 from apps.engine.errors import BadInput
 from apps.engine.manifest import Manifest
-from apps.engine.measure import DEVELOPMENT, HOLDOUT, measure
 from apps.engine.policy.model import Policy
 from apps.engine.policy.vocabulary import FIELDS
-from apps.engine.subject import Subject
 from apps.engine.version import ENGINE_VERSION
+
+if TYPE_CHECKING:  # reading data takes a numeric library; deciding does not
+    from apps.engine.subject import Subject
 
 Progress = Callable[[Mapping[str, Any]], None]
 
@@ -51,7 +52,18 @@ def evaluate(
     """
     facts = facts_of(subject.manifest)
     measurements = measure_gates(subject, questions(policies, facts), seed=seed, progress=progress)
-    about = subject_json(subject)
+    return evaluation(subject_json(subject), policies, measurements, facts=facts, now=now)
+
+
+def evaluation(
+    about: Mapping[str, Any],
+    policies: Sequence[Policy],
+    measurements: Mapping[str, Mapping[str, Any]],
+    *,
+    facts: Mapping[str, Any],
+    now: datetime,
+) -> dict[str, Any]:
+    """The Evaluation of the interface, from measurements made just now (see `subject_json`)."""
     decision = decided(about, policies, measurements, facts=facts, now=now)
     named = [_named(policy, facts, now) for policy in policies]
     return {
@@ -193,6 +205,8 @@ def _question(gate: Mapping[str, Any]) -> str:
 
 
 def _measured(subject: Subject, gate: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    from apps.engine.measure import DEVELOPMENT, HOLDOUT, measure
+
     try:
         return measure(
             gate["check"],

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from apps.engine import scan
 from apps.engine.errors import BadInput
 from apps.engine.inputs import Artifact, Model
+from apps.engine.process import step
 
 __all__ = ["open_model", "sniff"]
 
+OPEN_SECONDS, BYTES_A_SECOND = 15, 4 << 20
 _LOADERS = {"onnx": "onnx", "xgboost": "xgboost", "lightgbm": "lightgbm", "skops": "skops"}
 _KINDS = {
     "onnx": "onnx",
@@ -74,11 +79,26 @@ def open_model(artifact: Artifact, features: Sequence[str] | None = None, *, pos
         do not fit, or content that can run code.
     """
     name = artifact.path.name
+    seconds = OPEN_SECONDS + artifact.path.stat().st_size // BYTES_A_SECOND
+    with step(f"the artifact {name} was being opened", seconds=seconds):
+        return _opened(artifact, tuple(features) if features else None, positive)
+
+
+def _opened(artifact: Artifact, features: tuple[str, ...] | None, positive: Any) -> Model:
+    name = artifact.path.name
     found = sniff(artifact.path)
     if found != artifact.format:
         raise BadInput(f"{name} is {_CALLED[found]}; the manifest says {artifact.format}.")
     load: Callable[..., Model] = import_module(f"apps.engine.artifacts.{_LOADERS[found]}").load
-    return load(artifact.path, tuple(features) if features else None, positive)
+    model = load(artifact.path, features, positive)
+    _tried(model)
+    return model
+
+
+def _tried(model: Model) -> None:
+    """Score one row: a model that crashes or never ends does so here, where the file is named."""
+    with contextlib.suppress(BadInput):  # text inputs, or numbers that zero is none of: no fault of the file
+        model.score_matrix(np.zeros((1, len(model.features))))
 
 
 def _known() -> str:

@@ -46,8 +46,9 @@ def load(path: Path, features: tuple[str, ...] | None, positive: Any) -> LightGB
     """Load a booster from its text; the objective must have one output."""
     lightgbm = library()
     text = path.read_text(encoding="utf-8")
-    if "\nend of trees" not in text:
-        raise BadInput(f'{path.name} is a cut-off LightGBM model: it lacks the line "end of trees".')
+    for last in ("end of trees", "end of parameters"):
+        if f"\n{last}\n" not in text:
+            raise BadInput(f'{path.name} is a cut-off LightGBM model: it lacks the line "{last}".')
     try:
         booster = lightgbm.Booster(model_str=text)
     except (lightgbm.basic.LightGBMError, ValueError) as problem:
