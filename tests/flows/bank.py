@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import yaml
 from django.conf import settings
@@ -10,7 +13,7 @@ from django.utils import timezone
 
 from apps.access.models import Person
 from apps.approvals import commands as approvals
-from apps.approvals.models import Approval, SignOff
+from apps.approvals.models import Approval, Finding, SignOff, WaiverRequest
 from apps.approvals.queries import shown_digest
 from apps.audit.states import system
 from apps.deploys.commands import declare_environment
@@ -50,12 +53,25 @@ def production() -> Environment:
 
 
 def version(key: str = "credit-pd", label: str = "1", *, rows: int = 400, tier: int = 2) -> ModelVersion:
-    """A registered version of tier 2 with a holdout and a development set."""
+    """A registered version of tier 2 with a holdout, a development set and one of production."""
+    table = factories.table(rows)
+    return _registered(key, label, {"holdout": table, "development": table, "production": worn(rows)}, tier)
+
+
+def unfair() -> ModelVersion:
+    """A version whose decisions favour one sex by far."""
+    head, *lines = factories.table(400).decode().splitlines()
+    cells = [line.split(",") for line in lines]
+    decided = [[*c[:4], str(int(float(c[2]) < (0.2 if c[0] == "F" else 0.8)))] for c in cells]
+    table = "\n".join([head, *(",".join(c) for c in decided), ""]).encode()
+    return _registered("card-limit", "1", {"holdout": table, "development": table}, tier=1)
+
+
+def _registered(key: str, label: str, data: Mapping[str, bytes], tier: int) -> ModelVersion:
     known = ModelVersion.objects.filter(model__key=key, label=label).first()
     if known is not None:
         return known
-    factories.unit()
-    data = {"holdout": factories.table(rows), "development": factories.table(rows), "production": worn(rows)}
+    factories.model(key)
     sets = {name: factories.holdout(path=f"{name}.csv") for name in data}
     made = inventory.register_version(
         by=factories.developer(),
@@ -121,6 +137,41 @@ def signed(approval: Approval, by: Person, meaning: str = "approve", **limits: o
         reauthenticated_at=timezone.now(),
         limits=limits,
     )
+
+
+def waivable_gate(decision: Decision) -> str:
+    """A failed gate of the decision that may be waived."""
+    gates = decision.document["gates"]
+    return next(g["id"] for g in gates if g["enforcement"] == "waivable" and g["outcome"] == "fail")
+
+
+def finding(made: ModelVersion, **changes: Any) -> Finding:
+    """A finding on a version."""
+    given = {"title": "Unfair to women", "severity": "high", "due": in_days(30), "version": made, **changes}
+    return approvals.open_finding(by=factories.validator(), model=made.model, **given)
+
+
+def in_days(days: int) -> date:
+    return (timezone.now() + timedelta(days=days)).date()
+
+
+def waiver_request(**changes: Any) -> WaiverRequest:
+    """A request to waive a gate that the unfair version fails."""
+    made = unfair()
+    decision = decided(made)
+    given = {
+        "decision": decision,
+        "gate": waivable_gate(decision),
+        "rationale": "The threshold is moved next month.",
+        "compensating_control": "A person looks at each refusal.",
+        "remediation_due": in_days(20),
+        "valid_to": timezone.now() + timedelta(days=25),
+        **changes,
+    }
+    given.setdefault("finding", None)
+    if given["finding"] is None:
+        given["finding"] = finding(made)
+    return approvals.request_waiver(by=factories.developer(), **given)
 
 
 def granted(approval: Approval | None = None, **limits: object) -> Approval:

@@ -61,6 +61,7 @@ def bank_database(
             bank.policies()
             bank.production()
             bank.decided(bank.version())
+            bank.decided(bank.unfair())
     yield found
     with django_db_blocker.unblock():
         database.drop(found.name)
