@@ -33,10 +33,10 @@ class IntervalPicture:
 
 
 def interval_picture(gate: Mapping[str, Any]) -> IntervalPicture | None:
-    """The picture of a gate's measurement; None where there is no number to draw."""
+    """The picture of a gate's measurement; None where there is no interval to draw."""
     measurement = gate.get("measurement") or {}
     value = measurement.get("value")
-    if value is None:
+    if value is None or not measurement.get("interval"):
         return None
     low, high = _ends(measurement, value)
     bounds = {name: float(Decimal(str(v))) for name, v in (gate.get("bound") or {}).items() if _is_number(v)}

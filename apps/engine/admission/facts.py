@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from apps.engine.policy.model import Policy
 
 AdmissionOutcome = Literal["allow", "allow_with_limits", "pending", "deny"]
 Limits = Mapping[str, Any]
+
+
+def told(moment: datetime) -> str:
+    """A moment for a sentence, to the second.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> told(datetime(2026, 11, 27, 10, 39, 58, tzinfo=UTC))
+    '2026-11-27 10:39:58 UTC'
+    """
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from apps.engine.admission.facts import ApprovalFact, DocumentFact, Limits, Question, Reason
+from apps.engine.admission.facts import ApprovalFact, DocumentFact, Limits, Question, Reason, told
 from apps.engine.admission.rules import waiver_for
 from apps.engine.admission.steps import counted, steps_for
-from apps.engine.canonical import rfc3339
 from apps.engine.policy.model import DocumentRule
 
 Reasons = Iterator[Reason]
@@ -36,7 +35,7 @@ def of_approval(question: Question) -> Reasons:
     if approval.state == "granted" and until is None:
         yield Reason("no_expiry", "The approval does not say when it was granted.", name)
     elif until is not None and question.now >= until:
-        yield Reason("expired", f"The approval ended at {rfc3339(until)}.", name)
+        yield Reason("expired", f"The approval ended at {told(until)}.", name)
 
 
 def _of_what(question: Question, approval: ApprovalFact, name: str) -> Reasons:

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from apps.engine.admission.facts import DecisionFact, Question, Reason, WaiverFact
-from apps.engine.canonical import rfc3339
+from apps.engine.admission.facts import DecisionFact, Question, Reason, WaiverFact, told
 from apps.engine.policy.model import Policy
 from apps.engine.policy.unite import gates_for
 
@@ -131,9 +130,7 @@ def _of_gate(question: Question, name: str, gate: Mapping[str, Any]) -> Reason:
         return Reason("gate_missing", f"{why} A waived gate must still be measured.", name)
     waiver, faults = waiver_for(question, name)
     if waiver is not None:
-        return Reason(
-            "waived", f"{why} It is waived until {rfc3339(waiver.until)}.", name, "allow_with_limits"
-        )
+        return Reason("waived", f"{why} It is waived until {told(waiver.until)}.", name, "allow_with_limits")
     code = "waiver_not_valid" if faults else "gate_failed"
     return Reason(code, " ".join([why, *faults]), name)
 
@@ -156,9 +153,9 @@ def _waiver_fault(question: Question, waiver: WaiverFact) -> str:
     if not question.genuine(waiver.statement):
         return "Its waiver's statement is not verified."
     if question.now >= waiver.until:
-        return f"Its waiver ended at {rfc3339(waiver.until)}."
+        return f"Its waiver ended at {told(waiver.until)}."
     if question.now < waiver.start:
-        return f"Its waiver begins at {rfc3339(waiver.start)}."
+        return f"Its waiver begins at {told(waiver.start)}."
     if waiver.granted_by == waiver.requested_by or waiver.granted_by in _builders(question):
         return "Its waiver was not granted by an independent person."
     if any(waiver.until - waiver.start > rule.max_duration for rule in rules):
