@@ -187,6 +187,13 @@ CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_SOFT_TIME_LIMIT = 3300
 CELERY_TASK_TIME_LIMIT = 3600
 CELERY_TASK_PUBLISH_RETRY = False
+# While the broker is away nobody waits for it: the relay sends the message later.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.2,
+}
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 50
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 2_000_000  # KiB
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
