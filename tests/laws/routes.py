@@ -1,0 +1,189 @@
+"""Every address with the request that tries it, and everybody who may try."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.test import Client
+from django.urls import get_resolver
+from django.utils import timezone
+
+from apps.access.models import ApiToken
+from apps.access.tokens import new_token, token_digest
+from apps.api.endpoints import describe
+from apps.audit.models import Event
+from apps.inventory import store
+from tests.standing import Standing, token
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+DAY = "2099-01-01"
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One method of one address."""
+
+    method: str
+    route: str
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.route}"
+
+    @property
+    def is_api(self) -> bool:
+        return self.route.startswith("/api/")
+
+
+def tries(world: Standing) -> Iterator[Try]:
+    """Every method of every address of pages and endpoints."""
+    bodies = _bodies(world)
+    for pattern in get_resolver("apps.api.urls").url_patterns:
+        if hasattr(pattern.callback, "endpoint"):
+            for method in describe(pattern.callback).operations:
+                route = f"/api/v1/{pattern.pattern}"
+                yield Try(method, route, bodies.get(f"{method} {route}", {}))
+    for pattern in get_resolver("apps.web.urls").url_patterns:
+        for method in ("GET", "POST"):
+            route = f"/{pattern.pattern}"
+            yield Try(method, route, bodies.get(f"{method} {route}", {}))
+    yield Try("GET", "/admin/")
+
+
+def place(route: str, world: Standing, *, subject: str = "/x") -> str:
+    """The address of a thing that exists."""
+    names = _names(world, route)
+    return _PARAMETER.sub(lambda found: str(names[found[1]]), route)
+
+
+def _names(world: Standing, route: str) -> dict[str, Any]:
+    chart = world.report.charts.first()
+    approval = world.granted if route.endswith(("revoke", "report")) else world.waiting
+    return {
+        "key": "credit-pd",
+        "label": "1",
+        "run_id": world.queued.pk,
+        "approval_id": approval.pk,
+        "finding_id": world.finding.pk,
+        "request_id": world.waiver.pk,
+        "admission_id": world.admission.pk,
+        "digest": _digest(world, route),
+        "policy": "baseline-all",
+        "version": world.granted.subject["policies"][0]["version"],
+        "event_id": Event.objects.earliest("occurred_at").pk,
+        "report_id": world.report.pk,
+        "gate": chart.gate if chart else "none",
+    }
+
+
+def _digest(world: Standing, route: str) -> str:
+    if "evidence" in route:
+        return str(world.failed.run.evidence.earliest("id").statement_digest)
+    return "sha256:" + "0" * 64 if "blobs" in route else str(world.failed.statement_digest)
+
+
+def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
+    version = {"model": "credit-pd", "version": "1"}
+    finding = {"title": "Leak", "severity": "low", "due": DAY}
+    waiver = {
+        "gate": world.waiver.gate,
+        "finding": str(world.finding.pk),
+        "rationale": "x",
+        "compensating_control": "x",
+        "remediation_due": str(timezone.now().date() + timedelta(days=20)),
+        "valid_to": (timezone.now() + timedelta(days=25)).isoformat(),
+    }
+    model = {"key": "new", "title": "New", "kind": "classifier", "unit": "retail", "owner": "owner"}
+    approvals, findings = "/api/v1/approvals/<uuid:approval_id>", "/api/v1/findings/<uuid:finding_id>"
+    review, mended = "/reviews/<uuid:approval_id>", "/findings/<uuid:finding_id>"
+    reason = {"reason": "because"}
+    return {
+        "POST /api/v1/models": model,
+        "POST /api/v1/models/<str:key>/versions": _registration(world),
+        "POST /api/v1/runs": version,
+        "POST /api/v1/approvals": version,
+        f"POST {approvals}/comments": {"text": "why?"},
+        f"POST {approvals}/withdraw": reason,
+        f"POST {approvals}/reopen": reason,
+        "POST /api/v1/findings": {"model": "credit-pd", **finding},
+        f"POST {findings}/remediate": {"plan": "done"},
+        f"POST {findings}/close": {"closure": "seen"},
+        f"POST {findings}/reopen": reason,
+        "POST /api/v1/waivers": {"decision": world.failed.statement_digest, **waiver},
+        "POST /api/v1/attestations": {"model": "credit-pd"},
+        "POST /api/v1/admissions": {**version, "environment": "production"},
+        "POST /models/<str:key>/findings": finding,
+        "POST /models/<str:key>/versions/<str:label>/run": {"use": ""},
+        f"POST {review}/sign": {"meaning": "approve", "reason": "x", "shown_digest": "x"},
+        f"POST {review}/say": {"text": "why?"},
+        f"POST {review}/withdraw": reason,
+        f"POST {review}/reopen": reason,
+        f"POST {review}/revoke": reason,
+        f"POST {mended}/remediate": {"plan": "done"},
+        f"POST {mended}/close": {"closure": "seen"},
+        f"POST {mended}/reopen": reason,
+        "POST /waivers/requests/<uuid:request_id>": {"answer": "refuse", **reason},
+        "POST /decisions/<str:digest>/waiver": {**waiver, "valid_to": waiver["remediation_due"]},
+        "POST /reports/<uuid:report_id>/sign": {"meaning": "validated", "shown_digest": "x"},
+    }
+
+
+def _registration(world: Standing) -> dict[str, Any]:
+    """What registered the version that stands: the same bytes again are the same version."""
+    version = world.granted.version
+    with store.open(version.manifest_digest) as file:
+        manifest = file.read().decode()
+    datasets = {dataset.name: dataset.blob_id for dataset in version.datasets.all()}
+    return {"manifest": manifest, "blobs": {"datasets": datasets}}
+
+
+ROLES = (
+    "anonymous",
+    "developer",
+    "owner",
+    "validator",
+    "risk-officer",
+    "committee",
+    "head-of-model-risk",
+    "model-risk-policy",
+    "auditor",
+    "administrator",
+    "elsewhere",
+    "pipeline",
+    "expired",
+)
+
+
+def clients(world: Standing) -> dict[str, Client]:
+    """Everybody: visitors, each role in a session, a service's token, a token that has expired."""
+    return {role: _client(world, role) for role in ROLES}
+
+
+def _client(world: Standing, role: str) -> Client:
+    if role == "pipeline":
+        return Client(
+            raise_request_exception=False, headers={"Authorization": f"Bearer {world.tokens[role]}"}
+        )
+    if role == "expired":
+        raw = _expired_token(world)
+        return Client(raise_request_exception=False, headers={"Authorization": f"Bearer {raw}"})
+    client = Client(raise_request_exception=False)
+    if role != "anonymous":
+        client.force_login(world.people[role], backend=BACKEND)
+    return client
+
+
+def _expired_token(world: Standing) -> str:
+    """The secret of a token whose time is over."""
+    token(world.people["developer"])
+    row, raw = ApiToken.objects.latest("pk"), new_token()
+    row.pk, row.digest = None, token_digest(raw)
+    row.expires_at = timezone.now() - timedelta(days=1)
+    row.save(force_insert=True)
+    return raw
