@@ -24,6 +24,7 @@ score_column         float64 (n,) or None: the manifest's score column beside an
 model                `Model`: `.score(matrix)`, `.features`, `.format`, `.path`
 artifact             `Artifact`: `.path`, `.format`, `.sha256`
 declared             the manifest's `spec`, as read
+own                  the data set's own entry in it
 roles                Mapping from the row-wise names above to their values, each read when asked for
 seed                 int: from the run; checks that draw must use it
 ==================== =============================================================================

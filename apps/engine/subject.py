@@ -174,6 +174,7 @@ class Subject:
             "model": lambda: _declared(self.model),
             "artifact": lambda: _declared(self.artifact),
             "declared": lambda: self.manifest.spec,
+            "own": lambda: self.manifest.spec["datasets"][dataset],
             "seed": lambda: seed,
         }
 

@@ -12,13 +12,14 @@ CHECKS: tuple[Check, ...] = (
         unit="breaches",
         range="[0, inf)",
         direction="lower",
-        needs=("columns", "declared"),
+        needs=("columns", "declared", "own?"),
         definition=(
             "The number of terms (type, min, max, values, max_missing_share, required, unique) that are "
             "broken."
         ),
         conventions=(
-            "Terms stand under contract in the manifest or in the gate. Columns are required and may not "
+            "Terms stand under contract in the gate, in the data set's entry or in the manifest's spec; the "
+            "nearer goes before, the last two column by column. Columns are required and may not "
             "have missing "
             "values unless the terms say so. Columns without terms are not looked at."
         ),

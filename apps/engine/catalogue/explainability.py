@@ -8,8 +8,11 @@ _METHOD = Arg(
     name="method",
     type="string",
     default="auto",
-    choices=("auto", "tree_interventional", "tree_path", "linear", "permutation"),
-    help="auto: exact where the model's inside can be read, else sampled permutation walks.",
+    choices=("auto", "tree_interventional", "tree_path", "linear", "permutation", "kernel"),
+    help=(
+        "auto: exact where the model's inside can be read, else sampled permutation walks; kernel: least "
+        "squares over coalitions, exact with few features."
+    ),
 )
 _SPACE = Arg(
     name="space",

@@ -9,14 +9,15 @@ import numpy as np
 
 from apps.engine.columns import FloatArray
 from apps.engine.errors import Unmeasurable
-from apps.engine.explain import linear, permutation, sklearn_models
+from apps.engine.explain import kernel, linear, permutation, sklearn_models
 from apps.engine.explain.ensemble import Ensemble, Link, linked
 from apps.engine.explain.frame import Frame, drawn, scores
 from apps.engine.explain.refuse import Unreadable
 from apps.engine.explain.tree_shap import TreeShap
 from apps.engine.inputs import Model
 
-METHODS = ("auto", "tree_interventional", "tree_path", "linear", "permutation")
+METHODS = ("auto", "tree_interventional", "tree_path", "linear", "permutation", "kernel")
+SAMPLED = ("permutation", "kernel")
 SPACES = ("auto", "margin", "score")
 _AGREE = 1e-4
 _CHECKED = 256
@@ -58,7 +59,7 @@ class Explainer:
     @property
     def sampled(self) -> bool:
         """Whether the values are estimates, at a cost that grows with rows times background."""
-        return self.method == "permutation"
+        return self.method in SAMPLED
 
     def __call__(self, rows: Frame) -> Explanation:
         """Explain these rows."""
@@ -76,15 +77,15 @@ def explainer(
     """
     if not len(background):
         raise Unmeasurable("The background has no rows.", status="insufficient")
-    if method == "permutation":
-        return _sampled(model, background, space, seed, ())
+    if method in SAMPLED:
+        return _sampled(model, background, space, seed, method)
     try:
         return _exact(model, background, method, space)
     except Unreadable as error:
         if method != "auto":
             raise Unmeasurable(f"The model cannot be explained by {method}: {error}.") from error
         note = f"Explained from outside by sampling, because {error}."
-        return _sampled(model, background, space, seed, (note,))
+        return _sampled(model, background, space, seed, "permutation", (note,))
 
 
 def _exact(model: Model, background: Frame, method: str, space: str) -> Explainer:
@@ -197,7 +198,9 @@ def _linear(model: Model, background: Frame, space: str) -> Explainer:
     return Explainer("linear", model, background, explain, lambda other: _linear(model, other, space))
 
 
-def _sampled(model: Model, background: Frame, space: str, seed: int, notes: tuple[str, ...]) -> Explainer:
+def _sampled(
+    model: Model, background: Frame, space: str, seed: int, method: str, notes: tuple[str, ...] = ()
+) -> Explainer:
     margin = space == "margin"
     background = background.take(drawn(len(background), WALKS, seed))
 
@@ -208,7 +211,8 @@ def _sampled(model: Model, background: Frame, space: str, seed: int, notes: tupl
         return _logit(found) if margin else found
 
     def explain(rows: Frame) -> Explanation:
-        made = permutation.walked(function, rows.matrix, background.matrix, seed=seed)
+        run = kernel.weighted if method == "kernel" else permutation.walked
+        made = run(function, rows.matrix, background.matrix, seed=seed)
         total = made.base + made.values.sum(1)
         scored = scores(model, rows)
         return Explanation(
@@ -218,16 +222,16 @@ def _sampled(model: Model, background: Frame, space: str, seed: int, notes: tupl
             output=made.output,
             scored=scored,
             reproduced=linked(total, "logistic" if margin else "identity"),
-            method="permutation",
+            method=method,
             space="margin" if margin else "score",
-            errors=made.errors,
+            errors=made.errors if np.isfinite(made.errors).all() else None,
             notes=notes,
         )
 
     def again(other: Frame) -> Explainer:
-        return _sampled(model, other, space, seed, notes)
+        return _sampled(model, other, space, seed, method, notes)
 
-    return Explainer("permutation", model, background, explain, again)
+    return Explainer(method, model, background, explain, again)
 
 
 def _logit(score: FloatArray) -> FloatArray:

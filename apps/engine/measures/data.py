@@ -16,7 +16,11 @@ TERMS = ("type", "min", "max", "values", "max_missing_share", "required", "uniqu
 
 
 def contract(
-    *, columns: Columns, declared: Mapping[str, Any], contract: Mapping[str, Any] | None = None
+    *,
+    columns: Columns,
+    declared: Mapping[str, Any],
+    own: Mapping[str, Any] | None = None,
+    contract: Mapping[str, Any] | None = None,
 ) -> Measured:
     """Breaches of the data contract: types, ranges, categories, missing values, uniqueness.
 
@@ -28,7 +32,10 @@ def contract(
     columns : Columns
         Every column of the file.
     declared : mapping
-        The manifest's spec; its ``contract`` is used where the argument is not given.
+        The manifest's spec; its ``contract`` is used where nothing nearer is given.
+    own : mapping, optional
+        The data set's own entry in the manifest; its ``contract`` goes before that of the spec, column by
+        column.
     contract : mapping, optional
         From column name to terms: ``type`` (number, integer, category, boolean, time), ``min``, ``max``,
         ``values``, ``max_missing_share`` (0 by default), ``required`` (true by default), ``unique``.
@@ -48,7 +55,7 @@ def contract(
     >>> found.value, found.notes[0]
     (1.0, 'Column "age" holds 17 where at least 18 was agreed (1 of 2 rows).')
     """
-    terms = contract or declared.get("contract")
+    terms = contract or {**_held(declared, "spec"), **_held(own or {}, "data set")}
     if not terms:
         raise Unmeasurable(
             "There is no data contract: neither the manifest nor the gate names one.", status="insufficient"
@@ -65,6 +72,13 @@ def contract(
         tables={"breaches": breaches},
         notes=[breach["sentence"] for breach in breaches],
     )
+
+
+def _held(entry: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    found = entry.get("contract") or {}
+    if not isinstance(found, Mapping):
+        raise BadInput(f"The contract of the {where} must be a mapping from columns to terms, not {found!r}.")
+    return found
 
 
 def _terms(name: str, given: Any) -> Mapping[str, Any]:

@@ -121,7 +121,7 @@ def global_importance(
         The artifact and the rows that are explained.
     reference_features : Columns, optional
         The background: the rows that unknown features are drawn from (else `features` itself).
-    method : {"auto", "tree_interventional", "tree_path", "linear", "permutation"}
+    method : {"auto", "tree_interventional", "tree_path", "linear", "permutation", "kernel"}
         `auto`: exact where the model's inside can be read, else sampled.
     space : {"auto", "margin", "score"}
         What is explained: the margin (log-odds) or the score.

@@ -74,3 +74,13 @@ def test_no_contract_and_no_rows_are_insufficient():
         contract(columns=TABLE, declared={})
     with pytest.raises(Unmeasurable, match="no rows"):
         contract(columns=Columns.of(age=[]), declared={}, contract={"age": {}})
+
+
+def test_the_data_sets_own_contract_goes_before_that_of_the_spec():
+    spec = {"contract": {"age": {"min": 18}, "state": {"values": ["NY", "TX"]}}}
+    own = {"contract": {"age": {"min": 10}}}
+    found = contract(columns=TABLE, declared=spec, own=own)
+    assert [row["column"] for row in found.tables["breaches"]] == ["state"]
+    assert contract(columns=TABLE, declared={}, own=own).value == 0
+    with pytest.raises(BadInput, match="contract of the data set must be a mapping"):
+        contract(columns=TABLE, declared={}, own={"contract": ["age"]})
