@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
@@ -19,62 +20,107 @@ from apps.engine.errors import BadInput
 from apps.engine.table_column import TableColumn
 
 _CHUNK = 1 << 20
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 def open_csv(path: Path, *, name: str, missing: tuple[str, ...], zipped: bool) -> Columns:
     """Read the columns of a CSV file."""
-    text: Any = _unzipped(path, name) if zipped else None
-    if text is None and path.stat().st_size > table_limits.MAX_TEXT:
+    if path.stat().st_size > table_limits.MAX_TEXT:
         raise BadInput(f"{name} has more than {table_limits.MAX_TEXT >> 30} GiB; save it as Parquet.")
-    _check_text(io.BytesIO(text) if zipped else path.open("rb"), name)
-    header = _header(io.BytesIO(text) if zipped else path.open("rb"), name)
-    source = pa.py_buffer(text) if zipped else pa.memory_map(str(path))
-    table = _parse(source, header, name)
+    with _opened(path, zipped) as file:
+        spans_lines = _check_text(file, name)
+    with _opened(path, zipped) as file:
+        header = _header(file, name)
+    if spans_lines:
+        with _opened(path, zipped) as file:
+            _strictly_quoted(file, name)
+    table = _parse(_source(path, zipped), header, name)
     table_limits.within(table.num_rows, len(header), name)
     return Columns(header, lambda column: TableColumn(column, table.column(column), missing), table.num_rows)
 
 
-def _unzipped(path: Path, name: str) -> bytes:
-    """The text of a gzip file, at most `table_limits.MAX_TEXT` bytes of it."""
-    try:
-        with gzip.open(path, "rb") as file:
-            text = file.read(table_limits.MAX_TEXT + 1)
-    except (OSError, EOFError, zlib.error) as problem:
-        raise BadInput(f"{name} is a damaged or cut-off gzip file.") from problem
-    if len(text) > table_limits.MAX_TEXT:
-        raise BadInput(f"{name} unpacks to more than {table_limits.MAX_TEXT >> 30} GiB; save it as Parquet.")
-    if not text:
+def _opened(path: Path, zipped: bool) -> Any:
+    return gzip.open(path, "rb") if zipped else path.open("rb")
+
+
+def _source(path: Path, zipped: bool) -> Any:
+    """The text for Arrow; of a gzip file it was seen before that it is not too long."""
+    if not zipped:
+        return pa.memory_map(str(path))
+    with gzip.open(path, "rb") as file:
+        return pa.py_buffer(file.read(table_limits.MAX_TEXT))
+
+
+def _check_text(file: IO[bytes], name: str) -> bool:
+    """Refuse NUL bytes, a quotation mark left open, too much text, and lines without end.
+
+    Returns
+    -------
+    bool
+        Whether a line ends within quotation marks.
+    """
+    quotes = line = total = 0
+    spans_lines = False
+    for chunk in _chunks(file, name):
+        if not total and chunk.startswith((b"PAR1", b"\x1f\x8b")):
+            raise BadInput(f"{name} is a gzip file that does not hold CSV text.")
+        if b"\0" in chunk:
+            raise BadInput(f"{name} holds NUL bytes; it is not CSV text.")
+        total += len(chunk)
+        if total > table_limits.MAX_TEXT:
+            raise BadInput(
+                f"{name} unpacks to more than {table_limits.MAX_TEXT >> 30} GiB; save it as Parquet."
+            )
+        spans_lines = spans_lines or (
+            (b'"' in chunk or quotes % 2 == 1) and _line_end_in_quotes(chunk, quotes)
+        )
+        quotes += chunk.count(b'"')
+        last = chunk.rfind(b"\n")
+        line = line + len(chunk) if last < 0 else len(chunk) - last
+        if line > table_limits.MAX_LINE:
+            raise BadInput(f"{name} holds a line of more than {table_limits.MAX_LINE >> 20} MiB.")
+    if not total:
         raise BadInput(f"{name} is an empty file.")
-    if text.startswith((b"PAR1", b"\x1f\x8b")):
-        raise BadInput(f"{name} is a gzip file that does not hold CSV text.")
-    return text
-
-
-def _check_text(file: IO[bytes], name: str) -> None:
-    """Refuse NUL bytes, a quotation mark left open, and lines without end."""
-    quotes = line = 0
-    with file:
-        for chunk in _chunks(file):
-            if b"\0" in chunk:
-                raise BadInput(f"{name} holds NUL bytes; it is not CSV text.")
-            quotes += chunk.count(b'"')
-            last = chunk.rfind(b"\n")
-            line = line + len(chunk) if last < 0 else len(chunk) - last
-            if line > table_limits.MAX_LINE:
-                raise BadInput(f"{name} holds a line of more than {table_limits.MAX_LINE >> 20} MiB.")
     if quotes % 2:
         raise BadInput(f'{name} holds an odd number of quotation marks ("): one of them is never closed.')
+    return spans_lines
 
 
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    while chunk := file.read(_CHUNK):
-        yield chunk
+def _line_end_in_quotes(chunk: bytes, before: int) -> bool:
+    if b'"' not in chunk and before % 2 == 0:
+        return False
+    held = np.frombuffer(chunk, dtype=np.uint8)
+    counted = np.cumsum(held == ord('"'), dtype=np.int64)[held == ord("\n")]
+    return bool(((counted + before) % 2).any())
+
+
+def _strictly_quoted(file: IO[bytes], name: str) -> None:
+    """Refuse text after a closing quotation mark: a stray one would swallow rows."""
+    text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
+    reader = csv.reader(text, strict=True)
+    try:
+        for _ in reader:
+            pass
+    except csv.Error as problem:
+        raise BadInput(
+            f'{name}, line {reader.line_num}: a quotation mark (") stands where no cell begins or ends; '
+            "within a cell it is written twice."
+        ) from problem
+    finally:
+        text.detach()
+
+
+def _chunks(file: IO[bytes], name: str) -> Iterator[bytes]:
+    try:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+    except (OSError, EOFError, zlib.error) as problem:
+        raise BadInput(f"{name} is a damaged or cut-off gzip file.") from problem
 
 
 def _header(file: IO[bytes], name: str) -> list[str]:
     """The column names: the first record of the file."""
-    with file:
-        head = file.read(_CHUNK)
+    head = file.read(_CHUNK)
     try:
         text = head.decode("utf-8-sig", errors="strict" if len(head) < _CHUNK else "replace")
         header = next(csv.reader(io.StringIO(text, newline=""), strict=True))
@@ -84,7 +130,11 @@ def _header(file: IO[bytes], name: str) -> list[str]:
         raise BadInput(f"{name} has no header line.") from problem
     if not any(header):
         raise BadInput(f"{name} has no header line: the first line is blank.")
+    other = next((word for sign, word in _SEPARATORS.items() if len(header) == 1 and sign in header[0]), None)
+    if other is not None:
+        raise BadInput(f"{name}: the cells are separated by {other}; save it with commas.")
     table_limits.distinct(header, name)
+    table_limits.within(0, len(header), name)
     return header
 
 

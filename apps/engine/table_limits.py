@@ -10,6 +10,7 @@ MAX_ROWS = 50_000_000
 MAX_CELLS = 2_000_000_000
 MAX_COLUMNS = 10_000
 MAX_TEXT = 4 << 30
+MAX_COLUMN_TEXT = (2 << 30) - 1
 MAX_LINE = 16 << 20
 
 
@@ -31,6 +32,12 @@ def within(rows: int, columns: int, name: str) -> None:
             f"{name} has {rows:,} rows of {columns:,} columns; at most {MAX_ROWS:,} rows "
             f"and {MAX_CELLS:,} cells are read."
         )
+
+
+def too_much_text(column: str, name: str = "") -> str:
+    """The refusal of a text column that would not fit into memory."""
+    where = f"{name}: the" if name else "The"
+    return f'{where} column "{column}" unpacks to more than {MAX_COLUMN_TEXT / (1 << 30):.0f} GiB of text.'
 
 
 def one_line(problem: BaseException) -> str:

@@ -8,7 +8,7 @@ Only an empty cell (or Parquet null, or NaN) is missing, and any text that the m
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +22,7 @@ from apps.engine.errors import BadInput
 from apps.engine.files import part_files
 from apps.engine.table_column import TableColumn
 
+_BATCH = 1 << 16
 _OTHERS = {
     b"PK\x03\x04": "a zip archive (perhaps a spreadsheet)",
     b"ORC": "an ORC file",
@@ -94,15 +95,30 @@ def _parquet(parts: list[Path], *, name: str, missing: tuple[str, ...]) -> Colum
 
     def load(column: str) -> TableColumn:
         try:
-            chunks = [c for f in files for c in f.read(columns=[column]).column(0).chunks]
+            chunks = [c for f in files for c in _read(f, column, schema.field(column).type)]
         except (pa.ArrowException, OSError) as problem:
             raise BadInput(
                 f'{name}: the column "{column}" cannot be read: {table_limits.one_line(problem)}'
             ) from problem
+        if sum(chunk.nbytes for chunk in chunks) > table_limits.MAX_COLUMN_TEXT:
+            raise BadInput(table_limits.too_much_text(column, name))
         values = pa.chunked_array(chunks, type=schema.field(column).type)
         return TableColumn(column, values, missing)
 
     return Columns(schema.names, load, rows)
+
+
+def _read(file: Any, column: str, kind: Any) -> Iterator[Any]:
+    """One column; text in batches, so that little of what is too much is ever unpacked."""
+    if pa.types.is_primitive(kind):
+        yield from file.read(columns=[column]).column(0).chunks
+        return
+    total = 0
+    for batch in file.iter_batches(batch_size=_BATCH, columns=[column], use_threads=False):
+        total += batch.nbytes
+        yield batch.column(0)
+        if total > table_limits.MAX_COLUMN_TEXT:
+            return
 
 
 def _parquet_file(path: Path, name: str) -> Any:
