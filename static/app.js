@@ -7,7 +7,7 @@
     return target.closest("input, textarea, select, [contenteditable]") !== null;
   }
   function step(by) {
-    const links = Array.from(document.querySelectorAll("main tbody th a, main .gate h3 a"));
+    const links = Array.from(document.querySelectorAll("main tbody th a, main .gate summary"));
     if (links.length === 0) { return; }
     const at = links.indexOf(document.activeElement);
     links[Math.max(0, Math.min(links.length - 1, at + by))].focus();
@@ -29,14 +29,28 @@
       if (box) { event.preventDefault(); box.focus(); }
     }
   });
-  const theme = localStorage.getItem("theme");
-  if (theme) { document.documentElement.dataset.theme = theme; }
+  function showTheme() {
+    const now = localStorage.getItem("theme") || "system";
+    document.querySelectorAll("[data-theme-choice]").forEach(function (button) {
+      button.setAttribute("aria-pressed", String(button.dataset.themeChoice === now));
+    });
+  }
+  function showKeys() {
+    const box = document.getElementById("keys");
+    if (box) { box.checked = localStorage.getItem("keys") !== "off"; }
+  }
+  showTheme();
+  showKeys();
+  document.addEventListener("change", function (event) {
+    if (event.target.id === "keys") { localStorage.setItem("keys", event.target.checked ? "on" : "off"); }
+  });
   document.addEventListener("click", function (event) {
     const wish = event.target.closest("[data-theme-choice]");
     if (!wish) { return; }
     const chosen = wish.dataset.themeChoice;
     if (chosen === "system") { localStorage.removeItem("theme"); delete document.documentElement.dataset.theme; }
     else { localStorage.setItem("theme", chosen); document.documentElement.dataset.theme = chosen; }
+    showTheme();
   });
   document.body.addEventListener("htmx:afterSwap", function (event) {
     const told = event.target.querySelector("[data-announce]");

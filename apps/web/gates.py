@@ -34,6 +34,35 @@ class GateLine:
     provenance: str
 
 
+@dataclass(frozen=True, slots=True)
+class GateGroup:
+    """Gates under one heading, and how the page counts them."""
+
+    title: str
+    lines: list[GateLine]
+
+
+def gate_groups(document: Mapping[str, Any]) -> list[GateGroup]:
+    """What did not pass first, then the rest by category."""
+    groups: dict[str, list[GateLine]] = {}
+    for line in gate_lines(document):
+        good = line.gate["outcome"] in ("pass", "not_applicable")
+        title = _category(line.gate["id"]) if good else "Did not pass"
+        groups.setdefault(title, []).append(line)
+    first = [GateGroup("Did not pass", groups.pop("Did not pass"))] if "Did not pass" in groups else []
+    return first + [GateGroup(title, groups[title]) for title in sorted(groups)]
+
+
+def _category(gate: str) -> str:
+    return gate.partition(".")[0].replace("_", " ").capitalize()
+
+
+def gate_counts(document: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """How many gates came to each outcome, the worst first."""
+    found = [gate["outcome"] for gate in document["gates"]]
+    return [(outcome, found.count(outcome)) for outcome in sorted(set(found), key=_rank)]
+
+
 def gate_lines(document: Mapping[str, Any]) -> list[GateLine]:
     """Every gate of a decision, the failing ones first."""
     gates = sorted(document["gates"], key=lambda g: (_rank(g["outcome"]), g["id"]))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -10,12 +11,13 @@ from django.shortcuts import render
 
 from apps.access.guards import require
 from apps.access.states import Permission
+from apps.approvals.guards import PASSING
 from apps.approvals.queries import open_findings
 from apps.costs.queries import statement as cost_statement
 from apps.deploys import queries as deploys
 from apps.deploys.states import Outcome
 from apps.gates import queries as gates
-from apps.web.gates import gate_lines
+from apps.web.gates import gate_counts, gate_groups
 from apps.web.pages import page
 
 if TYPE_CHECKING:
@@ -52,10 +54,17 @@ def decision_page(request: HttpRequest, digest: str, *, by: Person) -> HttpRespo
     context = {
         "title": str(decision),
         "decision": decision,
-        "lines": gate_lines(decision.document),
+        "groups": gate_groups(decision.document),
+        "counts": gate_counts(decision.document),
+        "waivable": _waivable(decision.document),
         "findings": open_findings(decision.version.model),
     }
     return render(request, "decisions/decision.html", context)
+
+
+def _waivable(document: Mapping[str, Any]) -> list[str]:
+    found = (g for g in document["gates"] if g["enforcement"] == "waivable" and g["outcome"] not in PASSING)
+    return [gate["id"] for gate in found]
 
 
 @page()

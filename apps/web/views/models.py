@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from apps.access.guards import why_not
+from apps.access.guards import require, why_not
+from apps.access.states import Permission
 from apps.approvals import commands as approvals
 from apps.approvals import queries as approval_queries
 from apps.approvals.guards import no_live_approval, submittable
@@ -65,11 +66,18 @@ def model_record(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
 
 
 def use_standing(versions: list[ModelVersion], use: Use) -> dict[str, object]:
-    """A use with the newest version's decision and the deploy gate's answer for each environment."""
+    """A use with its newest version's decision, and the deploy gate's answer for each environment.
+
+    Where another version is the one approved, that one is asked for too.
+    """
     newest = versions[0] if versions else None
-    answers = deployable(newest, use) if newest else []
     decision = latest_decision(newest, use) if newest else None
     monitoring = latest_decision(newest, use, Purpose.MONITORING) if newest else None
+    shown = [newest] if newest else []
+    granted = approval_queries.granted_version(use)
+    if granted is not None and granted != newest:
+        shown.append(granted)
+    answers = [(version, e, deployable(version, use, e)) for version in shown for e in environments()]
     return {"use": use, "version": newest, "decision": decision, "monitoring": monitoring, "answers": answers}
 
 
@@ -91,10 +99,16 @@ def version_record(request: HttpRequest, key: str, label: str, *, by: Person) ->
     return render(request, "models/version.html", context)
 
 
-def _next(by: Person, version: ModelVersion, use: Use) -> tuple[object, str]:
+def _next(by: Person, version: ModelVersion, use: Use) -> tuple[object, str, str]:
+    """The newest decision, why no run may be asked for, and why it may not be submitted."""
     decision = latest_decision(version, use)
-    hindrance = why_not(submittable, version, use, decision) or why_not(no_live_approval, version, use)
-    return decision, hindrance
+    no_run = why_not(require, by, Permission.RUN_REQUEST, version.model)
+    hindrance = (
+        why_not(require, by, Permission.APPROVAL_SUBMIT, version.model)
+        or why_not(submittable, version, use, decision)
+        or why_not(no_live_approval, version, use)
+    )
+    return decision, no_run, hindrance
 
 
 @page("POST")

@@ -47,6 +47,7 @@ def report_page(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpRes
 def sign(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpResponse:
     """Sign the PDF itself."""
     report = queries.find_report(by, report_id)
+    guards.can_sign(by, report)
     if require_fresh(request):
         return redirect(f"/reauthenticate?next=/reports/{report_id}")
     commands.sign_report(

@@ -8,13 +8,14 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from apps.access.guards import require_reauthentication, why_not
+from apps.access.guards import require, require_reauthentication, why_not
+from apps.access.states import Permission
 from apps.approvals import commands, guards, queries
 from apps.approvals.changes import changes_since
 from apps.approvals.states import ApprovalState
 from apps.audit.errors import Refused
 from apps.reports.queries import latest_report
-from apps.web.gates import gate_lines
+from apps.web.gates import gate_counts, gate_groups
 from apps.web.pages import done, page, reauthenticated_at
 
 if TYPE_CHECKING:
@@ -43,11 +44,14 @@ def _context(request: HttpRequest, by: Person, approval: Approval, review: queri
         "title": f"Review of {approval.version}",
         "approval": approval,
         "review": review,
-        "lines": gate_lines(approval.decision.document),
+        "groups": gate_groups(approval.decision.document),
+        "counts": gate_counts(approval.decision.document),
+        "gates": [gate["id"] for gate in approval.decision.document["gates"]],
         "changes": changes_since(review.previous, approval),
         "why_not_sign": why_not(guards.can_sign, by, approval) or why_not(guards.fresh, approval),
         "fresh_password": not why_not(require_reauthentication, reauthenticated_at(request)),
         "why_not_withdraw": _why_not_withdraw(by, approval),
+        "why_not_revoke": why_not(may_revoke, by, approval),
         "report": latest_report(approval),
         "meanings": (
             ("approve", "Approve", "I reviewed this and agree that it may be used as described."),
@@ -120,10 +124,17 @@ def reopen(request: HttpRequest, approval_id: UUID, *, by: Person) -> HttpRespon
 def revoke(request: HttpRequest, approval_id: UUID, *, by: Person) -> HttpResponse:
     """End a grant at once."""
     approval = queries.find_approval(by, approval_id)
+    may_revoke(by, approval)
     if require_fresh(request):
         return redirect(f"/reauthenticate?next=/reviews/{approval_id}")
     commands.revoke(by=by, approval=approval, reason=request.POST.get("reason", ""))
     return done(request, "Revoked: the deploy gate denies from this second on.", f"/reviews/{approval_id}")
+
+
+def may_revoke(by: Person, approval: Approval) -> None:
+    """Refused unless the person may end this grant."""
+    require(by, Permission.APPROVAL_REVOKE, approval.version.model)
+    guards.revocable(approval)
 
 
 def require_fresh(request: HttpRequest) -> bool:

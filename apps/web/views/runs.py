@@ -10,7 +10,7 @@ from django.shortcuts import render
 
 from apps.gates import commands
 from apps.gates.queries import find_run, progress_of
-from apps.web.gates import gate_lines
+from apps.web.gates import gate_counts, gate_groups
 from apps.web.pages import done, page
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ def run_page(request: HttpRequest, run_id: UUID, *, by: Person) -> HttpResponse:
         "title": f"Run of {run.version}",
         "run": run,
         "decision": decision,
-        "lines": gate_lines(decision.document) if decision else [],
+        "groups": gate_groups(decision.document) if decision else [],
+        "counts": gate_counts(decision.document) if decision else [],
         "elapsed": progress.elapsed_seconds or 0,
         "ended": progress.ended,
     }
