@@ -25,7 +25,7 @@ from apps.gates.queries import latest_decision
 from apps.gates.states import Purpose
 from apps.inventory import commands as inventory
 from apps.inventory.models import ModelVersion
-from apps.reports.commands import sign_report
+from apps.reports.commands import request_report, sign_report
 from apps.reports.queries import newest_blob
 from governance.demo.people import PASSWORD, Cast, give_token, hire
 from governance.demo.stage import Say, await_report, await_runs, register, use_of
@@ -100,22 +100,35 @@ def _run(cast: Cast, version: ModelVersion) -> Run:
     return gates.request_run(by=cast["dana"], version=version, use=use_of(version))
 
 
+REVIEWED = (
+    "credit-pd-1",
+    "credit-pd-2",
+    "overdraft-pd-1",
+    "breast-triage-1",
+    "collections-priority-1",
+    "vendor-fraud-1",
+    "wine-cultivar-1",
+)
+
+
 def _reviews(cast: Cast, versions: dict[str, ModelVersion]) -> None:
-    _grant(cast, versions["credit-pd-1"])
-    approvals.attest(by=cast["omar"], model=versions["credit-pd-1"].model)
-    _await_signatures(cast, versions["credit-pd-2"])
+    """Everything is submitted first: a worker draws the reports while people sign."""
     _unfair(cast, versions["card-limit-1"])
     _waived(cast, versions["overdraft-pd-1"])
-    _grant(cast, versions["breast-triage-1"], population="adults")
-    _grant(cast, versions["collections-priority-1"])
-    _grant(cast, versions["vendor-fraud-1"])
-    _grant(cast, versions["wine-cultivar-1"])
+    submitted = {key: _submit(cast, versions[key]) for key in REVIEWED}
+    _await_signatures(cast, submitted.pop("credit-pd-2"))
+    for key, approval in submitted.items():
+        limits = {"population": "adults"} if key == "breast-triage-1" else {}
+        _grant(cast, approval, **limits)
+    approvals.attest(by=cast["omar"], model=versions["credit-pd-1"].model)
     retired = use_of(versions["wine-cultivar-1"])
     inventory.retire_use(by=cast["omar"], use=retired, reason="The cellar was sold.")
 
 
 def _submit(cast: Cast, version: ModelVersion) -> Approval:
-    return approvals.submit(by=cast["dana"], version=version, use=use_of(version))
+    approval = approvals.submit(by=cast["dana"], version=version, use=use_of(version))
+    request_report(by=cast["vera"], approval=approval)
+    return approval
 
 
 def _sign(by: Person, approval: Approval, reason: str, **limits: Any) -> None:
@@ -130,9 +143,8 @@ def _sign(by: Person, approval: Approval, reason: str, **limits: Any) -> None:
     )
 
 
-def _grant(cast: Cast, version: ModelVersion, **limits: Any) -> Approval:
-    """Submitted, reviewed by two people, the report signed by both."""
-    approval = _submit(cast, version)
+def _grant(cast: Cast, approval: Approval, **limits: Any) -> None:
+    """Reviewed by two people, the report signed by both."""
     report = await_report(cast["vera"], approval)
     _sign(cast["vera"], approval, "The evidence is sound and I could follow every step.")
     _sign(cast["rob"], approval, "The risk is within appetite.", **limits)
@@ -148,10 +160,8 @@ def _grant(cast: Cast, version: ModelVersion, **limits: Any) -> Approval:
     return approval
 
 
-def _await_signatures(cast: Cast, version: ModelVersion) -> None:
+def _await_signatures(cast: Cast, approval: Approval) -> None:
     """A second version: the validator has signed, the risk officer has a question."""
-    approval = _submit(cast, version)
-    await_report(cast["vera"], approval)
     _sign(cast["vera"], approval, "More data, the same method; the numbers hold.")
     question = "Why did the share of approvals move while the threshold stayed?"
     approvals.comment(by=cast["rob"], approval=approval, text=question, gate="fairness.selection")
@@ -194,7 +204,6 @@ def _waived(cast: Cast, version: ModelVersion) -> None:
         valid_to=timezone.now() + timedelta(days=6),
     )
     approvals.grant_waiver(by=cast["hana"], request=request, reauthenticated_at=timezone.now())
-    _grant(cast, version)
 
 
 def _decision(version: ModelVersion) -> Decision:
