@@ -59,10 +59,11 @@ class Partition:
         >>> part.counts(np.array([True, True, False])).tolist()
         [[1, 1], [0, 1]]
         """
-        code = self.codes
-        for flag in flags:
-            code = code * 2 + flag
         cells = len(self.levels) << len(flags)
+        code = self.codes.astype(np.min_scalar_type(cells))
+        for flag in flags:
+            code <<= 1
+            code |= flag
         return np.bincount(code, minlength=cells).reshape(len(self.levels), *([2] * len(flags)))
 
 
