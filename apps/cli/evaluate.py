@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from apps.cli.output import as_json, put
@@ -34,7 +33,9 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate and print; 0 pass, 1 fail, 3 insufficient, 4 could not evaluate."""
     now = moment(args.as_of)
-    policies = [_policy(name) for name in args.policy]
+    from apps.cli.policy_files import read_named
+
+    policies = read_named(args.policy)
     show = _progress if sys.stderr.isatty() else None
     try:
         found = _evaluated(args, policies, now, show)
@@ -66,20 +67,6 @@ def moment(text: str | None) -> datetime:
     except ValueError as problem:
         raise BadInput(f'--as-of takes a date such as 2027-01-31, not "{text}".') from problem
     return found.replace(tzinfo=found.tzinfo or UTC)
-
-
-def _policy(name: str) -> Any:
-    from apps.engine.policy import Library, read_policy, shipped_folder
-
-    path = Path(name)
-    if not path.exists() and (shipped_folder() / name / "policy.yaml").exists():
-        path = shipped_folder() / name
-    path = path / "policy.yaml" if path.is_dir() else path
-    try:
-        data = path.read_bytes()
-    except OSError as problem:
-        raise BadInput(f"{path} cannot be read: {problem.strerror}.") from problem
-    return read_policy(data, name=str(path), library=Library.shipped())
 
 
 def _rendered(found: Mapping[str, Any], args: argparse.Namespace) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from apps.cli.output import put
+from apps.cli.policy_files import library_for, read_at
 from apps.cli.render_cases import cases_junit
 from apps.engine.errors import BadInput
-from apps.engine.policy import Library, Policy, read_policy
+from apps.engine.policy import Library, Policy
 from apps.engine.policy.diff import bump_fault, diff
 from apps.engine.policy.lint import lint_file
 from apps.engine.policy.regulation import shipped_controls
@@ -62,13 +63,6 @@ def files_of(names: list[str]) -> list[Path]:
             raise BadInput(f"{path} holds no policy.yaml.")
         found += inside
     return found
-
-
-def library_for(path: Path, folder: str | None) -> Library:
-    """Where a policy's `extends` looks: the folder given, or its neighbours; then what is shipped."""
-    if folder is not None and not Path(folder).is_dir():
-        raise BadInput(f"{folder} is not a folder.")
-    return Library.folder(Path(folder) if folder else path.resolve().parents[1], behind=Library.shipped())
 
 
 # lint ----------------------------------------------------------------------------------------------
@@ -143,7 +137,7 @@ def _tested(path: Path, args: argparse.Namespace) -> Tested:
     """One policy and its cases; a broken file is told and does not stop the others."""
     answer = Tested(path)
     try:
-        policy = _read(path, args.library)
+        policy = read_at(path, args.library)
         cases = list(_cases(path, policy))
     except BadInput as problem:
         answer.faults.append(str(problem))
@@ -166,19 +160,11 @@ def _cases(path: Path, policy: Policy) -> Iterator[Case]:
         yield from read_cases(file.read_bytes(), name=str(file), policy=policy)
 
 
-def _read(path: Path, folder: str | None) -> Policy:
-    try:
-        data = path.read_bytes()
-    except OSError as problem:
-        raise BadInput(f"{path} cannot be read: {problem.strerror}.") from problem
-    return read_policy(data, name=str(path), library=library_for(path, folder))
-
-
 # diff ----------------------------------------------------------------------------------------------
 
 
 def _diff(args: argparse.Namespace) -> int:
-    old, new = (_read(path, args.library) for path in files_of([args.old]) + files_of([args.new]))
+    old, new = (read_at(path, args.library) for path in files_of([args.old]) + files_of([args.new]))
     changes = [str(change) for change in diff(old, new)]
     fault = bump_fault(old, new) if old.id == new.id and changes else ""
     lines = changes or [f"{old.id}@{old.version} and {new.id}@{new.version} ask for the same."]

@@ -27,7 +27,12 @@ _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)\Z")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?\Z")
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 _MAX_DIGITS = 40
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+# Besides control characters, those that show a text otherwise than it is read: marks that turn its
+# direction, and blanks of no width.
+_UNPRINTABLE = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    "|[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069]"
+)
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -83,7 +88,7 @@ def read(data: bytes, *, name: str) -> Document:
     try:
         return _Reader(name, text).document()
     except yaml.MarkedYAMLError as problem:
-        raise BadInput(f"{name}{_where(problem.problem_mark)}: {_reason(problem)}.") from problem
+        raise BadInput(f"{name}{_where(problem.problem_mark)}: {_reason(problem, text)}.") from problem
     except yaml.YAMLError as problem:
         raise BadInput(f"{name} cannot be read as YAML: {' '.join(str(problem).split())}") from problem
 
@@ -107,7 +112,12 @@ def _place(event: Any) -> tuple[int, int]:
     return event.start_mark.line + 1, event.start_mark.column + 1
 
 
-def _reason(problem: yaml.MarkedYAMLError) -> str:
+def _reason(problem: yaml.MarkedYAMLError, text: str) -> str:
+    mark: Any = problem.problem_mark
+    lines = text.splitlines()
+    line = lines[mark.line] if mark is not None and mark.line < len(lines) else ""
+    if line[mark.column : mark.column + 1] == "\t" if mark is not None else False:
+        return "a tab cannot indent; use blanks"
     parts = (str(part) for part in (problem.context, problem.problem) if part)
     return ", ".join(" ".join(part.split()) for part in parts)
 

@@ -53,7 +53,7 @@ def test_scalars_are_those_of_json_and_everything_else_is_text(text: str, value:
         ("a: !!python/object:os.system x\n", "line 1, column 4", "the tag"),
         ("a: 1\n---\nb: 1\n", "line 2, column 1", "a second document is not allowed"),
         ("%YAML 1.1\n---\na: 1\n", "line 1, column 1", "directives are not allowed"),
-        ("a:\n\t- b\n", "line 2, column 1", "token"),
+        ("a:\n\t- b\n", "line 2, column 1", "tab"),
         ('a: 1\nb: "x\0y"\n', "line 2, column 6", "the character U+0000 is not allowed"),
         ("\ufeffa: 1\n", "line 1, column 1", "a byte order mark is not allowed"),
         ("? [a]\n: b\n", "line 1, column 3", "a key must be text"),

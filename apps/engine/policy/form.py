@@ -17,6 +17,8 @@ from apps.engine.policy.vocabulary import nearest
 Path = tuple[str | int, ...]
 LONGEST_LIST = 500
 LONGEST_TEXT = 4000
+LEAST, MOST = Decimal("1e-15"), Decimal("1e15")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,8 @@ class Number(Form):
         right = isinstance(value, int if self.whole else (int, Decimal)) and not isinstance(value, bool)
         if not right:
             yield Fault(path, f"{dotted(path)} must be {kind}, not {shown(value)}.")
+        elif value and not LEAST <= abs(value) <= MOST:
+            yield Fault(path, f"{dotted(path)} must be {kind} of a usual size, not {shown(value)}.")
         elif self.low is not None and value < self.low:
             yield Fault(path, f"{dotted(path)} must be at least {self.low}, not {value}.")
         elif self.high is not None and value > self.high:
@@ -123,7 +127,7 @@ class Day(Form):
         if value is None and self.nullable:
             return
         try:
-            right = isinstance(value, str) and len(value) == 10 and bool(date.fromisoformat(value))
+            right = isinstance(value, str) and bool(_DAY.fullmatch(value) and date.fromisoformat(value))
         except ValueError:
             right = False
         if not right:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ from apps.engine.errors import BadInput
 from apps.engine.policy.form import Fault, Faults, Path, shown
 from apps.engine.policy.vocabulary import nearest
 
+_RANGE = re.compile(r"[(\[{](-?(?:inf|[\d.]+)), (?:[\d.]+, )*(-?(?:inf|[\d.]+))[)\]}]")
 _SETS = ("dataset", "reference")
 
 
@@ -79,6 +81,8 @@ def _bound_faults(check: Check, gate: Mapping[str, Any], path: Path) -> Faults:
     yield from _ordered(name, bound, at)
     warn = gate.get("warn") or {}
     yield from _ordered(name, warn, (*path, "warn"))
+    for place, given in (("pass", bound), ("warn", warn)):
+        yield from _range_faults(check, name, given, (*path, place))
     for side, looser in (("min", _below), ("max", _above)):
         if side in bound and side in warn and looser(warn[side], bound[side]):
             sentence = f"warn {side} {warn[side]} can never be reached, because pass asks for {bound[side]}."
@@ -104,6 +108,20 @@ def _ordered(name: str, bound: Mapping[str, Any], path: Path) -> Faults:
         yield Fault(
             (*path, "min"), f"{name}: min {bound['min']} is above max {bound['max']}; nothing can pass."
         )
+
+
+def _range_faults(check: Check, name: str, bound: Mapping[str, Any], path: Path) -> Faults:
+    """A bound outside the numbers that the check can give: nothing passes it, or everything does."""
+    found = _RANGE.fullmatch(check.range)
+    if found is None:
+        return
+    low, high = (Decimal(end) for end in found.groups())
+    for side, value in bound.items():
+        number = Decimal(str(value))
+        if low <= number <= high:
+            continue
+        what = "nothing can pass" if (number > high) == (side == "min") else "everything passes"
+        yield Fault((*path, side), f"{name}: {check.id} lies in {check.range}; with {side} {value} {what}.")
 
 
 def known_check(check_id: str) -> Check | None:

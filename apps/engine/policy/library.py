@@ -53,7 +53,16 @@ class Library:
     def folder(cls, path: Path, *, behind: Library | None = None) -> Library:
         """Every ``*.yaml`` of a folder and of the folders in it; cases are left out."""
         files = sorted({*path.glob("*.yaml"), *path.glob("*/*.yaml")})
-        return cls({str(file.relative_to(path)): file.read_bytes() for file in files}, behind=behind)
+        texts, broken = {}, {}
+        for file in files:
+            name = str(file.relative_to(path))
+            try:
+                texts[name] = _text_of(file)
+            except OSError as problem:
+                broken[name] = f"{name} cannot be read: {problem.strerror or problem}."
+        library = cls(texts, behind=behind)
+        library.broken |= broken
+        return library
 
     @classmethod
     def shipped(cls) -> Library:
@@ -100,6 +109,14 @@ class Library:
             names = " and ".join(entry.name for entry in twins)
             raise BadInput(f"{names} both claim to be {policy_id}@{_text(newest)} and differ.")
         return twins[0]
+
+
+def _text_of(file: Path) -> bytes:
+    """The bytes of a plain file, and no more of them than make it too long."""
+    if not file.is_file():
+        raise OSError(f"{file.name} is not a plain file")
+    with file.open("rb") as stream:
+        return stream.read(strict_yaml.MAX_BYTES + 1)
 
 
 def _text(version: Version) -> str:

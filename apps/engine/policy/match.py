@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from apps.engine.policy.form import Fault, Faults, Form, Path, dotted, shown
+from apps.engine.policy.form import MOST, Fault, Faults, Form, Path, dotted, shown
 from apps.engine.policy.vocabulary import FIELDS, nearest
 
 Facts = Mapping[str, Any]
@@ -71,7 +71,8 @@ def _value_faults(name: str, wanted: Any, path: Path) -> Faults:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+    right = isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+    return right and abs(value) <= MOST
 
 
 _TYPES: Mapping[str, Callable[[Any], bool]] = {
