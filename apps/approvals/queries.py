@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import Count, F, Model, Q, QuerySet
+from django.db.models import Count, Exists, F, Model, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from apps.access.models import Person
-from apps.access.queries import visible_models
+from apps.access.queries import models_with, visible_models
 from apps.approvals.models import (
     Approval,
     Attestation,
@@ -26,7 +26,7 @@ from apps.approvals.models import (
     WaiverRequest,
 )
 from apps.approvals.states import ApprovalState, FindingState
-from apps.approvals.steps import Step, all_complete
+from apps.approvals.steps import ROLE_PERMISSION, Step, all_complete
 from apps.audit.errors import NotFound
 from apps.engine.statement import canonical, digest
 from apps.gates.models import Decision
@@ -214,6 +214,13 @@ def standing_approval(version: ModelVersion, use: Use, now: datetime) -> Approva
     return found[0] if found else None
 
 
+def granted_version(use: Use) -> ModelVersion | None:
+    """The version whose approval for a use was granted last and still stands."""
+    rows = Approval.objects.filter(use=use, state=ApprovalState.GRANTED, expires_at__gt=timezone.now())
+    found = rows.select_related("version__model__unit", "version__model__owner").order_by("-closed_at")[:1]
+    return next((approval.version for approval in found), None)
+
+
 def open_findings(model: RegisteredModel) -> QuerySet[Finding]:
     """Findings of a model that are not closed, gravest due first."""
     return Finding.objects.filter(model=model).exclude(state=FindingState.CLOSED).select_related("owner")
@@ -309,6 +316,19 @@ def approvals_of(version: ModelVersion) -> list[Approval]:
 def open_waiver_requests(by: Person) -> QuerySet[WaiverRequest]:
     """Requests for waivers that nobody has answered."""
     return visible_waiver_requests(by).filter(waiver=None, refused_reason="")
+
+
+def might_sign(by: Person) -> QuerySet[Approval]:
+    """Open approvals that wait for a role which the person holds, without those barred to them at sight."""
+    held = Q()
+    for permission in ROLE_PERMISSION.values():
+        held |= Q(version__model__in=models_with(by, permission))
+    rows = visible_approvals(by).filter(held, state=ApprovalState.OPEN)
+    mine = Q(submitter__identity=by.identity) | Q(version__model__owner__identity=by.identity)
+    signed_already = SignOff.objects.filter(
+        approval=OuterRef("pk"), round=OuterRef("round"), identity=by.identity
+    )
+    return rows.exclude(mine).exclude(Exists(signed_already)).order_by("opened_at")
 
 
 def my_findings(by: Person) -> QuerySet[Finding]:

@@ -8,8 +8,10 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 
-from apps.access.guards import why_not
+from apps.access.guards import require, why_not
+from apps.access.states import Permission
 from apps.approvals import commands, guards, queries
 from apps.audit.errors import Invalid
 from apps.gates.queries import find_decision
@@ -33,7 +35,9 @@ def day(request: HttpRequest, name: str) -> date:
 def finding_list(request: HttpRequest, *, by: Person) -> HttpResponse:
     """Findings, open ones first and the soonest due on top."""
     rows = sorted(queries.visible_findings(by)[:500], key=lambda f: (f.state == "closed", f.due))
-    return render(request, "findings/list.html", {"title": "Findings", "rows": rows, "today": date.today()})  # noqa: DTZ011
+    return render(
+        request, "findings/list.html", {"title": "Findings", "rows": rows, "today": timezone.now().date()}
+    )
 
 
 @page()
@@ -43,7 +47,9 @@ def finding_page(request: HttpRequest, finding_id: UUID, *, by: Person) -> HttpR
     context = {
         "title": finding.title,
         "finding": finding,
-        "why_not_close": why_not(guards.closable, by, finding),
+        "why_not_remediate": why_not(require, by, Permission.FINDING_REMEDIATE, finding.model),
+        "why_not_close": why_not(require, by, Permission.FINDING_CLOSE, finding.model)
+        or why_not(guards.closable, by, finding),
         "waivers": finding.waivers.select_related("version"),
     }
     return render(request, "findings/record.html", context)
@@ -95,7 +101,7 @@ def waiver_list(request: HttpRequest, *, by: Person) -> HttpResponse:
         "title": "Waivers",
         "rows": list(queries.visible_waivers(by)[:200]),
         "requests": [(r, why_not(guards.grantable, by, r)) for r in queries.open_waiver_requests(by)],
-        "now": datetime.now(UTC),
+        "now": timezone.now(),
     }
     return render(request, "findings/waivers.html", context)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from apps.access.guards import require, why_not
+from apps.access.guards import may, require, why_not
 from apps.access.states import Permission
 from apps.approvals import commands as approvals
 from apps.approvals import queries as approval_queries
@@ -50,17 +50,18 @@ def model_list(request: HttpRequest, *, by: Person) -> HttpResponse:
 def model_record(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
     """One model: what it is, its versions, whether it may run, and why."""
     model = queries.find_model(by, key)
-    versions = list(model.versions.prefetch_related("datasets").select_related("registered_by"))
+    versions = list(model.versions.prefetch_related("approvals").select_related("registered_by"))
     context = {
         "title": model.title,
         "model": model,
         "tier": queries.current_tier(model),
         "tierings": model.tierings.select_related("assigned_by"),
         "uses": [use_standing(versions, use) for use in model.uses.all()],
-        "versions": [(v, approval_queries.approvals_of(v)) for v in versions],
+        "versions": [(v, v.approvals.all()) for v in versions],
         "findings": approval_queries.open_findings(model),
         "attestation": approval_queries.latest_attestation(model),
         "cost": cost_of(model),
+        "may_open_finding": may(by, Permission.FINDING_OPEN, model),
     }
     return render(request, "models/record.html", context)
 
@@ -77,7 +78,7 @@ def use_standing(versions: list[ModelVersion], use: Use) -> dict[str, object]:
     granted = approval_queries.granted_version(use)
     if granted is not None and granted != newest:
         shown.append(granted)
-    answers = [(version, e, deployable(version, use, e)) for version in shown for e in environments()]
+    answers = [(version, *answer) for version in shown for answer in deployable(version, use)]
     return {"use": use, "version": newest, "decision": decision, "monitoring": monitoring, "answers": answers}
 
 
