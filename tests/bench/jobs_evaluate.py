@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.bench.registry import job
 
-BOOTSTRAPS = 20
+BOOTSTRAPS = 5
 
 
 @job
