@@ -20,10 +20,10 @@ from pytest_django import DjangoDbBlocker, Settings
 from governance.local.places import Places
 from tests import database
 from tests.database import FreshDatabase, TestServer
-from tests.flows.fixtures import bank_database, fresh_bank, small_bank
+from tests.flows.fixtures import bank_database, bank_stack, fresh_bank, small_bank
 from tests.stack import LiveStack, running
 
-__all__ = ["bank_database", "fresh_bank", "small_bank"]
+__all__ = ["bank_database", "bank_stack", "fresh_bank", "small_bank"]
 
 _server = pytest.StashKey[TestServer]()
 _lock = pytest.StashKey[int]()

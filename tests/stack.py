@@ -53,6 +53,7 @@ def running(folder: Path, environment: Mapping[str, str]) -> Iterator[LiveStack]
     with listen(0, said.append) as listener, Supervisor(said.append) as supervisor:
         settings = {**environment, "COUNTERSIGN_STATE": str(folder)}
         settings.pop("COUNTERSIGN_BASE_URL", None)
+        settings.pop("COUNTERSIGN_DATABASE_ROLE", None)  # each process takes its own
         installation = Installation(Places(folder), listener, supervisor, settings)
         installation.servers()
         installation.work()

@@ -5,6 +5,8 @@ Each test finds it as it was built; what the test does is undone. Its keys and f
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,8 +17,10 @@ from django.conf import settings
 from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
+from governance.local.places import Places
 from tests import database
 from tests.database import FreshDatabase
+from tests.stack import LiveStack, running
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +96,23 @@ def fresh_bank(bank_database: BankDatabase, django_db_blocker: DjangoDbBlocker) 
                 yield FreshDatabase(name)
         finally:
             database.drop(name)
+
+
+@pytest.fixture(scope="module")
+def bank_stack(bank_database: BankDatabase, django_db_blocker: DjangoDbBlocker) -> Iterator[LiveStack]:
+    """The real processes over a copy of the bank, shared by the tests of one file."""
+    name, folder = f"{bank_database.name}_live", Path(tempfile.mkdtemp(prefix="countersign-state-"))
+    shutil.copytree(bank_database.folder, folder, dirs_exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
+        patch.setattr(settings, "STATE", folder)
+        patch.setattr(settings, "PLACES", Places(folder))
+        patch.setenv("COUNTERSIGN_STATE", str(folder))
+        patch.setenv("COUNTERSIGN_RUN_LEASE_SECONDS", "2")
+        database.drop(name)
+        database.clone(bank_database.name, name)
+        try:
+            with connected_to(name), running(folder, FreshDatabase(name).environment()) as stack:
+                yield stack
+        finally:
+            database.drop(name)
+            shutil.rmtree(folder, ignore_errors=True)
