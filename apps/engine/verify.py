@@ -50,6 +50,8 @@ def examine(data: bytes, question: Question) -> Verified:
 
 def _json(data: bytes, question: Question) -> Verified:
     doc = read_json(data, what="The file")
+    if isinstance(doc.get("proof"), Mapping):
+        return _told_proof(doc, question)
     envelope = doc if "payloadType" in doc else doc.get("statement")
     if not isinstance(envelope, Mapping) or "payloadType" not in envelope:
         raise BadInput('The JSON holds no signed statement: there is neither "payloadType" nor "statement".')
@@ -205,3 +207,15 @@ def _log_proof(data: bytes, question: Question) -> Verified:
         ("digest", digest(proof.extra)),
     ]
     return Verified(kind="log proof", says=says)
+
+
+def _told_proof(doc: Mapping[str, Any], question: Question) -> Verified:
+    """An event as the service tells it, with its proof; what stands around the proof must agree with it."""
+    text = doc["proof"].get("text")
+    if not isinstance(text, str):
+        raise BadInput('The proof of the file holds no "text".')
+    found = _log_proof(text.encode(), question)
+    proved = LogProof.parse(text.encode())
+    if doc.get("body") != proved.extra.decode():
+        raise NotGenuine('The "body" of the file is not the event that was proved.')
+    return found

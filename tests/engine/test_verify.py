@@ -184,6 +184,19 @@ def test_a_checkpoint_and_a_proof_are_verified(files, capsys):
     assert ask(files, "p.tlog-proof") == 1
 
 
+def test_an_event_as_the_service_tells_it_is_verified(files, capsys):
+    event = canonical({"action": "run.decided", "object": {"id": "7"}, "ts": AT})
+    note = sign_checkpoint(Checkpoint("log.example/1", 1, leaf_hash(event)), SIGNER)
+    told = {"body": event.decode(), "proof": {"text": LogProof(0, (), note, extra=event).to_bytes().decode()}}
+    (files / "proof.json").write_text(json.dumps(told))
+    assert ask(files, "proof.json") == 0
+    assert "run.decided" in capsys.readouterr().out
+    (files / "proof.json").write_text(json.dumps(told | {"body": event.decode() + " "}))
+    assert ask(files, "proof.json") == 1
+    (files / "proof.json").write_text(json.dumps({"proof": {}}))
+    assert ask(files, "proof.json") == 4
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
