@@ -23,6 +23,10 @@ CHUNK = 1 << 20
 LARGEST_ANSWER = 64 << 20
 
 
+class NotConfigured(BadInput):
+    """Which server, or with which token, was not said."""
+
+
 class Unreachable(Problem):
     """The server gave no answer, so nothing is known and nothing is allowed."""
 
@@ -58,10 +62,12 @@ class Client:
         place = url or os.environ.get(URL, "")
         parts = urlsplit(place)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise BadInput(f"Say which server: --server https://… or {URL}; it is {place!r} now.")
+            raise NotConfigured(f"Say which server: --server https://… or {URL}; it is {place!r} now.")
         token = os.environ.get(TOKEN, "").strip() or _token_file()
+        if not (token.isascii() and token.isprintable()):
+            raise NotConfigured("The token holds characters that no token has.")
         if not token:
-            raise BadInput(f"A token is needed: set {TOKEN}, or {TOKEN_FILE} to a file that holds it.")
+            raise NotConfigured(f"A token is needed: set {TOKEN}, or {TOKEN_FILE} to a file that holds it.")
         return cls(place, token)
 
     def get(self, path: str) -> Answer:
@@ -88,7 +94,9 @@ class Client:
         """Send a file as it stands, in pieces."""
         size = str(file.stat().st_size)
         headers = {"Content-Type": "application/octet-stream", "Content-Length": size}
-        return self._send("PUT", path, data=_pieces(file, progress), headers=headers, seconds=600)
+        return self._retried(
+            lambda: self._send("PUT", path, data=_pieces(file, progress), headers=headers, seconds=600)
+        )
 
     def _retried(self, call: Callable[[], Answer]) -> Answer:
         for pause in RETRIES:
@@ -172,8 +180,9 @@ def _token_file() -> str:
         return ""
     try:
         return Path(place).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise BadInput(f"The token file {place} cannot be read: {error.strerror}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise NotConfigured(f"The token file {place} cannot be read: {reason}.") from None
 
 
 def segment(text: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,11 +24,11 @@ def render(answer: Answer, form: str) -> str:
 
 def _name(answer: Answer) -> str:
     request = answer["request"]
-    return f"{request['model']}@{request['version']} in {request['environment']}"
+    return safe(f"{request['model']}@{request['version']} in {request['environment']}")
 
 
 def _text(answer: Answer) -> str:
-    lines = [f"{safe(_name(answer))}: {answer['outcome']}"]
+    lines = [f"{_name(answer)}: {answer['outcome']}"]
     lines += [f"  {safe(r['code'])}: {safe(r['message'])}" for r in answer["reasons"]]
     lines += [f"  limit {safe(name)}: {safe(value)}" for name, value in answer["limits"].items()]
     if answer.get("expires_at"):
@@ -100,14 +102,27 @@ def annotate(answer: Answer) -> None:
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return
     for reason in [] if answer["allowed"] else answer["reasons"]:
-        print(f"::error title={_escaped(reason['code'])}::{_escaped(reason['message'])}")
+        words = f"::error title={_property(reason['code'])}::{_data(reason['message'])}"
+        print(words, file=sys.stderr)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
-        rows = "".join(f"| `{safe(r['code'])}` | {safe(r['message'])} |\n" for r in answer["reasons"])
-        text = f"### {safe(_name(answer))}: {answer['outcome']}\n\n| reason | |\n|---|---|\n{rows}\n"
+        rows = "".join(f"| {_cell(r['code'])} | {_cell(r['message'])} |\n" for r in answer["reasons"])
+        text = f"### {_name(answer)}: {answer['outcome']}\n\n| reason | |\n|---|---|\n{rows}\n"
         with Path(summary).open("a", encoding="utf-8") as file:
             file.write(text)
 
 
-def _escaped(text: str) -> str:
-    return safe(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A").replace(":", "%3A")
+def _data(text: str) -> str:
+    """Text of a workflow command, which ends with its line."""
+    return safe(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    """A property of a workflow command, which ends at a colon or comma too."""
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _cell(text: str) -> str:
+    """Text in a cell of a Markdown table, where nothing of it is markup."""
+    inert = re.sub(r"([\\`*_{}\[\]<>()#+!|~-])", r"\\\1", safe(text))
+    return inert.replace("\n", " ")

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from apps.cli import render_admission
-from apps.cli.client import Client, RefusedByServer, Unreachable, segment
+from apps.cli.client import Client, NotConfigured, RefusedByServer, Unreachable, segment
 from apps.cli.output import put
 from apps.cli.text import safe
 from apps.engine.errors import BadInput
 
 ALLOW, DENY, USAGE, PENDING, COULD_NOT = 0, 1, 2, 3, 4
+PAUSE = 2.0  # seconds between two questions at least
 ENDED = ("decided", "errored", "dead", "cancelled")
 _DURATION = re.compile(r"(\d+)(s|m|h)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -63,7 +64,10 @@ def duration(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command that was typed."""
-    client = Client.from_environment(args.server)
+    try:
+        client = Client.from_environment(args.server)
+    except NotConfigured as error:
+        return _say(error, USAGE)
     word: Callable[[argparse.Namespace, Client], int] = {
         "register": _register,
         "submit": _submit,
@@ -71,9 +75,15 @@ def run(args: argparse.Namespace) -> int:
     }[args.command]
     try:
         return word(args, client)
+    except RefusedByServer as error:
+        return _refused(error)
     except Unreachable as error:
-        print(f"countersign: {safe(error)}", file=sys.stderr)
-        return COULD_NOT
+        return _say(error, COULD_NOT)
+
+
+def _say(error: object, status: int) -> int:
+    print(f"countersign: {safe(error)}", file=sys.stderr)
+    return status
 
 
 # Registering ------------------------------------------------------------------------------------------
@@ -121,18 +131,14 @@ def file_digest(path: Path) -> str:
 
 
 def _store(client: Client, model: str, body: Mapping[str, Any]) -> int:
-    try:
-        made = client.post(f"/models/{segment(model)}/versions", body, key=str(uuid.uuid4())).body
-    except RefusedByServer as error:
-        return _refused(error)
+    made = client.post(f"/models/{segment(model)}/versions", body, key=str(uuid.uuid4())).body
     print(f"Registered {made['model']}@{made['version']}")
     print(f"  {made['digest']}")
     return ALLOW
 
 
 def _refused(error: RefusedByServer) -> int:
-    print(f"countersign: {safe(error)}", file=sys.stderr)
-    return COULD_NOT if error.status in (401, 403) or error.status >= 500 else DENY
+    return _say(error, COULD_NOT if error.status in (401, 403, 429) or error.status >= 500 else DENY)
 
 
 # Submitting -------------------------------------------------------------------------------------------
@@ -143,10 +149,7 @@ def _submit(args: argparse.Namespace, client: Client) -> int:
     if not model or not version:
         raise BadInput(f"{args.subject!r} names no version; write it as MODEL@VERSION.")
     asked = {"model": model, "version": version, "use": args.use}
-    try:
-        run = client.post("/runs", asked, key=str(uuid.uuid4())).body
-    except RefusedByServer as error:
-        return _refused(error)
+    run = client.post("/runs", asked, key=str(uuid.uuid4())).body
     _tell(f"Run {run['id']} is {run['state']}")
     if args.no_wait:
         print(run["id"])
@@ -162,22 +165,21 @@ def _awaited(client: Client, run_id: str) -> Mapping[str, Any]:
             return run
         total = run["gates_total"] or 1
         expected = f", about {run['expected_seconds']:.0f} s" if run["expected_seconds"] else ""
-        words = f"{run['state']}: {run['gates_done']} of {total} gates, {time.monotonic() - began:.0f} s{expected}"
-        _progress(words, run["gates_done"] / total)
+        done, took = run["gates_done"], time.monotonic() - began
+        _progress(f"{run['state']}: {done} of {total} gates, {took:.0f} s{expected}", done / total)
         time.sleep(pause)
         pause = min(pause * 1.3, 3.0)
 
 
 def _decided(client: Client, run: Mapping[str, Any]) -> int:
     if run["state"] != "decided":
-        print(f"countersign: the run is {run['state']}. {safe(run['cause'])}", file=sys.stderr)
-        return COULD_NOT
+        return _say(f"the run is {run['state']}. {run['cause']}", COULD_NOT)
     decision = run["decision"]
     print(f"{run['model']}@{run['version']}: {decision['outcome']}")
     print(f"  decision {decision['digest']}")
     for line in _gate_lines(client, decision["digest"]):
         print(line)
-    return {"pass": ALLOW, "insufficient": PENDING}.get(decision["outcome"], DENY)
+    return {"pass": ALLOW, "warn": ALLOW, "error": COULD_NOT}.get(decision["outcome"], DENY)
 
 
 def _gate_lines(client: Client, digest: str) -> list[str]:
@@ -203,10 +205,16 @@ def _check(args: argparse.Namespace, client: Client) -> int:
     }
     try:
         answer = client.post("/admissions", asked, key=str(uuid.uuid4())).body
-        answer = _settled(client, answer, args.wait)
+        settled = _settled(client, answer, args.wait)
+        if (
+            settled is not answer
+            and settled.get("outcome") != "pending"
+            and (args.population or args.exposure)
+        ):
+            settled = client.post("/admissions", asked, key=str(uuid.uuid4())).body  # limits speak of these
     except RefusedByServer as error:
-        print(f"countersign: not allowed. {safe(error)}", file=sys.stderr)
-        return COULD_NOT
+        return _say(f"not allowed. {error}", COULD_NOT)
+    answer = settled
     put(render_admission.render(answer, args.format), args.out)
     render_admission.annotate(answer)
     if answer.get("allowed") is True and answer.get("outcome") in ("allow", "allow_with_limits"):
@@ -219,9 +227,11 @@ def _settled(client: Client, answer: Mapping[str, Any], wait: int) -> Mapping[st
     end = time.monotonic() + wait
     key = answer["id"]
     while answer.get("outcome") == "pending" and time.monotonic() < end:
-        left = end - time.monotonic()
+        began, left = time.monotonic(), end - time.monotonic()
         _progress(f"pending; {left:.0f} s of patience left", 1 - left / wait)
         answer = client.get(f"/admissions/{key}?wait={min(20, max(1, int(left)))}").body
+        if answer.get("outcome") == "pending":  # a busy server answers at once: do not press it
+            time.sleep(max(0.0, min(PAUSE, end - began) - (time.monotonic() - began)))
     return answer
 
 
