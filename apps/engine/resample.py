@@ -69,6 +69,28 @@ def percentile_interval(
     return float(low), float(high)
 
 
+def moved_interval(
+    counts: Ints,
+    statistic: Callable[[Ints], FloatArray],
+    value: float,
+    *,
+    seed: int,
+    confidence: float = 0.95,
+    draws: int = DRAWS,
+) -> tuple[float, float] | None:
+    """As `percentile_interval`, moved by the estimated bias: for maxima, which resampling only raises.
+
+    Neither end passes 0, and the interval always holds `value`.
+    """
+    drawn = drawn_values(counts, statistic, seed=seed, draws=draws)
+    drawn = drawn[np.isfinite(drawn)]
+    if len(drawn) < (1 - UNDEFINED_ALLOWED) * draws:
+        return None
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(drawn, [tail, 1 - tail], method="linear") - (float(drawn.mean()) - value)
+    return max(0.0, min(value, float(low))), max(value, float(high))
+
+
 def drawn_values(
     counts: Ints, statistic: Callable[[Ints], FloatArray], *, seed: int, draws: int = DRAWS
 ) -> FloatArray:

@@ -38,7 +38,8 @@ class XGBoostModel:
         """The same for a numeric matrix (n, len(features))."""
         if not len(matrix):
             return np.zeros(0)
-        values = np.asarray(matrix, dtype=np.float32)[:, self._order]
+        with np.errstate(over="ignore"):  # beyond float32 is beyond every threshold
+            values = np.asarray(matrix, dtype=np.float32)[:, self._order]
         found = self.booster.inplace_predict(values, missing=np.nan, validate_features=False)
         return np.asarray(found, dtype=np.float64).reshape(len(matrix))
 

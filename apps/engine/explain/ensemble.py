@@ -71,7 +71,10 @@ class Ensemble:
 
     def values(self, matrix: FloatArray) -> FloatArray:
         """The matrix as the library would compare it."""
-        return matrix.astype(np.float32).astype(np.float64) if self.single else matrix
+        if not self.single:
+            return matrix
+        with np.errstate(over="ignore"):
+            return matrix.astype(np.float32).astype(np.float64)
 
     def margin(self, matrix: FloatArray) -> FloatArray:
         """The margin of each row by walking each tree in float64; shape (n,)."""

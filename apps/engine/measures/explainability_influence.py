@@ -295,7 +295,7 @@ def _association(frame: Frame, column: int, groups: Coded) -> float:
     values = frame.matrix[:, column]
     if column in frame.levels:
         return _cramer(values.astype(np.int64), len(frame.levels[column]), codes, len(groups.levels))
-    known = ~np.isnan(values)
+    known = np.isfinite(values)
     return _correlation_ratio(values[known], codes[known], len(groups.levels))
 
 

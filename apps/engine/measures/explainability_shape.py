@@ -13,9 +13,11 @@ from apps.engine.errors import BadInput, Unmeasurable
 from apps.engine.explain.frame import Frame, frames, sampled, scores
 from apps.engine.inputs import Model
 from apps.engine.intervals import normal
+from apps.engine.numeric import finite_scores
 from apps.engine.values import Measured
 
 _BATCH = 50_000
+_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 def partial_dependence(
@@ -229,6 +231,10 @@ def surrogate_fidelity(
     from sklearn.tree import DecisionTreeRegressor
 
     frame, _ = frames(features)
+    score = finite_scores(score)
+    beyond = int(np.count_nonzero((np.abs(frame.matrix) > _FLOAT32).any(axis=1)))
+    if beyond:
+        raise Unmeasurable(f"A feature is infinite, or beyond {_FLOAT32:.2g}, in {beyond:,} rows.")
     joined = Frame((*frame.names, " score"), np.column_stack([frame.matrix, score]), frame.levels)
     part = sampled(joined, rows, seed)
     matrix, names = _spread(part.holding(part.matrix[:, :-1]), frame.names)

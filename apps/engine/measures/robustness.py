@@ -72,7 +72,7 @@ def perturbation_flip_rate(
     part = sampled(frame, rows, seed)
     chosen = _places(frame, only)
     generator = np.random.Generator(np.random.Philox([seed, 4]))
-    spread = np.nanstd(np.sort(frame.matrix, axis=0), axis=0)
+    spread = _spreads(frame.matrix)
     before = scores(running, part) >= cut
 
     def flips(columns: Sequence[int]) -> FloatArray:
@@ -249,3 +249,11 @@ def set_to(part: Frame, column: int, value: float) -> Frame:
     matrix = part.matrix.copy()
     matrix[:, column] = value
     return part.holding(matrix)
+
+
+def _spreads(matrix: FloatArray) -> FloatArray:
+    """The standard deviation of each column's finite values; 0 where there are none."""
+    held = [np.sort(column[np.isfinite(column)]) for column in matrix.T]
+    with np.errstate(over="ignore"):
+        found = np.array([float(column.std()) if len(column) else 0.0 for column in held])
+    return np.where(np.isfinite(found), found, 0.0)

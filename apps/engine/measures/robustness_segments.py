@@ -179,7 +179,10 @@ def _segments(features: Columns, bins: int) -> list[tuple[str, str, BoolArray]]:
             continue
         absent = np.isnan(column)
         found.append((name, MISSING, absent))
-        known = column[~absent]
+        endless = np.isinf(column)
+        if endless.any():
+            found.append((name, "(infinite)", endless))
+        known = column[~absent & ~endless]
         if not len(known):
             continue
         distinct = np.unique(known)

@@ -158,11 +158,14 @@ def _attribute(part: Partition, rows: _Rows, plan: _Plan) -> Measured:
     sizes = np.bincount(part.codes, minlength=len(part.levels)).tolist()
     kept = grouping.eligible(sizes, plan.floors)
     grouping.require_two(part, sizes, kept, plan.floors)
-    members = [np.flatnonzero(part.codes == k) for k in kept]
+    order = np.argsort(part.codes, kind="stable")
+    rows_of = np.split(order, np.searchsorted(part.codes[order], np.arange(1, len(part.levels))))
+    members = [rows_of[k] for k in kept]
     now = _as_it_is(rows, members)
     if now.ratio != now.ratio:
         raise Unmeasurable(f"Nobody in the groups of {part.attribute} is selected now: there is no ratio.")
-    curves = [_curve(rows.score[m], rows.deserving[m], sum(len(x) for x in members)) for m in members]
+    total = sum(len(m) for m in members)
+    curves = [_curve(rows.score[m], rows.deserving[m], total) for m in members]
     options = _GroupCuts(curves) if plan.cuts == "group" else _CommonCut(rows, members)
     best = options.within(now.accuracy - plan.tolerance)
     if best is None or best.ratio <= now.ratio + _SAME:

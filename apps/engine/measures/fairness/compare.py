@@ -116,8 +116,13 @@ def compare(part: Partition, rates: Sequence[Rate], terms: Terms, *, comparisons
         contrasts,
         named,
         grouping.excluded_note(part, sizes, kept, terms.floors),
-        [part.levels[k] for k in range(len(rates)) if k not in set(kept)],
+        _left_out(part, kept),
     )
+
+
+def _left_out(part: Partition, kept: Sequence[int]) -> list[str]:
+    held = set(kept)
+    return [level for k, level in enumerate(part.levels) if k not in held]
 
 
 def overall(rates: Sequence[Rate]) -> Rate:
@@ -181,8 +186,9 @@ def _rows(
     contrasts: Mapping[int, Contrast],
     terms: Terms,
 ) -> list[Group]:
+    held = set(kept)
     return [
-        _row(part, rates[k], k, kept=k in set(kept), contrast=contrasts.get(k), base=k == found, terms=terms)
+        _row(part, rates[k], k, kept=k in held, contrast=contrasts.get(k), base=k == found, terms=terms)
         for k in range(len(rates))
     ]
 

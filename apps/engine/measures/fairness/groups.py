@@ -141,9 +141,10 @@ def require_two(part: Partition, sizes: Sequence[int], kept: Sequence[int], floo
             f"compare.",
             status="insufficient",
         )
-    small = ", ".join(f"{part.levels[k]} ({int(sizes[k]):,})" for k in range(len(sizes)) if k not in kept)
+    small = [f"{part.levels[k]} ({int(sizes[k]):,})" for k in range(len(sizes)) if k not in kept]
+    shown = ", ".join(small[:20]) + (f" and {len(small) - 20:,} more" if len(small) > 20 else "")
     raise Unmeasurable(
-        f"{part.attribute} has fewer than two groups of at least {wanted(floors)}; too small: {small}.",
+        f"{part.attribute} has fewer than two groups of at least {wanted(floors)}; too small: {shown}.",
         status="insufficient",
     )
 
@@ -200,7 +201,8 @@ def reference_of(
 
 def excluded_note(part: Partition, sizes: Sequence[int], kept: Sequence[int], floors: Floors) -> list[str]:
     """A sentence on the groups left out of the comparison, if any."""
-    small = [f"{part.levels[k]} ({int(sizes[k]):,})" for k in range(len(sizes)) if k not in set(kept)]
+    held = set(kept)
+    small = [f"{part.levels[k]} ({int(sizes[k]):,})" for k in range(len(sizes)) if k not in held]
     if not small:
         return []
     shown = ", ".join(small[:20]) + (f" and {len(small) - 20:,} more" if len(small) > 20 else "")

@@ -14,7 +14,7 @@ from apps.engine.intervals import wilson
 from apps.engine.measures.fairness import groups as grouping
 from apps.engine.measures.fairness.groups import Attributes, Floors, Partition, partitions
 from apps.engine.numeric import Ints, no_weights, same_length
-from apps.engine.resample import percentile_interval
+from apps.engine.resample import moved_interval, percentile_interval
 from apps.engine.values import Group, Measured
 
 
@@ -63,9 +63,9 @@ def differential_fairness(
     return Measured(
         value=value,
         n=len(selected),
-        interval=percentile_interval(counts[kept], _epsilon, seed=seed, confidence=confidence),
+        interval=moved_interval(counts[kept], _epsilon, value, seed=seed, confidence=confidence),
         confidence=confidence,
-        method="Dirichlet-smoothed rates, prior one half; bootstrap of the cells",
+        method="Dirichlet-smoothed rates, prior one half; bootstrap of the cells, moved by the bias",
         parameters={"attribute": part.attribute, "smoothing": "(k + 1/2) / (n + 1)"},
         groups=[row for _, p, c, k in found for row in _epsilon_rows(p, c, k)],
         notes=[
@@ -81,6 +81,7 @@ def _epsilon(counts: Ints) -> FloatArray:
 
 
 def _epsilon_rows(part: Partition, counts: Ints, kept: Sequence[int]) -> list[Group]:
+    held = set(kept)
     return [
         Group(
             attribute=part.attribute,
@@ -88,7 +89,7 @@ def _epsilon_rows(part: Partition, counts: Ints, kept: Sequence[int]) -> list[Gr
             n=int(c.sum()),
             counts={"selected": int(c[1])},
             value=(int(c[1]) + 0.5) / (int(c.sum()) + 1),
-            status="measured" if k in kept else "insufficient",
+            status="measured" if k in held else "insufficient",
         )
         for k, c in enumerate(counts)
     ]

@@ -152,7 +152,7 @@ def _attribute(
     """Each group of the attribute against all others; two groups are each other's mirror."""
     codes = part.codes[held]
     sizes = np.bincount(codes, minlength=len(part.levels)).tolist()
-    kept = [k for k, n in enumerate(sizes) if min(n, len(codes) - n) >= least]
+    kept = [k for k, n in enumerate(sizes) if min(n, len(codes) - n) >= max(least, ready.folds)]
     told = kept[:1] if len(kept) == len(part.levels) == 2 else kept
     alone = {k: _alone(ready, codes == k) for k in told}
     joint = _joint(ready, [codes == k for k in told], list(alone.values()), ridge)

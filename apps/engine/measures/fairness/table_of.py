@@ -92,7 +92,8 @@ def scaled(column: Column) -> tuple[FloatArray, Places]:
     values = column.numbers()
     known = np.isfinite(values)
     held = np.sort(values[known])
-    spread = float(held.std()) if len(held) else 0.0
+    with np.errstate(over="ignore"):
+        spread = float(held.std()) if len(held) else 0.0
     moved = np.where(known, values - (float(held.mean()) if len(held) else 0.0), 0.0)
     codes = np.where(np.isnan(values), 1, np.where(known, 0, np.where(values > 0, 2, 3)))
     return (moved / spread if spread > 0 else moved * 0.0), codes.astype(np.intp)
