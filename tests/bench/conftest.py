@@ -16,7 +16,6 @@ def table() -> Iterator[Table]:
     found = Table()
     yield found
     if found.lines:
-        found.save()
         sys.stdout.write(f"\n\n{found.markdown()}\n")
 
 

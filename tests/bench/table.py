@@ -44,7 +44,9 @@ class Table:
     lines: list[Line] = field(default_factory=list)
 
     def add(self, line: Line) -> None:
+        """One more, kept at once: a run that is stopped loses nothing that it measured."""
         self.lines.append(line)
+        self.save()
 
     def markdown(self) -> str:
         """One table a part."""

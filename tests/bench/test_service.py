@@ -104,7 +104,7 @@ def test_reading_an_answer(table: Table, fresh_database: FreshDatabase, state_fo
     table.add(
         Line(
             part=READING,
-            what=f"`GET /api/v1/admissions/{{id}}` with a token, {asked} queries ({tool()})",
+            what=f"`GET /api/v1/admissions/{{id}}` with a token, queries: {asked} ({tool()})",
             ours=f"{one:,.0f} requests/s",
             peer=f"an empty view without middleware, {named('Django', 'gunicorn')}",
             theirs=f"{other:,.0f} requests/s",
@@ -130,8 +130,8 @@ def test_a_page_of_models(table: Table, fresh_database: FreshDatabase):
     html = seconds_of(lambda: client.get("/models"), 9)
     peer = f"{named('Django')} values() of two columns, no rights, no tier"
     for what, seconds in (
-        (f"the read with rights, tier and newest version: {asked} queries", ours),
-        (f"the whole HTML page of a signed-in person: {shown} queries", html),
+        (f"the read with rights, tier and newest version, queries: {asked}", ours),
+        (f"the whole HTML page of a signed-in person, queries: {shown}", html),
     ):
         table.add(
             Line(
