@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-WIDTH = 520
-EDGE = 40
+WIDTH = 320
+EDGE = 44
 
 
 @dataclass(frozen=True, slots=True)
