@@ -10,14 +10,15 @@ from typing import Any
 from apps.access.states import ROLES, Permission
 from apps.api.openapi import document
 from apps.cli.main import COMMANDS, parser
-from governance import reference_policy
+from governance import reference_checks, reference_policy
 
 _NOTE = "<!-- Written by `./countersign write_reference`; change the code, not this page. -->"
 
 
 def pages() -> dict[str, str]:
     """The text of each page by its name below docs/reference."""
-    return {"program.md": program(), "http.md": http(), "roles.md": roles(), "policy.md": policy()}
+    drawn = {"program.md": program(), "http.md": http(), "roles.md": roles(), "policy.md": policy()}
+    return drawn | reference_checks.pages()
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -56,8 +56,8 @@ class Usage(Protocol):
 def enter(*, by: Acting, run: Priced, usage: Usage) -> CostEntry:
     """Write down what a run used and what that costs at the rates of now; once for each run."""
     model = run.version.model
-    hardware, now = hardware_of(run.lane), timezone.now()
-    cpu, gpu = seconds(usage.cpu_seconds, "cpu_seconds"), seconds(usage.gpu_seconds, "gpu_seconds")
+    hardware, now = _hardware_of(run.lane), timezone.now()
+    cpu, gpu = _seconds(usage.cpu_seconds, "cpu_seconds"), _seconds(usage.gpu_seconds, "gpu_seconds")
     base = hardware if hardware != Hardware.GPU else Hardware.CPU
     amount = cpu * rate_of(base, now) + gpu * rate_of(Hardware.GPU, now)
     entry = CostEntry.objects.create(
@@ -67,7 +67,7 @@ def enter(*, by: Acting, run: Priced, usage: Usage) -> CostEntry:
         purpose=run.purpose,
         hardware=hardware,
         cpu_seconds=cpu,
-        wall_seconds=seconds(usage.wall_seconds, "wall_seconds"),
+        wall_seconds=_seconds(usage.wall_seconds, "wall_seconds"),
         gpu_seconds=gpu,
         peak_memory_bytes=int(usage.peak_memory_bytes),
         amount=amount.quantize(_MICRO),
@@ -87,12 +87,12 @@ def _told(entry: CostEntry) -> dict[str, Any]:
     }
 
 
-def hardware_of(lane: str) -> Hardware:
+def _hardware_of(lane: str) -> Hardware:
     """The hardware class of a run's lane."""
     return {"gpu": Hardware.GPU, "heavy": Hardware.MEMORY}.get(str(lane), Hardware.CPU)
 
 
-def seconds(value: float, field: str) -> Decimal:
+def _seconds(value: float, field: str) -> Decimal:
     """Seconds in whole microseconds; Invalid for anything negative or endless."""
     try:
         found = Decimal(str(value))
@@ -103,7 +103,7 @@ def seconds(value: float, field: str) -> Decimal:
     return found.quantize(_MICRO)
 
 
-def money(value: Any, field: str, *, places: str) -> Decimal:
+def _money(value: Any, field: str, *, places: str) -> Decimal:
     """A positive amount; Invalid for anything else."""
     try:
         found = Decimal(str(value))
@@ -121,7 +121,7 @@ def money(value: Any, field: str, *, places: str) -> Decimal:
 def set_budget(*, by: Person, unit: BusinessUnit, month: date, amount: Any) -> Budget:
     """Set the ceiling of a unit for a month; a newer one takes the place of an older one."""
     require(by, Permission.BUDGET_SET, unit)
-    first, ceiling = month_of(month), money(amount, "amount", places="0.01")
+    first, ceiling = month_of(month), _money(amount, "amount", places="0.01")
     earlier = Budget.objects.select_for_update().filter(unit_key=unit.key, month=first, currency=currency())
     before = earlier.values_list("amount", flat=True).first()
     budget, _ = Budget.objects.update_or_create(
@@ -146,7 +146,7 @@ def set_rate(*, by: Person, hardware: str, per_second: Any, valid_from: datetime
     now = timezone.now()
     if valid_from is not None and valid_from < now:
         raise Invalid("A rate begins now or later: what was priced stays.", field="valid_from")
-    price = money(per_second, "per_second", places="0.0000000001")
+    price = _money(per_second, "per_second", places="0.0000000001")
     rate = Rate.objects.create(
         hardware=hardware, currency=currency(), per_second=price, valid_from=valid_from or now, set_by=by
     )

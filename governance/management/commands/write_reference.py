@@ -16,5 +16,6 @@ class Command(BaseCommand):
         folder = settings.BASE_DIR / "docs" / "reference"
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in pages().items():
+            (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")
             self.stdout.write(f"docs/reference/{name}")

@@ -1,0 +1,139 @@
+"""Law 1: only commands write, and each command says who acts and leaves a trace.
+
+A *write* is a call of one of the ORM's writing methods. A *command* is a public function of an app's
+`commands.py`, or one that the app's package `commands` gives out. It *leaves a trace* when it calls
+`audit.record`, `audit.move` or `audit.seal`, itself or through other functions of commands.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from tests.laws.source import Module, called, calls, modules, public_functions
+
+WRITES = {
+    "abulk_create",
+    "acreate",
+    "asave",
+    "bulk_create",
+    "bulk_update",
+    "create",
+    "delete",
+    "get_or_create",
+    "save",
+    "update",
+    "update_or_create",
+}
+# Not the ORM: a hash that takes in bytes, a key that is made in a file.
+OTHERS = {("apps/audit/keyring.py", "create"), ("apps/inventory/store.py", "update")}
+NO_ORM = {"engine", "cli"}
+
+# Nobody is signed in yet; the lease of a run is held by its fence, not by a person.
+WITHOUT_BY = {"sign_in", "beat", "note_progress"}
+# What these change or send tells nothing of models: the API's memory of requests, leases, messages.
+WITHOUT_TRACE = {
+    "beat",
+    "begin_idempotent",
+    "finish_idempotent",
+    "forget_idempotent",
+    "make_missing",
+    "note_progress",
+    "request_report",
+    "send_hints",
+}
+
+
+def test_the_orm_writes_only_in_commands() -> None:
+    outside = [
+        f"{module.name}:{call.lineno} {ast.unparse(call)[:80]}"
+        for module in modules()
+        if module.path.parent.name != "apps" and module.app not in NO_ORM and not module.in_commands
+        for call in calls(module.tree)
+        if called(call) in WRITES and (module.name, called(call)) not in OTHERS
+    ]
+    assert outside == []
+
+
+def command_modules() -> list[Module]:
+    return [m for m in modules() if m.in_commands and m.path.name != "__init__.py"]
+
+
+def given_out() -> dict[str, set[str]]:
+    """By app, the names in `__all__` of its package `commands`."""
+    found: dict[str, set[str]] = {}
+    for module in modules():
+        if module.in_commands and module.path.name == "__init__.py":
+            found[module.app] = set(_all(module.tree))
+    return found
+
+
+def _all(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            yield from ast.literal_eval(node.value)
+
+
+def commands() -> dict[str, ast.FunctionDef]:
+    public = given_out()
+    return {
+        f"{module.app}.{function.name}": function
+        for module in command_modules()
+        for function in public_functions(module)
+        if module.app not in public or function.name in public[module.app]
+    }
+
+
+COMMANDS = commands()
+
+
+def test_there_are_commands() -> None:
+    assert {
+        "approvals.sign_off",
+        "deploys.admit",
+        "gates.request_run",
+        "reports.sign_report",
+    } <= COMMANDS.keys()
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_a_command_takes_keywords_and_by(name: str) -> None:
+    function = COMMANDS[name]
+    if name == "audit.move":  # move(row, to, …) and seal, record: the three that all others call
+        return
+    positional = [*function.args.posonlyargs, *function.args.args]
+    assert positional == [], f"{name} takes {[a.arg for a in positional]} by position"
+    if function.name not in WITHOUT_BY:
+        assert "by" in {a.arg for a in function.args.kwonlyargs}, f"{name} does not say who acts"
+
+
+def tracing() -> set[str]:
+    """The names of all functions of commands from which a trace is left."""
+    bodies = {
+        node.name: {called(c) for c in calls(node)} | _named(node)
+        for module in command_modules()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.FunctionDef)
+    }
+    found = {"record", "move", "seal"}
+    while True:
+        more = {name for name, inside in bodies.items() if inside & found} - found
+        if not more:
+            return found
+        found |= more
+
+
+def _named(function: ast.FunctionDef) -> set[str]:
+    """Functions handed on by name, as to `map`."""
+    return {n.id for n in ast.walk(function) if isinstance(n, ast.Name)}
+
+
+TRACING = tracing()
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_a_command_leaves_a_trace(name: str) -> None:
+    short = COMMANDS[name].name
+    assert (short in TRACING) != (short in WITHOUT_TRACE), name
