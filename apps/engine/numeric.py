@@ -143,13 +143,36 @@ def weights_or_none(weight: FloatArray | None) -> FloatArray | None:
 
 
 def no_weights(weight: FloatArray | None, check: str) -> None:
-    """Refuse weights that differ where the definition has no place for them."""
+    """No number where weights differ and the check is defined on counts of rows.
+
+    Raises
+    ------
+    Unmeasurable
+        Undefined, with the sentence that says so: the other checks of a run go on.
+    """
     if weights_or_none(weight) is not None:
-        raise BadInput(
+        raise Unmeasurable(
             f"{check} is defined on counts of rows and takes no weights; the manifest's weight column "
-            f"differs "
-            "between rows."
+            "differs between rows."
         )
+
+
+def weighted_counts(
+    codes: npt.NDArray[np.intp], weight: FloatArray, minlength: int
+) -> tuple[FloatArray, FloatArray]:
+    """Sums of weights and of their squares by code: the same bytes in any order of the rows.
+
+    Examples
+    --------
+    >>> sums, squares = weighted_counts(np.array([0, 1, 0]), np.array([1.0, 2.0, 3.0]), 2)
+    >>> sums.tolist(), squares.tolist()
+    ([4.0, 2.0], [10.0, 4.0])
+    """
+    order = np.lexsort((weight, codes))
+    ordered, w = codes[order], weight[order]
+    sums: FloatArray = np.bincount(ordered, weights=w, minlength=minlength).astype(np.float64)
+    squares: FloatArray = np.bincount(ordered, weights=w * w, minlength=minlength).astype(np.float64)
+    return sums, squares
 
 
 def share(part: int, whole: int) -> Fraction | None:

@@ -64,5 +64,6 @@ GROUP_CONVENTIONS = (
 GROUP_EDGES = (
     "Fewer than two groups above the floors: insufficient. A compared group with denominator zero: "
     "undefined. "
-    "No rows or no protected attribute: insufficient. Weights that differ: refused."
+    "No rows or no protected attribute: insufficient. Weights that differ: undefined, but for selection "
+    "rates and equal opportunity, whose intervals take Kish's effective size."
 )

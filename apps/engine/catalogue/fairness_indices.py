@@ -80,7 +80,7 @@ CHECKS: tuple[Check, ...] = (
             "attributes. Groups "
             "under a floor are shown and not compared."
         ),
-        edge_cases="Fewer than two groups above the floors: insufficient. Weights that differ: refused.",
+        edge_cases="Fewer than two groups above the floors: insufficient. Weights that differ: undefined.",
         interval="bootstrap of the cell counts, moved by the bias: a maximum is only raised by resampling",
         cost=_COST,
         references=("Foulds, Islam, Keya, Pan (2020), ICDE, 1918-1921",),

@@ -8,7 +8,7 @@ from apps.engine.catalogue.spec import Arg, Check
 _FAWCETT = ("Fawcett (2006), Pattern Recognition Letters 27, 861-874",)
 _COST = "one pass over the rows"
 _CONVENTIONS = "Positive is the label value that the score predicts. Exact fractions of counts."
-_EDGES = "No rows: insufficient. Denominator zero: undefined. Weights that differ: refused."
+_EDGES = "No rows: insufficient. Denominator zero: undefined. Weights that differ: undefined."
 _WILSON = "Wilson; Clopper-Pearson or Jeffreys on request"
 _BOOTSTRAP = "bootstrap of the four cells"
 
@@ -91,7 +91,7 @@ CHECKS: tuple[Check, ...] = (
         needs=("predicted", "label", "weight?", "seed"),
         definition="(recall + specificity) / 2.",
         conventions=_CONVENTIONS,
-        edge_cases="No rows or one class: insufficient. Weights that differ: refused.",
+        edge_cases="No rows or one class: insufficient. Weights that differ: undefined.",
         interval=_BOOTSTRAP,
         cost=_COST,
         references=("Brodersen et al. (2010), ICPR, 3121-3124",),
@@ -114,7 +114,7 @@ CHECKS: tuple[Check, ...] = (
         definition="(1 + b²) tp / ((1 + b²) tp + b² fn + fp).",
         conventions="beta 1 weighs recall and precision equally. " + _CONVENTIONS,
         edge_cases=(
-            "No rows: insufficient. No row positive or predicted so: undefined. Weights that differ: refused."
+            "No rows: insufficient. No row positive or predicted so: undefined. Weights that differ: undefined."
         ),
         interval=_BOOTSTRAP,
         cost=_COST,

@@ -64,7 +64,7 @@ CHECKS: tuple[Check, ...] = (
         conventions=(
             "Compared after all rows with the same score; the first place of the largest gap is reported."
         ),
-        edge_cases=_RANK_EDGES + " Weights that differ: refused.",
+        edge_cases=_RANK_EDGES + " Weights that differ: undefined.",
         interval=(
             "bootstrap of 1,000 draws of cell counts (at most 480 quantile cells), percentiles moved by the "
             "estimated bias; or Newcombe at the cut found"

@@ -41,7 +41,7 @@ CHECKS: tuple[Check, ...] = (
         conventions=BIN_CONVENTIONS,
         edge_cases=(
             "A bin empty on one side only, without a floor: undefined. One bin, or no rows: insufficient. "
-            "A missing or infinite score: undefined with the count. Weights that differ: refused."
+            "A missing or infinite score: undefined with the count. Weights that differ: undefined."
         ),
         interval="bootstrap of both samples' bin counts, percentiles moved by the estimated bias",
         cost="two sorts and a binary search an edge",

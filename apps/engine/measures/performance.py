@@ -16,6 +16,7 @@ from apps.engine.numeric import (
     no_weights,
     same_length,
     two_classes,
+    weighted_counts,
     weights_or_none,
 )
 from apps.engine.resample import cells_of_scores, drawn_values
@@ -126,6 +127,8 @@ def ks(
     ----------
     score, label : arrays (n,)
         Scores and positive outcomes.
+    weight : float array (n,), optional
+        Row weights: curves are shares of weight, and there is no interval. Equal weights change nothing.
     seed : int
         Of the bootstrap.
     interval : {"bootstrap", "newcombe"}
@@ -144,8 +147,9 @@ def ks(
     >>> ks(score=np.array([0.1, 0.4, 0.35, 0.8]), label=np.array([False, False, True, True])).value
     0.5
     """
-    no_weights(weight, "performance.ks")
-    values, _ = ranked_input(score, label, None)
+    values, weights = ranked_input(score, label, weight)
+    if weights is not None:
+        return _weighted_ks(values, label, weights)
     levels, below_0, below_1 = ranking.cumulative(values, label)
     n, p = two_classes(label)
     gap, place = ranking.largest_gap(below_0, n, below_1, p)
@@ -159,6 +163,22 @@ def ks(
         confidence=confidence,
         method=f"largest gap of the cumulative curves; {interval}",
         parameters={"at_score": float(levels[place]), "positives": p, "negatives": n},
+    )
+
+
+def _weighted_ks(score: FloatArray, label: BoolArray, weight: FloatArray) -> Measured:
+    """The gap of the weighted curves; without an interval, as no method here is right for it."""
+    levels, place = np.unique(score, return_inverse=True)
+    sums, _ = weighted_counts(place * 2 + label, weight, 2 * len(levels))
+    curves = np.cumsum(sums.reshape(-1, 2), axis=0)
+    gaps = np.abs(curves[:, 0] / curves[-1, 0] - curves[:, 1] / curves[-1, 1])
+    at = int(np.argmax(gaps))
+    return Measured(
+        value=min(1.0, float(gaps[at])),
+        n=len(score),
+        method="largest gap of the weighted cumulative curves; no interval",
+        parameters={"at_score": float(levels[at]), "weighted": True},
+        notes=("There is no interval: the weights differ between rows.",),
     )
 
 

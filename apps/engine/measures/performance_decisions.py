@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -10,9 +11,10 @@ import numpy as np
 
 from apps.engine.columns import BoolArray, FloatArray
 from apps.engine.errors import Unmeasurable
+from apps.engine.intervals import proportion
 from apps.engine.measures import confusion_rates
 from apps.engine.measures.confusion_rates import Cells
-from apps.engine.numeric import Ints, no_weights, same_length
+from apps.engine.numeric import Ints, no_weights, same_length, weighted_counts, weights_or_none
 from apps.engine.resample import percentile_interval
 from apps.engine.values import Measured
 
@@ -223,7 +225,10 @@ def _share(
     confidence: float,
     interval: str,
 ) -> Measured:
-    cells = _cells(predicted, label, weight)
+    weights = weights_or_none(weight)
+    if weights is not None:
+        return _weighted_share(rate, predicted, label, weights, confidence, interval)
+    cells = _cells(predicted, label, None)
     exact = cells.fraction(rate)
     if exact is None:
         raise Unmeasurable(f"No {_WORDS[rate]} of {len(label):,}: the rate has denominator 0.")
@@ -236,6 +241,30 @@ def _share(
         confidence=confidence,
         method=f"counts; {interval}",
         parameters={"numerator": top, "denominator": bottom, **cells.counts()},
+    )
+
+
+def _weighted_share(
+    rate: str, predicted: BoolArray, label: BoolArray, weight: FloatArray, confidence: float, interval: str
+) -> Measured:
+    """A rate of sums of weights; its interval takes Kish's effective size of the rows it is a share of."""
+    same_length(predicted=predicted, label=label, weight=weight)
+    sums, squares = weighted_counts(label.astype(np.intp) * 2 + predicted, weight, 4)
+    at = {"tn": 0, "fp": 1, "fn": 2, "tp": 3}
+    top, bottom = ([at[cell] for cell in cells] for cells in confusion_rates.RATES[rate])
+    whole = math.fsum(sums[bottom].tolist())
+    if not whole:
+        raise Unmeasurable(f"No {_WORDS[rate]} of {len(label):,} has weight: the rate has denominator 0.")
+    value = min(1.0, math.fsum(sums[top].tolist()) / whole)
+    effective = whole * whole / math.fsum(squares[bottom].tolist())
+    cells = Cells.of(predicted, label)
+    return Measured(
+        value=value,
+        n=cells.parts(rate)[1],
+        interval=proportion(value * effective, effective, confidence, interval),
+        confidence=confidence,
+        method=f"sums of weights; {interval} on Kish's effective size",
+        parameters={"weighted": True, "effective_size": effective, **cells.counts()},
     )
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics
 
-from apps.engine.errors import BadInput, Unmeasurable
+from apps.engine.errors import Unmeasurable
 from apps.engine.measures.performance import auc, confusion, ks
 from apps.engine.measures.ranking import rank
 
@@ -124,10 +124,10 @@ def test_ks_by_hand_with_ties():
     assert found.exact == Fraction(1, 3)
 
 
-def test_ks_refuses_weights_that_differ():
-    score, label = sample(n=50)
-    with pytest.raises(BadInput, match="takes no weights"):
-        ks(score=score, label=label, weight=np.arange(1.0, 51.0))
+def test_the_whole_matrix_has_no_place_for_weights():
+    label = sample(n=50)[1]
+    with pytest.raises(Unmeasurable, match="takes no weights"):
+        confusion(predicted=label, label=label, weight=np.arange(1.0, 51.0))
 
 
 @settings(max_examples=40, deadline=None)

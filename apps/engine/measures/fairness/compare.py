@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -20,6 +21,9 @@ Kind = Literal["ratio", "difference"]
 class Rate:
     """A rate of one group: `part` of `whole`, in a group of `n` rows; `named` says what they are.
 
+    With weights both are sums of weights in a unit that makes them integers, `rows` the rows behind them, and
+    `effective` is Kish's size ``(Σ w)² / Σ w²`` of the rows in `whole`.
+
     Examples
     --------
     >>> Rate(30, 100, 120, ("selected", "deserving")).fraction
@@ -30,6 +34,20 @@ class Rate:
     whole: int
     n: int
     named: tuple[str, str]
+    rows: tuple[int, int] | None = None
+    effective: float | None = None
+
+    @property
+    def sample(self) -> tuple[float, float]:
+        """What intervals rest on: the counts, or with weights the share of Kish's effective size."""
+        if self.effective is None:
+            return self.part, self.whole
+        return self.part / self.whole * self.effective, self.effective
+
+    @property
+    def size(self) -> int:
+        """The rows of the denominator."""
+        return self.whole if self.rows is None else self.rows[1]
 
     @property
     def fraction(self) -> Fraction | None:
@@ -37,10 +55,11 @@ class Rate:
         return Fraction(self.part, self.whole) if self.whole else None
 
     def counts(self) -> dict[str, int]:
-        """Numerator and denominator by name; the group's size is not said twice."""
-        found = {self.named[0]: self.part}
+        """Numerator and denominator in rows, by name; the group's size is not said twice."""
+        top, bottom = self.rows if self.rows is not None else (self.part, self.whole)
+        found = {self.named[0]: top}
         if self.named[1] != "n":
-            found[self.named[1]] = self.whole
+            found[self.named[1]] = bottom
         return found
 
 
@@ -127,9 +146,13 @@ def _left_out(part: Partition, kept: Sequence[int]) -> list[str]:
 
 def overall(rates: Sequence[Rate]) -> Rate:
     """All rows together."""
-    return Rate(
-        sum(r.part for r in rates), sum(r.whole for r in rates), sum(r.n for r in rates), rates[0].named
-    )
+    whole = sum(r.whole for r in rates)
+    joined = Rate(sum(r.part for r in rates), whole, sum(r.n for r in rates), rates[0].named)
+    if rates[0].rows is None:
+        return joined
+    squares = math.fsum(r.whole / whole * (r.whole / whole) / r.effective for r in rates if r.effective)
+    rows = (sum(r.rows[0] for r in rates if r.rows), sum(r.rows[1] for r in rates if r.rows))
+    return replace(joined, rows=rows, effective=1 / squares if squares else None)
 
 
 def _known(rate: Rate) -> Fraction:
@@ -162,19 +185,19 @@ def _contrast(
         return Contrast(k, *_difference(rate, base, confidence))
     if base.part == 0:
         raise Unmeasurable(
-            f"The rate of the reference {part.attribute} = {named} is 0 of {base.whole:,} "
+            f"The rate of the reference {part.attribute} = {named} is 0 of {base.size:,} "
             f"({base.named[0]} of {base.named[1]}): a ratio to it is undefined."
         )
     if terms.folded and _known(rate) > _known(base):
         rate, base = base, rate
     ratio = _known(rate) / _known(base)
-    return Contrast(k, ratio, katz_log(rate.part, rate.whole, base.part, base.whole, confidence))
+    return Contrast(k, ratio, katz_log(*rate.sample, *base.sample, confidence))
 
 
 def _difference(rate: Rate, base: Rate, confidence: float) -> tuple[Fraction, Interval]:
     """The distance |rate - base| and Newcombe's interval on the side where it lies."""
     first, second = (base, rate) if _known(base) >= _known(rate) else (rate, base)
-    low, high = newcombe(first.part, first.whole, second.part, second.whole, confidence)
+    low, high = newcombe(*first.sample, *second.sample, confidence)
     return _known(first) - _known(second), (max(0.0, low), high)
 
 
@@ -211,7 +234,7 @@ def _row(
         status="measured" if kept and value is not None else ("undefined" if kept else "insufficient"),
         counts=rate.counts(),
         value=None if value is None else float(value),
-        interval=proportion(rate.part, rate.whole, terms.confidence, terms.interval) if rate.whole else None,
+        interval=proportion(*rate.sample, terms.confidence, terms.interval) if rate.whole else None,
         note=_row_note(rate, kept, base, terms),
         **shown,
     )
@@ -222,8 +245,8 @@ def _row_note(rate: Rate, kept: bool, base: bool, terms: Terms) -> str | None:
         return "reference"
     if not kept:
         return f"under {grouping.wanted(terms.floors)}; not compared"
-    if rate.whole < terms.floors.size:
-        return f"the rate rests on {rate.whole:,} rows only"
+    if rate.size < terms.floors.size:
+        return f"the rate rests on {rate.size:,} rows only"
     return None
 
 

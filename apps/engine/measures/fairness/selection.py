@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+import numpy as np
+
 from apps.engine.columns import BoolArray, Columns, FloatArray
 from apps.engine.measures.fairness.compare import Kind, Rate, Terms, worst_over
 from apps.engine.measures.fairness.groups import Attributes, Floors, Partition, partitions
-from apps.engine.numeric import no_weights, same_length
+from apps.engine.numeric import same_length, weighted_counts, weights_or_none
 from apps.engine.values import Measured
 
 
 def rates_among(
-    part: Partition, event: BoolArray, among: BoolArray | None, named: tuple[str, str]
+    part: Partition,
+    event: BoolArray,
+    among: BoolArray | None,
+    named: tuple[str, str],
+    weight: FloatArray | None = None,
 ) -> list[Rate]:
-    """For each group, rows with the event out of the rows in `among` (None: all).
+    """For each group, rows (or weights) with the event out of those in `among` (None: all).
 
     Examples
     --------
@@ -21,11 +29,32 @@ def rates_among(
     >>> rates_among(partitions(both, None)[0], np.array([True, True, False]), None, ("selected", "n"))[0].part
     1
     """
+    if weight is not None:
+        return _weighted_rates(part, event, np.ones_like(event) if among is None else among, named, weight)
     if among is None:
         counted = part.counts(event)
         return [Rate(int(c[1]), int(c.sum()), int(c.sum()), named) for c in counted]
     counted = part.counts(among, event)
     return [Rate(int(c[1, 1]), int(c[1].sum()), int(c.sum()), named) for c in counted]
+
+
+def _weighted_rates(
+    part: Partition, event: BoolArray, among: BoolArray, named: tuple[str, str], weight: FloatArray
+) -> list[Rate]:
+    """Rates of weights, exact: sums of weights are multiples of one power of two."""
+    cells = part.counts(among, event)
+    count = 4 * len(part.levels)
+    sums, squares = weighted_counts(part.codes * 4 + among * 2 + event, weight, count)
+    held = [Fraction(s) for s in sums.tolist()]
+    unit = max(one.denominator for one in held)
+    found = []
+    for k, c in enumerate(cells):
+        no, yes = held[4 * k + 2], held[4 * k + 3]
+        square = float(squares[4 * k + 2] + squares[4 * k + 3])
+        rows = (int(c[1, 1]), int(c[1].sum()))
+        effective = float(no + yes) ** 2 / square if square else None
+        found.append(Rate(int(yes * unit), int((no + yes) * unit), int(c.sum()), named, rows, effective))
+    return found
 
 
 def selection_rate_ratio(
@@ -58,6 +87,9 @@ def selection_rate_ratio(
         ``highest``, ``largest``, ``overall`` or a group's name.
     min_group_size, min_group_share : int, float
         Smaller groups are shown and not compared.
+    weight : float array (n,), optional
+        Row weights: rates are shares of weight, and intervals take Kish's effective size
+        ``(Σ w)² / Σ w²`` for the number of rows. Equal weights change nothing; floors count rows.
     interval : {"wilson", "clopper_pearson", "jeffreys"}
         For each group's rate; ratios have Katz's log interval.
     adjust : {"none", "holm"}
@@ -70,7 +102,8 @@ def selection_rate_ratio(
 
     References
     ----------
-    29 CFR 1607.4(D); Katz, Baptista, Azen, Pike (1978), Biometrics 34, 469-474.
+    29 CFR 1607.4(D); Katz, Baptista, Azen, Pike (1978), Biometrics 34, 469-474. Kish (1965), Survey
+    Sampling, sec. 11.7.
 
     Examples
     --------
@@ -81,7 +114,7 @@ def selection_rate_ratio(
     >>> found.exact, found.parameters["reference_groups"]
     (Fraction(4, 5), {'sex': 'M'})
     """
-    no_weights(weight, "fairness.selection_rate_ratio")
+    weights = weights_or_none(weight)
     terms = Terms(
         kind="ratio",
         reference=reference,
@@ -90,7 +123,7 @@ def selection_rate_ratio(
         interval=interval,
         adjust=adjust,
     )
-    return _selection(selected, protected, attributes, terms)
+    return _selection(selected, protected, attributes, terms, weights)
 
 
 def selection_rate_difference(
@@ -124,7 +157,7 @@ def selection_rate_difference(
     >>> selection_rate_difference(selected=chosen, protected=sexes, min_group_size=5).exact
     Fraction(1, 10)
     """
-    no_weights(weight, "fairness.selection_rate_difference")
+    weights = weights_or_none(weight)
     terms = Terms(
         kind="difference",
         reference=reference,
@@ -133,20 +166,28 @@ def selection_rate_difference(
         interval=interval,
         adjust=adjust,
     )
-    return _selection(selected, protected, attributes, terms)
+    return _selection(selected, protected, attributes, terms, weights)
 
 
 def _selection(
-    selected: BoolArray, protected: Columns, attributes: Attributes | None, terms: Terms
+    selected: BoolArray,
+    protected: Columns,
+    attributes: Attributes | None,
+    terms: Terms,
+    weights: FloatArray | None,
 ) -> Measured:
     parts = partitions(protected, attributes)
-    same_length(selected=selected, protected=parts[0].codes)
+    same_length(weight=weights, selected=selected, protected=parts[0].codes)
     return worst_over(
         parts,
-        lambda part: rates_among(part, selected, None, ("selected", "n")),
+        lambda part: rates_among(part, selected, None, ("selected", "n"), weights),
         terms,
-        method=f"counts; rates: {terms.interval}; {_METHODS[terms.kind]}",
+        method=f"{_source(weights)}; rates: {terms.interval}; {_METHODS[terms.kind]}",
     )
+
+
+def _source(weights: FloatArray | None) -> str:
+    return "counts" if weights is None else "sums of weights, intervals on Kish's effective size"
 
 
 _METHODS: dict[Kind, str] = {"ratio": "ratios: Katz log", "difference": "differences: Newcombe"}
@@ -199,9 +240,9 @@ def equal_opportunity_difference(
     ... ).exact
     Fraction(1, 2)
     """
-    no_weights(weight, "fairness.equal_opportunity_difference")
+    weights = weights_or_none(weight)
     parts = partitions(protected, attributes)
-    same_length(selected=selected, deserving=deserving, protected=parts[0].codes)
+    same_length(weight=weights, selected=selected, deserving=deserving, protected=parts[0].codes)
     terms = Terms(
         kind="difference",
         reference=reference,
@@ -212,7 +253,7 @@ def equal_opportunity_difference(
     )
     return worst_over(
         parts,
-        lambda part: rates_among(part, selected, deserving, ("selected_deserving", "deserving")),
+        lambda part: rates_among(part, selected, deserving, ("selected_deserving", "deserving"), weights),
         terms,
-        method=f"counts; rates: {interval}; differences: Newcombe",
+        method=f"{_source(weights)}; rates: {interval}; differences: Newcombe",
     )
