@@ -118,7 +118,7 @@ def test_headings_are_in_order_and_labels_belong_to_fields(world: Standing) -> N
         assert levels[0] == 1, path
         assert all(b <= a + 1 for a, b in pairwise(levels)), (path, levels)
         fields = re.findall(r"<(?:input|select|textarea)\b[^>]*>", page)
-        named = [f for f in fields if 'type="hidden"' not in f]
+        named = [f for f in fields if "hidden" not in f]
         ids = {re.search(r'\sid="([^"]+)"', f)[1] for f in named}  # type: ignore[index]
         assert ids <= set(re.findall(r'<label[^>]*\sfor="([^"]+)"', page)), path
         every_id = re.findall(r'\sid="([^"]+)"', page)
