@@ -115,8 +115,25 @@ def cells_of_scores(score: FloatArray, limit: int = 480) -> tuple[npt.NDArray[np
     [1, 0, 1]
     """
     ordered = np.sort(score)
-    uppers = ordered[np.concatenate((ordered[1:] != ordered[:-1], [True]))]
-    if len(uppers) > limit:
-        places = (np.arange(1, limit + 1) * len(ordered)) // limit - 1
-        uppers = np.unique(ordered[places])
+    last = np.concatenate((ordered[1:] != ordered[:-1], [True]))
+    uppers = ordered[last][cell_places(np.flatnonzero(last) + 1, limit)]
     return np.searchsorted(uppers, score, side="left"), uppers
+
+
+def cell_places(below: Ints, limit: int = 480) -> npt.NDArray[np.intp]:
+    """Which of the distinct values end a cell: all, or those at `limit` quantiles of the rows.
+
+    Parameters
+    ----------
+    below : int array
+        Rows at or below each distinct value, ascending.
+
+    Examples
+    --------
+    >>> cell_places(np.array([1, 2, 3, 4]), 2).tolist()
+    [1, 3]
+    """
+    if len(below) <= limit:
+        return np.arange(len(below))
+    wanted = (np.arange(1, limit + 1) * int(below[-1])) // limit
+    return np.unique(np.searchsorted(below, wanted, side="left"))

@@ -19,7 +19,7 @@ from apps.engine.numeric import (
     weighted_counts,
     weights_or_none,
 )
-from apps.engine.resample import cells_of_scores, drawn_values
+from apps.engine.resample import cell_places, drawn_values
 from apps.engine.values import Group, Measured
 
 
@@ -150,14 +150,15 @@ def ks(
     values, weights = ranked_input(score, label, weight)
     if weights is not None:
         return _weighted_ks(values, label, weights)
-    levels, below_0, below_1 = ranking.cumulative(values, label)
+    parts = np.sort(values[~label]), np.sort(values[label])
+    levels, below_0, below_1 = ranking.curves(*parts)
     n, p = two_classes(label)
     gap, place = ranking.largest_gap(below_0, n, below_1, p)
     return Measured(
         value=float(gap),
         exact=gap,
         n=len(values),
-        interval=_ks_interval(values, label, float(gap), seed, confidence)
+        interval=_ks_interval(below_0, below_1, gap=float(gap), seed=seed, confidence=confidence)
         if interval == "bootstrap"
         else _cut_interval(int(below_0[place]), n, int(below_1[place]), p, confidence),
         confidence=confidence,
@@ -187,15 +188,15 @@ def _cut_interval(a: int, n: int, b: int, m: int, confidence: float) -> Pair:
     return within(newcombe(*first, *second, confidence), 0.0, 1.0)
 
 
-def _ks_interval(
-    score: FloatArray, label: BoolArray, value: float, seed: int, confidence: float
-) -> Pair | None:
-    cell, uppers = cells_of_scores(score)
-    counts = np.bincount(cell * 2 + label, minlength=2 * len(uppers)).reshape(len(uppers), 2)
+def _ks_interval(below_0: Ints, below_1: Ints, *, gap: float, seed: int, confidence: float) -> Pair | None:
+    """Percentiles of draws of the cells' counts, moved by the estimated bias."""
+    places = cell_places(below_0 + below_1)
+    running = np.stack([below_0[places], below_1[places]], axis=1)
+    counts = np.diff(running, axis=0, prepend=0)
     draws = drawn_values(counts, _gaps, seed=seed)
     draws = draws[np.isfinite(draws)]
     tail = (1 - confidence) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail], method="linear") - (draws.mean() - value)
+    low, high = np.quantile(draws, [tail, 1 - tail], method="linear") - (draws.mean() - gap)
     return max(0.0, float(low)), min(1.0, float(high))
 
 

@@ -136,10 +136,16 @@ def _linearised(deviation: FloatArray, weight: FloatArray) -> float:
 
 def cumulative(score: FloatArray, label: BoolArray) -> tuple[FloatArray, Ints, Ints]:
     """Distinct scores ascending, and how many negatives and positives lie at or below each."""
-    values = np.unique(score)
-    negative = np.searchsorted(np.sort(score[~label]), values, side="right")
-    positive = np.searchsorted(np.sort(score[label]), values, side="right")
-    return values, np.asarray(negative, np.int64), np.asarray(positive, np.int64)
+    return curves(np.sort(score[~label]), np.sort(score[label]))
+
+
+def curves(negative: FloatArray, positive: FloatArray) -> tuple[FloatArray, Ints, Ints]:
+    """As `cumulative`, from each class's sorted scores."""
+    both = np.sort(np.concatenate((negative, positive)))
+    values = both[np.concatenate((both[1:] != both[:-1], [True]))]
+    below_0 = np.searchsorted(negative, values, side="right").astype(np.int64)
+    below_all = np.searchsorted(both, values, side="right").astype(np.int64)
+    return values, below_0, below_all - below_0
 
 
 def largest_gap(
