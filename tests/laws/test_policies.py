@@ -1,0 +1,62 @@
+"""Law 5: every gate of a shipped policy has its cases; no released policy has changed.
+
+`policies/released.txt` holds a line for each released version. A new version gets a new line; a line of
+a version that is still here must say its digest.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+
+from apps.engine.policy import Library, Policy
+from apps.engine.policy.read import read_policy
+from apps.engine.trial.cases import read_cases, uncovered
+from apps.gates.policy_files import PolicyFiles, policy_folders
+from tests.laws.source import PROJECT
+
+POLICIES = PROJECT / "policies"
+FOLDERS = policy_folders(POLICIES)
+WAYS = ("passes", "boundary", "fails", "cannot_be_measured")
+
+
+@cache
+def shipped() -> dict[str, Policy]:
+    texts: dict[str, bytes] = {}
+    found: dict[str, Policy] = {}
+    for files in FOLDERS:
+        policy = read_policy(files.data, name=files.name, library=Library(texts))
+        texts[f"{policy.id}@{policy.version}"] = files.data
+        found[policy.id] = policy
+    return found
+
+
+@pytest.mark.parametrize("files", FOLDERS, ids=lambda files: files.id)
+def test_every_gate_is_covered_by_its_cases(files: PolicyFiles) -> None:
+    policy = shipped()[files.id]
+    cases = [c for name, data in files.cases.items() for c in read_cases(data, name=name, policy=policy)]
+    assert cases
+    assert uncovered(policy, cases) == []
+    assert [fault for case in cases for fault in case.faults(policy)] == []
+
+
+@pytest.mark.parametrize("files", FOLDERS, ids=lambda files: files.id)
+def test_each_own_gate_passes_fails_sits_on_its_boundary_and_cannot_be_measured(files: PolicyFiles) -> None:
+    told = [yaml.safe_load(data) for data in files.cases.values()]
+    written = {gate: lines for document in told for gate, lines in (document.get("gates") or {}).items()}
+    for gate in yaml.safe_load(files.data).get("gates") or ():
+        lines = written.get(gate["id"], {})
+        assert [way for way in WAYS if lines.get(way) in (None, [])] == [], gate["id"]
+
+
+def test_no_released_policy_has_changed() -> None:
+    lines = (Path(POLICIES) / "released.txt").read_text().split("\n")
+    released = dict(line.split() for line in lines if line and not line.startswith("#"))
+    now = {f"{p.id}@{p.version}": p.digest for p in shipped().values()}
+    changed = {name for name in now if name in released and released[name] != now[name]}
+    assert changed == set(), "a released policy never changes: give it a new version"
+    missing = {f"{name} {digest}" for name, digest in now.items() if name not in released}
+    assert missing == set(), "add these lines to policies/released.txt"
