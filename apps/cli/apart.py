@@ -17,8 +17,8 @@ LIMITS = Limits(wall_s=4 * 3600, cpu_s=16 * 3600)
 def manifest_at(place: str) -> tuple[Path, Manifest]:
     """The manifest of that name, or of the folder of that name, and where it lies."""
     path = Path(place)
-    path = path / "model.yaml" if path.is_dir() else path
     try:
+        path = path / "model.yaml" if path.is_dir() else path
         data = path.read_bytes()
     except FileNotFoundError as problem:
         raise BadInput(f"{path} does not exist.") from problem

@@ -62,8 +62,10 @@ def table(rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), indent: s
 
 
 def wrapped(text: str, *, indent: str = "  ") -> list[str]:
-    """A paragraph as lines of the terminal's width."""
+    """A paragraph as lines of the terminal's width; lines of its own stay, with their indent."""
     width = max(40, min(shutil.get_terminal_size((100, 24)).columns, 120))
-    return textwrap.wrap(safe(text), width, initial_indent=indent, subsequent_indent=indent) or [
-        indent.rstrip()
-    ]
+    lines = []
+    for line in safe(text).split("\n"):
+        margin = indent + line[: len(line) - len(line.lstrip())]
+        lines += textwrap.wrap(line, width, initial_indent=indent, subsequent_indent=margin)
+    return lines or [indent.rstrip()]

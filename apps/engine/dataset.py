@@ -224,6 +224,9 @@ class DataSet:
     def _positive_is_favourable(self) -> bool:
         column = self._label_column
         positive, favourable = _wanted(column, self._positive), _wanted(column, self._favourable)
+        for text, field in ((positive, "label.positive"), (favourable, "favourable")):
+            if text not in column.coded().levels:
+                self._absent(column, text, "label", field)
         if positive != favourable and len(set(column.coded().levels) | {positive, favourable}) > 2:
             raise BadInput(
                 f'{self._called}: the label column "{column.name}" holds {_levels(column)}; who is selected '
@@ -253,7 +256,7 @@ class DataSet:
             return np.zeros(len(coded), dtype=bool)
         return np.asarray(coded.codes == coded.levels.index(text), dtype=bool)
 
-    def _absent(self, column: Column, text: str, role: str) -> None:
+    def _absent(self, column: Column, text: str, role: str, field: str = "") -> None:
         """Refuse a value that never occurs, unless the column has one value only: then it is one class."""
         levels = column.coded().levels
         alike = next((level for level in levels if _bare(level) == _bare(text)), None)
@@ -261,8 +264,8 @@ class DataSet:
             return
         blanks = "" if alike is None or alike == alike.strip() else " Blanks around a value count."
         raise BadInput(
-            f'{self._called}: the {role} column "{column.name}" never holds "{text}"; '
-            f"it holds {_levels(column)}.{blanks}"
+            f'{self._called}: the {role} column "{column.name}" never holds "{text}"'
+            f"{field and ', the value of '}{field}; it holds {_levels(column)}.{blanks}"
         )
 
 

@@ -13,6 +13,7 @@ from apps.engine.strict_yaml import Document, Path
 
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?\Z")
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})\Z")
+LARGEST = 1e15
 Scalar = str | int | Decimal | bool
 
 
@@ -113,6 +114,8 @@ class Fields:
             return None
         if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
             raise self.refuse(path, f"{dotted(path)} must be a number, not {shown(value)}.")
+        if abs(value) > LARGEST:
+            raise self.refuse(path, f"{dotted(path)} must be at most {LARGEST:g}, not {shown(value)}.")
         return float(value)
 
     def digest(self, path: Path) -> str | None:

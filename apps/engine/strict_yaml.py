@@ -3,7 +3,8 @@
 Scalars are read as YAML 1.2 reads JSON: `true`, `false`, `null`, `12`, `-0.5`, `1e3`. Everything else
 stays text: `no`, `12:30:45`, `010`, `.inf`, `2027-01-01`. Repeated keys, anchors, aliases, tags,
 directives, several documents, a byte order mark, control characters, more than 256 KiB and more than
-50 levels are refused.
+50 levels are refused. Within braces a title or another sentence may hold commas without quotation marks:
+`{id: p, title: Loans, small ones}`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from apps.engine.errors import BadInput
 
 MAX_BYTES = 256 << 10
 MAX_DEPTH = 50
+SENTENCES = ("title", "description", "purpose", "note", "change_note")
 Path = tuple[str | int, ...]
 Value = dict[str, Any] | list[Any] | str | int | Decimal | bool | None
 
@@ -127,6 +129,7 @@ class _Reader:
 
     def __init__(self, name: str, text: str) -> None:
         self._name = name
+        self._text = text
         self._events: Iterator[Any] = iter(yaml.parse(text, Loader=_LOADER))
         self._values: dict[Path, tuple[int, int]] = {}
         self._keys: dict[Path, tuple[int, int]] = {}
@@ -178,9 +181,28 @@ class _Reader:
             if key in found:
                 line = self._keys[(*path, key)][0]
                 raise self._refuse(event, f'the key "{key}" stands here a second time (first in line {line})')
+            after = next(self._events)
+            if self._stands_alone(event, after):
+                self._continue(found, event)
+                continue
             self._keys[(*path, key)] = _place(event)
-            found[key] = self._value(next(self._events), (*path, key))
+            found[key] = self._value(after, (*path, key))
         return found
+
+    def _stands_alone(self, key: Any, value: Any) -> bool:
+        """Whether a key has no colon and no value: what follows a comma within braces."""
+        if not isinstance(value, yaml.ScalarEvent) or value.value or value.style or value.tag or value.anchor:
+            return False
+        return ":" not in self._text[key.end_mark.index : value.start_mark.index]
+
+    def _continue(self, found: dict[str, Any], key: Any) -> None:
+        """A sentence whose comma YAML takes for the end of it goes on; anything else is refused."""
+        last = next(reversed(found), None)
+        if last not in SENTENCES or not isinstance(found[last], str) or key.style:
+            raise self._refuse(
+                key, f'"{key.value}" has no value; within braces a text with a comma needs quotation marks'
+            )
+        found[last] += f", {key.value}"
 
     def _sequence(self, path: Path) -> list[Any]:
         found: list[Any] = []

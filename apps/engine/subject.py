@@ -193,7 +193,7 @@ class Subject:
                 raise BadInput(f'The file "{text}" of the manifest was not handed in.')
             return Path(self._files[text])
         parts = urlsplit(text)
-        if parts.scheme == "file":
+        if parts.scheme == "file" and parts.netloc in ("", "localhost"):
             return Path(unquote(parts.path))
         if parts.scheme and "://" in text:
             raise BadInput(

@@ -126,3 +126,21 @@ def test_every_json_document_reads_as_itself(value: object) -> None:
 def test_any_bytes_are_read_or_refused_and_nothing_else_happens(data: bytes) -> None:
     with contextlib.suppress(BadInput):
         strict_yaml.read(data, name="x.yaml")
+
+
+def test_a_sentence_within_braces_may_hold_commas() -> None:
+    assert read("{title: Loans, small ones, new, id: p}") == {"title": "Loans, small ones, new", "id": "p"}
+    assert read('a: {title: "é, x" , id: p}') == {"a": {"title": "é, x", "id": "p"}}
+
+
+@pytest.mark.parametrize(
+    "text", ["{id: a, b}", "{a}", "{title: 3, b}", "{title: , b}", "{title: [a], b}", '{title: a, "b"}', "? a"]
+)
+def test_a_key_without_a_value_is_refused(text: str) -> None:
+    with pytest.raises(BadInput, match="has no value; within braces"):
+        read(text)
+
+
+def test_an_empty_value_after_a_colon_is_null() -> None:
+    assert read("{a: , b: }") == {"a": None, "b": None}
+    assert read("a:\nb:\n") == {"a": None, "b": None}

@@ -58,7 +58,10 @@ def contract(
     terms = contract or {**_held(declared, "spec"), **_held(own or {}, "data set")}
     if not terms:
         raise Unmeasurable(
-            "There is no data contract: neither the manifest nor the gate names one.", status="insufficient"
+            "There is no data contract. Say what was agreed of each column in the manifest, under spec:\n"
+            "  contract:\n"
+            f"    {_example(columns)}",
+            status="insufficient",
         )
     if not columns.rows:
         raise Unmeasurable("There are no rows.", status="insufficient")
@@ -79,6 +82,14 @@ def _held(entry: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     if not isinstance(found, Mapping):
         raise BadInput(f"The contract of the {where} must be a mapping from columns to terms, not {found!r}.")
     return found
+
+
+def _example(columns: Columns) -> str:
+    """One line of a contract for a column of the file."""
+    name = next((n for n in columns if columns[n].kind == "number"), None)
+    return (
+        f"{name or next(iter(columns))}: {{type: {'number' if name else 'category'}, max_missing_share: 0}}"
+    )
 
 
 def _terms(name: str, given: Any) -> Mapping[str, Any]:

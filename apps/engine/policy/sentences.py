@@ -110,7 +110,8 @@ def unmeasured(gate: Gate, measurement: Mapping[str, Any]) -> str:
     """Why there is no number."""
     notes = [str(note) for note in measurement.get("notes") or ()]
     reason = notes[0] if notes else f"the measurement is {measurement.get('status') or 'without a status'}"
-    return f"{gate.title}: nothing can be decided. {reason[:1].upper()}{reason[1:].rstrip('.')}."
+    end = "" if "\n" in reason else "."  # an example to copy ends as it must be written
+    return f"{gate.title}: nothing can be decided. {reason[:1].upper()}{reason[1:].rstrip('.')}{end}"
 
 
 def missing(gate: Gate, reason: str) -> str:
