@@ -8,7 +8,10 @@ import time
 import uuid
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponseBase
+from django.conf import settings
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
 
 from governance.logs import request_id
 
@@ -42,7 +45,51 @@ def security_headers(get_response: Handler) -> Handler:
         response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.headers.setdefault("Cache-Control", "private, no-store")
         return response
+
+    return handle
+
+
+SEEN = "seen_at"
+_SEEN_EVERY = 60.0  # seconds between two notes of the same session
+
+
+def idle_limit(get_response: Handler) -> Handler:
+    """Ends a session in which nobody did anything for too long; a page that asks by itself is nobody."""
+
+    def handle(request: HttpRequest) -> HttpResponseBase:
+        if request.user.is_authenticated:
+            _note_activity(request)
+        return get_response(request)
+
+    return handle
+
+
+def _note_activity(request: HttpRequest) -> None:
+    now = time.time()
+    seen = request.session.setdefault(SEEN, now)
+    if not 0 <= now - seen < settings.SESSION_IDLE_SECONDS:
+        logout(request)
+    elif now - seen >= _SEEN_EVERY and not _by_itself(request):
+        request.session[SEEN] = now
+
+
+def _by_itself(request: HttpRequest) -> bool:
+    return bool(request.headers.get("HX-Request")) and request.path.startswith("/runs/")
+
+
+def framed(get_response: Handler) -> Handler:
+    """A method that an address does not take is refused on a page, not on an empty one."""
+
+    def handle(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if not isinstance(response, HttpResponse) or response.status_code != 405 or response.content:
+            return response
+        sentence = f"This address takes {response.headers.get('Allow', 'no')} requests only."
+        page = render(request, "refused.html", {"sentence": sentence, "status": 405}, status=405)
+        page.headers["Allow"] = response.headers.get("Allow", "")
+        return page
 
     return handle
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.http import urlencode
 
 from apps.access.models import Person
 from apps.access.queries import permissions_on
@@ -20,3 +24,20 @@ class GovernedSite(AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         person = request.user
         return isinstance(person, Person) and person.is_active and bool(permissions_on(person) & OPENS)
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """There is one door: the page that slows wrong tries down and writes each of them down."""
+        if self.has_permission(request):
+            return redirect("/admin/")
+        return redirect(f"/sign-in?{urlencode({'next': '/admin/'})}")
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Passwords change by command, which ends sessions and leaves an event; not here."""
+        raise Http404
+
+    def password_change_done(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        raise Http404
