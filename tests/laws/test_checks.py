@@ -49,4 +49,5 @@ def test_a_check_has_an_example_that_runs(key: str) -> None:
 
 @cache
 def tree(module: str) -> ast.Module:
-    return ast.parse((PROJECT / "apps" / "engine" / "measures" / f"{module}.py").read_text())
+    path = PROJECT.joinpath("apps", "engine", "measures", *module.split(".")).with_suffix(".py")
+    return ast.parse(path.read_text())

@@ -25,7 +25,8 @@ BANNED = (
     "caveat",
     "exception request",
 )
-PLACES = re.compile(r"(?<![\w.])/(?:home|root|Users|work|mnt|private)/[\w.-]+")
+# /root/countersign is where the clean room's own instructions put a clone.
+PLACES = re.compile(r"(?<![\w.])/(?:home|root(?!/countersign)|Users|work|mnt|private)/[\w.-]+")
 HOSTS = re.compile(
     r"https?://(?:files\.)?(?:pypi|pythonhosted|registry|index|proxy|artifactory|nexus)[\w.-]*"
 )
