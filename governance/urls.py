@@ -5,6 +5,10 @@ from importlib.util import find_spec
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
+from governance.outage import failed
+
+handler500 = failed
+
 urlpatterns: list[URLPattern | URLResolver] = [path("admin/", admin.site.urls)]
 if find_spec("apps.api.urls"):
     urlpatterns.append(path("api/v1/", include("apps.api.urls")))
