@@ -15,9 +15,6 @@ from apps.cli.text import safe
 from apps.engine.canonical import read_json, read_time
 from apps.engine.errors import BadInput, Problem
 from apps.engine.keys import KeySet
-from apps.engine.merkle import BadProof
-from apps.engine.note import BadNote
-from apps.engine.statement import NotGenuine
 from apps.engine.verified import Question, Verified
 from apps.engine.verify import examine
 
@@ -63,11 +60,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _answer(name: str, question: Question, args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     try:
-        found = examine(_read(Path(name)), question)
-    except (NotGenuine, BadNote, BadProof) as error:
+        data = _read(Path(name))
+    except BadInput as error:
+        return COULD_NOT, {"file": name, "genuine": None, "why": str(error)}
+    try:
+        found = examine(data, question)
+    except Problem as error:  # whatever is wrong with what it holds, it is nothing that was given out
         return NOT_GENUINE, {"file": name, "genuine": False, "why": str(error)}
-    except Problem as error:
-        return COULD_NOT, {"file": name, "genuine": False, "why": str(error)}
     why = _why_not(found, args)
     return (NOT_GENUINE if why else GENUINE), {
         "file": name,
@@ -96,6 +95,8 @@ def _text(answer: dict[str, Any]) -> str:
 
 
 def _verdict(answer: dict[str, Any]) -> str:
+    if answer["genuine"] is None:
+        return f"could not be verified. {safe(answer['why'])}"
     if answer["genuine"]:
         return f"genuine {answer['what']}"
     return f"not genuine. {safe(answer['why'])}"
@@ -106,8 +107,8 @@ def _read(path: Path) -> bytes:
         if path.stat().st_size > LARGEST:
             raise BadInput(f"{path.name} is larger than {LARGEST >> 20} MiB.")
         return path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} cannot be read: {getattr(error, 'strerror', error)}.") from error
 
 
 def _digest(path: Path) -> str:

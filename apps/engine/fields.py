@@ -114,7 +114,7 @@ class Fields:
             return None
         if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
             raise self.refuse(path, f"{dotted(path)} must be a number, not {shown(value)}.")
-        if abs(value) > LARGEST:
+        if abs(float(value)) > LARGEST:
             raise self.refuse(path, f"{dotted(path)} must be at most {LARGEST:g}, not {shown(value)}.")
         return float(value)
 

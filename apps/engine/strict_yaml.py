@@ -193,7 +193,8 @@ class _Reader:
         """Whether a key has no colon and no value: what follows a comma within braces."""
         if not isinstance(value, yaml.ScalarEvent) or value.value or value.style or value.tag or value.anchor:
             return False
-        return ":" not in self._text[key.end_mark.index : value.start_mark.index]
+        start, end = (mark.index for mark in (key.end_mark, value.start_mark) if mark is not None)
+        return ":" not in self._text[start:end]
 
     def _continue(self, found: dict[str, Any], key: Any) -> None:
         """A sentence whose comma YAML takes for the end of it goes on; anything else is refused."""
