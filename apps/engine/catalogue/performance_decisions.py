@@ -114,7 +114,7 @@ CHECKS: tuple[Check, ...] = (
         definition="(1 + b²) tp / ((1 + b²) tp + b² fn + fp).",
         conventions="beta 1 weighs recall and precision equally. " + _CONVENTIONS,
         edge_cases=(
-            "No rows: insufficient. No row positive or predicted so: undefined. Weights that differ: undefined."
+            "No rows: insufficient. No row positive or predicted so, or weights that differ: undefined."
         ),
         interval=_BOOTSTRAP,
         cost=_COST,

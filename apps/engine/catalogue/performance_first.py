@@ -64,10 +64,10 @@ CHECKS: tuple[Check, ...] = (
         conventions=(
             "Compared after all rows with the same score; the first place of the largest gap is reported."
         ),
-        edge_cases=_RANK_EDGES + " Weights that differ: undefined.",
+        edge_cases=_RANK_EDGES + " Weights that differ: shares of weight, no interval.",
         interval=(
-            "bootstrap of 1,000 draws of cell counts (at most 480 quantile cells), percentiles moved by the "
-            "estimated bias; or Newcombe at the cut found"
+            "bootstrap of 1,000 draws of cell counts (at most 480 quantile cells), percentiles moved by twice "
+            "the estimated bias; with weights none; or Newcombe at the cut found"
         ),
         cost="two sorts and a merge: n log n",
         references=(

@@ -133,9 +133,8 @@ def ks(
         Of the bootstrap.
     interval : {"bootstrap", "newcombe"}
         ``bootstrap``: 1,000 draws of the counts in the distinct scores (at most 480 quantile cells),
-        percentiles
-        moved by the estimated bias. ``newcombe``: of the difference of the two rates at the
-        cut found, the search for it not counted.
+        percentiles moved by twice the estimated bias: once for the sample, once for the draw.
+        ``newcombe``: of the difference of the two rates at the cut found, the search for it not counted.
 
     Raises
     ------
@@ -189,15 +188,18 @@ def _cut_interval(a: int, n: int, b: int, m: int, confidence: float) -> Pair:
 
 
 def _ks_interval(below_0: Ints, below_1: Ints, *, gap: float, seed: int, confidence: float) -> Pair | None:
-    """Percentiles of draws of the cells' counts, moved by the estimated bias."""
+    """Percentiles of draws of the cells' counts, moved by twice the estimated bias, and holding the gap.
+
+    A largest gap is too large in a sample, and again by as much in a draw from the sample.
+    """
     places = cell_places(below_0 + below_1)
     running = np.stack([below_0[places], below_1[places]], axis=1)
     counts = np.diff(running, axis=0, prepend=0)
     draws = drawn_values(counts, _gaps, seed=seed)
     draws = draws[np.isfinite(draws)]
     tail = (1 - confidence) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail], method="linear") - (draws.mean() - gap)
-    return max(0.0, float(low)), min(1.0, float(high))
+    low, high = np.quantile(draws, [tail, 1 - tail], method="linear") - 2 * (draws.mean() - gap)
+    return max(0.0, min(gap, float(low))), min(1.0, max(gap, float(high)))
 
 
 def _gaps(counts: Ints) -> FloatArray:
