@@ -8,7 +8,7 @@ from apps.engine.catalogue.spec import Arg, Check
 _FAWCETT = ("Fawcett (2006), Pattern Recognition Letters 27, 861-874",)
 _COST = "one pass over the rows"
 _CONVENTIONS = "Positive is the label value that the score predicts. Exact fractions of counts."
-_EDGES = "No rows: insufficient. Denominator zero: undefined. Weights that differ: undefined."
+_EDGES = "No rows: insufficient. Denominator zero: undefined. Weights that differ: Kish's effective size."
 _WILSON = "Wilson; Clopper-Pearson or Jeffreys on request"
 _BOOTSTRAP = "bootstrap of the four cells"
 

@@ -66,8 +66,8 @@ CHECKS: tuple[Check, ...] = (
         ),
         edge_cases=_RANK_EDGES + " Weights that differ: shares of weight, no interval.",
         interval=(
-            "bootstrap of 1,000 draws of cell counts (at most 480 quantile cells), percentiles moved by twice "
-            "the estimated bias; with weights none; or Newcombe at the cut found"
+            "bootstrap of 1,000 draws of cell counts (at most 480 quantile cells), percentiles moved by "
+            "twice the estimated bias; with weights none; or Newcombe at the cut found"
         ),
         cost="two sorts and a merge: n log n",
         references=(
