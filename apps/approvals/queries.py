@@ -28,10 +28,13 @@ from apps.approvals.models import (
 from apps.approvals.states import ApprovalState, FindingState
 from apps.approvals.steps import ROLE_PERMISSION, Step, all_complete
 from apps.audit.errors import NotFound
+from apps.audit.models import Statement
+from apps.audit.states import Ref
 from apps.engine.statement import canonical, digest
 from apps.gates.models import Decision
 from apps.inventory.models import ModelVersion, RegisteredModel, Use
 
+CLOSURE = "https://countersign.dev/finding-closure/v1"
 LIVE = (ApprovalState.OPEN, ApprovalState.CONSOLIDATING, ApprovalState.RETURNED)
 # Every sign-off of the present round was in before an approval could stand so.
 REVEALED = (
@@ -236,6 +239,18 @@ def open_counts(models: Sequence[RegisteredModel]) -> dict[int, int]:
     """By the key of each model, how many of its findings are not closed; one query."""
     rows = Finding.objects.filter(model__in=models).exclude(state=FindingState.CLOSED)
     return dict(rows.values_list("model_id").annotate(number=Count("pk")).order_by())
+
+
+def closing_of(finding: Finding) -> Ref:
+    """What a statement that closes a finding is about."""
+    about = {"finding": str(finding.pk)}
+    return Ref("finding", str(finding.pk), str(finding), digest(canonical(about)))
+
+
+def closures_of(finding: Finding) -> list[str]:
+    """The digest of each statement that says it closes a finding."""
+    rows = Statement.objects.filter(predicate_type=CLOSURE, subjects=[closing_of(finding).digest])
+    return list(rows.values_list("digest", flat=True))
 
 
 def monitoring_finding(decision: Decision) -> Finding | None:

@@ -58,6 +58,7 @@ class EventName(StrEnum):
     APPROVAL_REVOKED = "approval.revoked"
     SIGNOFF_GIVEN = "signoff.given"
     FINDING_OPENED = "finding.opened"
+    CLOSURE_SEALED = "finding.closure_sealed"
     FINDING_REMEDIATED = "finding.remediated"
     FINDING_CLOSED = "finding.closed"
     FINDING_REOPENED = "finding.reopened"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,6 +15,30 @@ from apps.engine.keys import FileSigner, Purpose
 
 def key_path(purpose: Purpose) -> Path:
     return Path(settings.STATE) / "keys" / f"{purpose}.pem"
+
+
+def remember(key_id: str) -> None:
+    """Note beside the keys that the service itself registered this one; the database cannot write here."""
+    path = _register()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with path.open("a", encoding="ascii") as file:
+        file.write(f"{key_id}\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def remembered() -> frozenset[str]:
+    """Every key that the service registered, and those it holds: no other was ever its own."""
+    signers = (held(purpose) for purpose in Purpose)
+    try:
+        noted = _register().read_text(encoding="ascii").split()
+    except FileNotFoundError:
+        noted = []
+    return frozenset({*noted, *(signer.key_id for signer in signers if signer is not None)})
+
+
+def _register() -> Path:
+    return Path(settings.STATE) / "keys" / "registered"
 
 
 def held(purpose: Purpose) -> FileSigner | None:

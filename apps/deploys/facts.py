@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from apps.approvals.models import Approval, Document, Finding, SignOff, Waiver
-from apps.approvals.queries import documents_of, revealed_signoffs, standing_approval
-from apps.approvals.states import ApprovalState, FindingState
+from apps.approvals.queries import closures_of, documents_of, revealed_signoffs, standing_approval
+from apps.approvals.states import ApprovalState, FindingState, Severity
 from apps.audit.plain import plain
 from apps.audit.trail import contents
 from apps.deploys.models import Environment
@@ -26,9 +26,10 @@ from apps.engine.admit import (
     WaiverFact,
     admit,
 )
+from apps.engine.canonical import canonical, digest
 from apps.engine.policy.model import Policy
 from apps.gates.models import Decision
-from apps.gates.queries import latest_decision, policies_in_force
+from apps.gates.queries import latest_decision, policies_in_each
 from apps.gates.states import Purpose
 from apps.inventory.models import ModelVersion, Use
 from apps.inventory.queries import builders_of, subject_fields
@@ -90,15 +91,28 @@ def gather_everywhere(
         same = Gathered(version=_version(version, {}), findings=_findings(version))
         return [replace(same, environment=_place(e)) for e in environments]
     fields = subject_fields(version, use)
-    same = _rows(version, use, now).facts(_version(version, fields))
+    rows = _rows(version, use, now)
+    same = rows.facts(_version(version, fields))
     return [
-        replace(
-            same,
-            environment=_place(place),
-            policies=policies_in_force(now, fields, place.key if place else None),
+        replace(same, environment=_place(place), policies=policies)
+        for place, policies in zip(
+            environments, _policies(now, [fields, *rows.decided_on()], environments), strict=True
         )
-        for place in environments
     ]
+
+
+def _policies(
+    now: datetime, described: list[Mapping[str, Any]], environments: list[Environment | None]
+) -> list[list[Policy]]:
+    """Those in force in each environment, for the model as it is described now and as it was decided on.
+
+    What is said of a model later, a lower tier or another domain, takes no policy away; a new decision does.
+    """
+    places = [place.key if place else None for place in environments]
+    found = policies_in_each(now, [(fields, place) for place in places for fields in described])
+    each = len(described)
+    united = ({p.id: p for some in found[i : i + each] for p in some} for i in range(0, len(found), each))
+    return [[policies[key] for key in sorted(policies)] for policies in united]
 
 
 def _place(environment: Environment | None) -> EnvironmentFact | None:
@@ -134,7 +148,15 @@ class _Rows:
         """Each statement: whether its signature holds, and it says what the row that names it says."""
         told = list(self._told())
         sealed = contents(key for key, _, _ in told)
-        return {key: key in sealed and _says(sealed[key], fact, what) for key, fact, what in told}
+        found: dict[str, bool] = {}
+        for key, fact, what in told:
+            says = key in sealed and _says(sealed[key], fact, what)
+            found[key] = found.get(key, True) and says
+        return found
+
+    def decided_on(self) -> list[Mapping[str, Any]]:
+        """The fields of the model that the decision's run pinned."""
+        return [self.decision.run.pinned["fields"]] if self.decision else []
 
     def _told(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
         """Each statement by digest, with its type and what it must say."""
@@ -142,13 +164,13 @@ class _Rows:
             if decision is not None:
                 yield decision.statement_digest, "decision", _sealed_decision(decision)
         if self.approval is not None and self.approval.statement_digest:
-            yield self.approval.statement_digest, "approval", _sealed_grant(self.approval)
+            yield self.approval.statement_digest, "approval", _sealed_grant(self.approval, self.signoffs)
         for signoff in self.signoffs:
             yield signoff.statement_digest, "signoff", _sealed_signoff(signoff)
         for waiver in self.waivers:
             yield waiver.statement_digest, "waiver", _sealed_waiver(waiver)
         for document in self.documents:
-            yield document.statement_digest, "report-signature", {"after": document.blob_digest}
+            yield document.statement_digest, "report-signature", _sealed_document(document)
 
 
 def _says(statement: Mapping[str, Any], fact: str, expected: Mapping[str, Any]) -> bool:
@@ -167,31 +189,35 @@ def _rows(version: ModelVersion, use: Use, now: datetime) -> _Rows:
         # Nobody learns from the deploy gate what a review still hides.
         signoffs=revealed_signoffs(approval) if approval else [],
         waivers=list(Waiver.objects.filter(version=version, use=use).select_related(*_TWO)),
-        documents=list(documents_of(version, use)),
+        documents=list(documents_of(version, use).select_related("version", "use")),
         findings=_findings(version),
     )
 
 
-_TWO = ("version", "use", "requested_by", "granted_by")
+_TWO = ("version", "use", "decision", "requested_by", "granted_by")
 
 
 def _sealed_decision(row: Decision) -> dict[str, Any]:
     return {
+        **row.document,
         "run": str(row.run_id),
         "use": row.use.key,
         "purpose": row.purpose,
         "outcome": row.outcome,
-        "subject": row.document["subject"],
+        "pins": digest(canonical(row.run.pinned)),
         "gates": [{k: v for k, v in gate.items() if k != "measurement"} for gate in row.document["gates"]],
     }
 
 
-def _sealed_grant(row: Approval) -> dict[str, Any]:
+def _sealed_grant(row: Approval, signoffs: list[SignOff]) -> dict[str, Any]:
+    given = sorted(signoffs, key=lambda s: s.signed_at)
     return {
         "approval": str(row.pk),
         "use": row.use.key,
-        "subject": row.subject,
+        "subject": {**row.subject, "decision": row.decision.statement_digest},
+        "signoffs": [s.statement_digest for s in given],
         "limits": row.limits,
+        "grantedAt": row.closed_at,
         "expiresAt": row.expires_at,
     }
 
@@ -206,6 +232,7 @@ def _sealed_signoff(row: SignOff) -> dict[str, Any]:
         "role": row.role,
         "meaning": row.meaning,
         "limits": row.limits,
+        "signedAt": row.signed_at,
     }
 
 
@@ -216,8 +243,20 @@ def _sealed_waiver(row: Waiver) -> dict[str, Any]:
         "decision": row.decision.statement_digest,
         "requestedBy": str(row.requested_by_id),
         "grantedBy": str(row.granted_by_id),
+        "validFrom": row.valid_from,
         "validTo": row.valid_to,
         "renewal": row.renewal,
+    }
+
+
+def _sealed_document(row: Document) -> dict[str, Any]:
+    return {
+        "document": row.key,
+        "version": row.version.digest,
+        "use": row.use.key,
+        "after": row.blob_digest,
+        "signedBy": row.signed_by,
+        "signedAt": row.given_at,
     }
 
 
@@ -268,7 +307,7 @@ def _signoff(row: SignOff) -> SignOffFact:
 def _waiver(row: Waiver) -> WaiverFact:
     return WaiverFact(
         gate=row.gate,
-        digest=row.version.digest,
+        digest=row.version.digest if row.version_id == row.decision.version_id else "",
         use=row.use.key,
         start=row.valid_from,
         until=row.valid_to,
@@ -290,14 +329,28 @@ def _document(row: Document) -> DocumentFact:
 
 
 def _findings(version: ModelVersion) -> list[FindingFact]:
-    rows = Finding.objects.filter(model=version.model).exclude(state=FindingState.CLOSED)
+    """Those that are not closed; one that counts as closed has a statement of whoever closed it."""
+    rows = Finding.objects.filter(model=version.model).select_related("version")
+    closed = _closed([f for f in rows if f.state == FindingState.CLOSED])
     return [
         FindingFact(
             id=str(f.pk),
             title=f.title,
             severity=f.severity,
-            state=f.state,
+            state=f.state if f.state != FindingState.CLOSED else "closed without a statement",
             digest=f.version.digest if f.version else "",
         )
-        for f in rows.select_related("version")
+        for f in rows
+        if f.pk not in closed
     ]
+
+
+def _closed(rows: list[Finding]) -> set[Any]:
+    told = {f.pk: closures_of(f) for f in rows if f.severity == Severity.CRITICAL}
+    sealed = contents(key for keys in told.values() for key in keys)
+    light = {f.pk for f in rows if f.severity != Severity.CRITICAL}
+    return light | {
+        pk
+        for pk, keys in told.items()
+        if any(key in sealed and _says(sealed[key], "finding-closure", {"finding": str(pk)}) for key in keys)
+    }

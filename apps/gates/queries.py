@@ -13,6 +13,8 @@ from django.db.models import Avg, DurationField, ExpressionWrapper, F, OuterRef,
 from apps.access.models import Person
 from apps.access.queries import visible_models
 from apps.audit.errors import NotFound, Refused
+from apps.audit.plain import plain
+from apps.audit.trail import contents
 from apps.engine.policy import Policy, select
 from apps.engine.policy import policy_of as read_document
 from apps.gates.clock import database_now
@@ -22,6 +24,7 @@ from apps.inventory.models import ModelVersion, RegisteredModel, Use
 from apps.inventory.queries import subject_fields
 
 HOLDOUT = "holdout"
+RELEASE = "https://countersign.dev/policy-release/v1"
 SAMPLE = 20
 
 
@@ -135,13 +138,34 @@ def policies_in_force(
     now: datetime, fields: Mapping[str, Any], environment: str | None = None
 ) -> list[Policy]:
     """The released policies that speak of a model with these fields at a time, by id; None: anywhere."""
+    return policies_in_each(now, [(fields, environment)])[0]
+
+
+def policies_in_each(
+    now: datetime, places: Sequence[tuple[Mapping[str, Any], str | None]]
+) -> list[list[Policy]]:
+    """The same for several pairs of fields and environment, the releases read and verified once."""
     day = now.astimezone(UTC).date()
     rows = PolicyRelease.objects.filter(
         Q(effective_from__isnull=True) | Q(effective_from__lte=day),
         Q(effective_until__isnull=True) | Q(effective_until__gt=day),
         released_at__lte=now,
     )
-    return select([policy_of(r) for r in rows], facts=fields, now=now, environment=environment)
+    released = [(policy_of(row), row.statement_digest) for row in rows]
+    found = [select([p for p, _ in released], facts=f, now=now, environment=e) for f, e in places]
+    spoken = {policy.digest for policies in found for policy in policies}
+    _refuse_forged([one for one in released if one[0].digest in spoken])
+    return found
+
+
+def _refuse_forged(released: Sequence[tuple[Policy, str]]) -> None:
+    """A policy speaks only where a genuine statement says that exactly this one was released."""
+    sealed = contents(key for _, key in released)
+    for policy, key in released:
+        told = sealed.get(key, {})
+        said = told.get("predicate", {}).get("policy")
+        if told.get("predicateType") != RELEASE or said != plain(policy.named()):
+            raise Refused(f"The policy {policy.id}@{policy.version} has no genuine statement of its release.")
 
 
 def policies_for(version: ModelVersion, use: Use, now: datetime) -> list[Policy]:

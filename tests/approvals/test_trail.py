@@ -67,6 +67,7 @@ def test_a_finding_from_end_to_end(told) -> None:
         "finding.remediated",
         "finding.reopened",
         "finding.remediated",
+        "finding.closure_sealed",
         "finding.closed",
     ]
 

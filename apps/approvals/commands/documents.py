@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -24,6 +26,7 @@ def give_document(
     blob_digest: str,
     signed_by: list[str],
     statement_digest: str,
+    given_at: datetime | None = None,
     type: str = "document",
 ) -> Document:
     """Note that a document exists with these bytes and these roles' signatures."""
@@ -36,7 +39,7 @@ def give_document(
         blob_digest=blob_digest,
         signed_by=sorted(set(signed_by)),
         given_by=by,
-        given_at=timezone.now(),
+        given_at=given_at or timezone.now(),
         statement_digest=statement_digest,
     )
     after = {"key": key, "digest": blob_digest, "signedBy": document.signed_by}

@@ -136,6 +136,21 @@ def close_finding(*, by: Person, finding: Finding, closure: str) -> Finding:
     held = _hold(finding)
     guards.closable(by, held)
     said = guards.said(closure, "evidence_of_closure")
+    audit.seal(
+        by=by,
+        predicate_type=queries.CLOSURE,
+        subjects=[queries.closing_of(held)],
+        predicate={
+            "finding": str(held.pk),
+            "model": held.model.key,
+            "severity": held.severity,
+            "remediatedBy": str(held.remediated_by_id or ""),
+            "closedBy": str(by.pk),
+            "closure": said,
+        },
+        event=EventName.CLOSURE_SEALED,
+        about=held,
+    )
     return audit.move(
         held,
         FindingState.CLOSED,

@@ -62,6 +62,7 @@ def _register(signer: FileSigner, *, by: Acting, purpose: Purpose) -> None:
         subject=Ref("key", signer.key_id, f"{purpose} key", signer.key_id),
         after={"purpose": purpose, "public": signer.public.hex()},
     )
+    keyring.remember(signer.key_id)
     SigningKey.objects.create(
         key_id=signer.key_id,
         purpose=purpose,

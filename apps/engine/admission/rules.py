@@ -182,6 +182,9 @@ def voids(question: Question) -> Reasons:
                 f"It was approved under {policy.id}@{signed}; {_name(policy)} is in force.",
                 policy.id,
             )
+    if question.latest is not None and not question.genuine(question.latest.statement):
+        told_by = question.latest.statement or "latest decision"
+        yield Reason("signature_invalid", "The later decision's statement is not verified.", told_by)
     if "mandatory_gate_failure" in asked and question.latest is not None:
         yield from _later_failures(question.latest, question.policies)
 

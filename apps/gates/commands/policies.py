@@ -18,8 +18,8 @@ from apps.engine.policy import Library, Policy
 from apps.gates import guards
 from apps.gates.models import PolicyRelease
 from apps.gates.policy_files import policy_folders
+from apps.gates.queries import RELEASE
 
-RELEASE = "https://countersign.dev/policy-release/v1"
 Cases = Mapping[str, bytes]
 
 

@@ -62,6 +62,11 @@ def sign_report(
             "meaning": said,
             "position": position,
             "certificate": f"sha256:{identity.sha256}",
+            # The document that policies ask for: which, of what, signed in which roles so far.
+            "document": DOCUMENT,
+            "version": held.version.digest,
+            "use": held.decision.use.key,
+            "signedBy": sorted({*held.signatures.values_list("role", flat=True), seat.role}),
         },
         event=EventName.REPORT_SIGNED,
     )
@@ -78,7 +83,7 @@ def sign_report(
         signed_at=statement.signed_at,
         statement_digest=statement.digest,
     )
-    _give(by, held, statement.digest, after.digest)
+    _give(by, held, signature)
     return signature
 
 
@@ -89,7 +94,7 @@ def _hold(report: Report) -> Report:
     return Report.objects.select_related("approval", "version__model", "decision__use").get(pk=report.pk)
 
 
-def _give(by: Person, report: Report, statement_digest: str, blob_digest: str) -> None:
+def _give(by: Person, report: Report, signature: ReportSignature) -> None:
     """A signed report is the validation report that policies ask for."""
     give_document(
         by=by,
@@ -97,7 +102,8 @@ def _give(by: Person, report: Report, statement_digest: str, blob_digest: str) -
         use=report.decision.use,
         key=DOCUMENT,
         type="report",
-        blob_digest=blob_digest,
+        blob_digest=signature.after_id,
         signed_by=list(report.signatures.values_list("role", flat=True)),
-        statement_digest=statement_digest,
+        statement_digest=signature.statement_digest,
+        given_at=signature.signed_at,
     )
