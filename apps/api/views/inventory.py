@@ -11,6 +11,7 @@ from apps.api import rendering
 from apps.api.endpoints import answer, endpoint, operation
 from apps.api.problems import ApiProblem
 from apps.api.reading import Fields, body, content_length, refuse_large
+from apps.audit.errors import Forbidden
 from apps.engine.errors import Problem
 from apps.engine.manifest import read_manifest
 from apps.inventory import commands, queries, store
@@ -97,7 +98,11 @@ def register_version(request: HttpRequest, key: str, *, by: Person) -> HttpRespo
     manifest, blobs = fields.text("manifest", longest=262_144).encode(), fields.mapping("blobs", {})
     fields.done()
     _of_this_model(manifest, key)
-    version = commands.register_version(by=by, manifest=manifest, blobs=blobs)
+    try:
+        version = commands.register_version(by=by, manifest=manifest, blobs=blobs)
+    except Forbidden:
+        queries.find_model(by, key)  # whoever may not see the model is not told that it exists
+        raise
     place = f"/api/v1/models/{key}/versions/{version.label}"
     return answer(rendering.version(version), status=201, headers={"Location": place})
 
