@@ -29,12 +29,12 @@ from tests.flows import bank
 pytestmark = pytest.mark.usefixtures("small_bank")
 
 
-def sql(statement: str, *values: object) -> None:
+def sql(statement: str, *values: Any) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, values)
 
 
-def copied(table: str, row: object, /, **changes: str) -> None:
+def copied(table: str, row: Any, /, **changes: str) -> None:
     """A row once more, with some columns as SQL says."""
     with connection.cursor() as cursor:
         cursor.execute(
