@@ -110,7 +110,9 @@ class DataSet:
 
     @cached_property
     def target(self) -> FloatArray:
-        """The label as a number, for a model that predicts one."""
+        """The label as a number, for a model that predicts one; 1 and 0 where a positive class is named."""
+        if self.spec.positive is not None:
+            return self.label.astype(np.float64)
         return self._label_column.numbers()
 
     @cached_property

@@ -59,7 +59,7 @@ def measure(
     inputs = subject.fill(
         check.needs, dataset, reference, seed, attributes=args.attribute_names(resolved.get("attributes"))
     )
-    measured = _call(check, {**inputs, **resolved}, rows=_rows(subject, dataset, check))
+    measured = _call(check, {**inputs, **resolved}, rows=_rows(subject, dataset, check), seed=seed)
     return Measurement(
         check=check.id,
         check_version=check.version,
@@ -75,14 +75,12 @@ def function_of(check: Check) -> Callable[..., Measured]:
     return cast(Callable[..., Measured], getattr(import_module(place), name))
 
 
-def _call(check: Check, keywords: Mapping[str, Any], *, rows: int) -> Measured:
+def _call(check: Check, keywords: Mapping[str, Any], *, rows: int, seed: int) -> Measured:
     try:
         measured = function_of(check)(**keywords)
     except Unmeasurable as reason:
-        return unmeasured(cast(Status, reason.status), str(reason), n=rows)
-    if measured.seed is None and "seed" in check.needs:
-        measured = dataclasses.replace(measured, seed=keywords["seed"])
-    return measured
+        return unmeasured(cast(Status, reason.status), str(reason), n=rows, seed=seed)
+    return measured if measured.seed is not None else dataclasses.replace(measured, seed=seed)
 
 
 def _reads_data(check: Check) -> bool:

@@ -32,7 +32,7 @@ def claim(say: Callable[[str], None] | None = None) -> None:
 
 @contextlib.contextmanager
 def step(what: str, *, seconds: int) -> Iterator[None]:
-    """A step on foreign bytes; a child that spends more than `seconds` of processor time on it ends by SIGPROF.
+    """A step on foreign bytes; a child that spends more than `seconds` of processor time ends by SIGPROF.
 
     Elsewhere than in a child it changes nothing.
     """

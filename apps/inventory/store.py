@@ -22,7 +22,6 @@ from django.conf import settings
 
 from apps.audit.errors import Invalid, NotFound, Refused
 
-
 LARGEST = 2 << 30
 _CHUNK = 1 << 20
 _ABANDONED_S = 24 * 3600

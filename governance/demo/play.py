@@ -157,7 +157,6 @@ def _grant(cast: Cast, approval: Approval, **limits: Any) -> None:
             shown_digest=newest_blob(report).digest,
             reauthenticated_at=timezone.now(),
         )
-    return approval
 
 
 def _await_signatures(cast: Cast, approval: Approval) -> None:

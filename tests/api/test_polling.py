@@ -18,9 +18,8 @@ pytestmark = pytest.mark.django_db
 
 
 def bearer(person: Person) -> tuple[ApiToken, dict[str, str]]:
-    token, raw = access.issue_token(
-        by=factories.person("token-admin", "administrator"), person=person, name="poll", scopes=["admission.ask"]
-    )
+    issuer = factories.person("token-admin", "administrator")
+    token, raw = access.issue_token(by=issuer, person=person, name="poll", scopes=["admission.ask"])
     return token, {"Authorization": f"Bearer {raw}"}
 
 

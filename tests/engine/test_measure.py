@@ -222,15 +222,12 @@ def test_what_cannot_be_measured_is_a_status_with_its_reason(probed: Any) -> Non
         ({"min_group_size": True}, "not true."),
         ({"level": 2}, "level must be a number from 0 to 1, not 2."),
         ({"level": float("nan")}, "level must be a number from 0 to 1, not nan."),
-        ({"names": "a"}, 'names must be a list of texts, not "a".'),
+        ({"names": 5}, "names must be a list of texts, not 5."),
         ({"edges": [1, "a"]}, "edges must be a list of numbers"),
         ({"rule": "widht"}, 'rule must be one of width, quantile, not "widht".'),
         ({"strict": 1}, "strict must be true or false, not 1."),
         ({"terms": [1]}, "terms must be a mapping"),
-        (
-            {"attributes": "sex"},
-            'attributes must be a list of attributes, or of lists of attributes, not "sex".',
-        ),
+        ({"attributes": 5}, "attributes must be a list of attributes, or of lists of attributes, not 5."),
         ({"attributes": [["sex", "sex"]]}, "attributes must be a list of attributes"),
         ({"min_group": 5}, 'probe.sum has no argument "min_group". Did you mean "min_group_size"?'),
         ({"zzz": 5}, "It takes attributes, level, min_group_size"),
@@ -240,6 +237,11 @@ def test_arguments_are_refused_in_the_words_of_the_schema(probed: Any, arguments
     with pytest.raises(BadInput) as caught:
         probed(**arguments)
     assert sentence in str(caught.value)
+
+
+def test_one_word_is_a_list_of_one(probed: Any) -> None:
+    assert probed(names="a") == probed(names=["a"])
+    assert probed(attributes="sex") == probed(attributes=["sex"])
 
 
 def test_a_required_argument_must_be_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

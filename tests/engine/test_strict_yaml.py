@@ -134,7 +134,8 @@ def test_a_sentence_within_braces_may_hold_commas() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{id: a, b}", "{a}", "{title: 3, b}", "{title: , b}", "{title: [a], b}", '{title: a, "b"}', "? a"]
+    "text",
+    ["{id: a, b}", "{a}", "{title: 3, b}", "{title: , b}", "{title: [a], b}", '{title: a, "b"}', "? a"],
 )
 def test_a_key_without_a_value_is_refused(text: str) -> None:
     with pytest.raises(BadInput, match="has no value; within braces"):

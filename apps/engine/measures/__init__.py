@@ -1,0 +1,1 @@
+"""The check functions, one file or folder a family."""
