@@ -38,8 +38,8 @@ def binaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
         place = ROOT / part
         copy = shutil.copytree if place.is_dir() else shutil.copy
         copy(place, source / part, **({"symlinks": True} if place.is_dir() else {}))  # type: ignore[operator]
-    wheel = ("-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, source)
-    run(sys.executable, *wheel, cwd=folder)
+    wheel = ("build", "-q", "--wheel", "--no-build-isolation", "--no-config", "-p", sys.executable)
+    run("uv", *wheel, "-o", folder, source, cwd=folder)
     run("uv", "venv", "-q", "--no-config", "-p", sys.executable, folder / "venv", cwd=folder)
     install = ("uv", "pip", "install", "-q", "--no-config", "-p", folder / "venv" / "bin" / "python")
     locked = ROOT / "requirements" / "program.txt"

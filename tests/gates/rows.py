@@ -7,9 +7,14 @@ import itertools
 from typing import Any
 
 from apps.access.models import Person, RoleGrant
+from apps.audit import commands as audit
+from apps.audit.events import EventName
+from apps.audit.states import Ref
+from apps.engine.canonical import digest
 from apps.engine.policy import read_policy
 from apps.gates.clock import database_now
 from apps.gates.models import PolicyRelease, Run
+from apps.gates.queries import RELEASE
 from apps.inventory.models import Blob, BusinessUnit, ModelVersion, RegisteredModel, Use
 
 _numbers = itertools.count(1)
@@ -97,6 +102,20 @@ def policy_text(name: str = "small", number: str = "1.0.0", **changes: str) -> b
 def release(by: Person, second: Person, data: bytes) -> PolicyRelease:
     """A release as `release_policy` stores it, without its ceremony."""
     policy = read_policy(data, name="policy.yaml")
+    statement = audit.seal(
+        by=second,
+        predicate_type=RELEASE,
+        subjects=[Ref("policy", policy.id, f"{policy.id}@{policy.version}", policy.digest)],
+        predicate={
+            "policy": policy.named(),
+            "text": digest(data),
+            "cases": {},
+            "proposedBy": str(by.pk),
+            "releasedBy": str(second.pk),
+            "document": policy.document,
+        },
+        event=EventName.POLICY_RELEASED,
+    )
     return PolicyRelease.objects.create(
         policy=policy.id,
         version=policy.version,
@@ -107,5 +126,5 @@ def release(by: Person, second: Person, data: bytes) -> PolicyRelease:
         effective_until=policy.effective.until,
         proposed_by=by,
         released_by=second,
-        statement_digest=digest_of(policy.digest),
+        statement_digest=statement.digest,
     )

@@ -91,7 +91,7 @@ def test_other_bytes_under_a_label_are_refused_and_both_digests_named():
         ({"unit": "nowhere"}, 'no business unit "nowhere"'),
         ({"exposure_eur": -1}, "no exposure"),
         ({"jurisdictions": ["Mars"]}, "no jurisdiction"),
-        ({"purpose": "decide\u202e"}, "right-to-left override"),
+        ({"purpose": "decide\u202e"}, "U+202E"),
         ({"vendor": "perhaps"}, '"vendor" of the manifest must be true or false'),
         ({"artifact": {"path": "m.onnx", "format": "onnx"}}, "m.onnx were not handed in"),
     ],
