@@ -17,7 +17,13 @@ from tests.chaos.schedule import FAULTS, Client, storm
 from tests.flows import bank
 from tests.stack import LiveStack
 
-pytestmark = [pytest.mark.slow, pytest.mark.broker]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.broker,
+    pytest.mark.skipif(
+        "COUNTERSIGN_TEST_BROKERS" not in os.environ, reason="a part of ./countersign test-all"
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +61,6 @@ def test_a_short_storm(bank_stack: LiveStack, client: Client) -> None:
     survive(bank_stack, client, seed=1, faults=["web", "child", "broker"])
 
 
-@pytest.mark.skipif("COUNTERSIGN_TEST_BROKERS" not in os.environ, reason="a part of ./countersign test-all")
 @pytest.mark.parametrize("seed", [2, 3])
 def test_a_long_storm(bank_stack: LiveStack, client: Client, seed: int) -> None:
     survive(bank_stack, client, seed=seed, faults=list(FAULTS))
