@@ -160,3 +160,13 @@ def test_the_feed_goes_on_where_the_page_ended(monkeypatch: pytest.MonkeyPatch) 
 def test_a_cursor_that_nobody_gave_is_refused() -> None:
     with pytest.raises(Invalid):
         queries.decision_feed(factories.service(), {}, "tomorrow")
+
+
+def test_a_request_for_the_unknown_is_seen_by_who_sees_all_answers(small_bank: None) -> None:
+    asked = admit(by=factories.service(), model="nobody-knows-it", version="1", environment="production")
+
+    seen = queries.decision_feed(factories.risk_officer(), {}, None).rows
+    scoped = factories.person("far-away", "validator", scope="unit", key=factories.unit("elsewhere").key)
+
+    assert asked in seen
+    assert asked not in queries.decision_feed(scoped, {}, None).rows
