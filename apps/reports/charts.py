@@ -77,9 +77,7 @@ def _group_row(group: Mapping[str, Any]) -> dict[str, Any]:
 
 def importance(gate: Gate, measurement: Mapping[str, Any]) -> Spec | None:
     """Horizontal bars of mean absolute SHAP values, largest on top."""
-    rows = _table_with(
-        measurement, ("feature", "mean_abs_shap"), ("feature", "importance"), ("feature", "value")
-    )
+    rows = _table_with(measurement, ("feature", "mean_abs"))
     if rows is None:
         return None
     return _framed(
@@ -100,7 +98,7 @@ def importance(gate: Gate, measurement: Mapping[str, Any]) -> Spec | None:
 
 def shifted_bins(gate: Gate, measurement: Mapping[str, Any]) -> Spec | None:
     """Contribution of each bin to the population stability index."""
-    rows = _table_with(measurement, ("bin", "contribution"), ("bin", "psi"))
+    rows = _table_with(measurement, ("bin", "part"))
     if rows is None:
         return None
     return _framed(
