@@ -172,7 +172,9 @@ class _Parent:
 
 
 def _environment(scratch: str) -> dict[str, str]:
-    return {
+    """Nothing of the parent's but where its libraries lie: LightGBM's libgomp may lie in a private folder."""
+    libraries = os.environ.get("LD_LIBRARY_PATH")
+    return ({"LD_LIBRARY_PATH": libraries} if libraries else {}) | {
         "PATH": "/usr/bin:/bin",
         "LANG": "C.UTF-8",
         "HOME": scratch,
