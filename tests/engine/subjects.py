@@ -44,7 +44,7 @@ def write_table(path: Path, table: Table) -> Path:
     if path.suffix == ".parquet":
         pq.write_table(pa.table({name: list(values) for name, values in table.items()}), path)
     elif path.suffix == ".gz":
-        path.write_bytes(gzip.compress(csv_bytes(table)))
+        path.write_bytes(gzip.compress(csv_bytes(table), mtime=0))
     else:
         path.write_bytes(csv_bytes(table))
     return path
