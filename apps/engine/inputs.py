@@ -13,6 +13,7 @@ selected             bool (n,): True where the decision is favourable for the pe
 deserving            bool (n,): True where the *outcome* is the favourable one
 protected            Columns of the protected attributes, each with `.coded()`
 weight               float64 (n,) or None
+count                int64 (n,) or None: how many equal rows each row stands for; None: one
 period               Coded or None
 features             Columns of the model's inputs, in the model's order
 columns              Columns: every column of the file
@@ -20,6 +21,8 @@ reference_score      as `score`, for the reference data set (`reference`, defaul
 reference_label      as `label`, for the reference data set
 reference_features   as `features`, for the reference data set
 reference_columns    as `columns`, for the reference data set
+reference_count      as `count`, for the reference data set
+reference_weight     as `weight`, for the reference data set
 score_column         float64 (n,) or None: the manifest's score column beside an artifact
 model                `Model`: `.score(matrix)`, `.features`, `.format`, `.path`
 artifact             `Artifact`: `.path`, `.format`, `.sha256`

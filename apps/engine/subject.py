@@ -167,10 +167,12 @@ class Subject:
             **{role: of(role) for role in rowwise},
             "roles": lambda: _Roles(
                 {role: of(role) for role in rowwise}
-                | {"protected": lambda: self.dataset(dataset).protected(attributes)}
+                | {"protected": lambda: self.dataset(dataset).protected(attributes), "count": lambda: None}
             ),
             **{f"reference_{role}": referred(role) for role in (*roles, "features", "columns")},
             "protected": lambda: self.dataset(dataset).protected(attributes),
+            "count": lambda: None,
+            "reference_count": lambda: None,
             "model": lambda: _declared(self.model),
             "artifact": lambda: _declared(self.artifact),
             "declared": lambda: self.manifest.spec,
