@@ -1,4 +1,4 @@
-"""The pages of docs/reference that are drawn from the code itself; a test holds them to it."""
+"""The pages of docs/reference and docs/checks drawn from the code itself; a test holds them to it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _NOTE = "<!-- Written by `./countersign write_reference`; change the code, not t
 
 
 def pages() -> dict[str, str]:
-    """The text of each page by its name below docs/reference."""
+    """The text of each page by its name below docs."""
     drawn = {"program.md": program(), "http.md": http(), "roles.md": roles(), "policy.md": policy()}
-    return drawn | reference_checks.pages()
+    return {f"reference/{name}": text for name, text in drawn.items()} | reference_checks.pages()
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping
+from functools import cache
+from itertools import groupby
 
 from apps.approvals.states import APPROVAL_MOVES, FINDING_MOVES
 from apps.engine.catalogue import Arg, Check, all_checks
 from apps.engine.catalogue.spec import REQUIRED
+from apps.engine.measure import function_of
+from apps.engine.policy import Library, Policy, read_policy
 from apps.gates.states import RUN_MOVES
+from governance.settings import BASE_DIR
 
 GENERATED = "<!-- Written by `./countersign write_reference`; change the code, not this page. -->\n"
 LIFECYCLES: Mapping[str, tuple[str, Mapping[str, frozenset[str]]]] = {
@@ -15,12 +21,18 @@ LIFECYCLES: Mapping[str, tuple[str, Mapping[str, frozenset[str]]]] = {
     "Approval": ("The sum of the sign-offs that the tier requires. Expiry is a date.", APPROVAL_MOVES),
     "Finding": ("A weakness with severity, owner and due date.", FINDING_MOVES),
 }
+_INTRODUCTION = (
+    "One page for each check: what it is for, what it computes exactly, and what a validator should know "
+    "before relying on it. A check has one definition; where two good books differ, the choice is an "
+    "argument and the value used is printed with the number. `countersign measure ID model.yaml` measures "
+    "one, `countersign catalogue ID` prints its page in a terminal."
+)
 
 
 def pages() -> dict[str, str]:
-    """The text of each page by its name below docs/reference."""
+    """The text of each page by its name below docs."""
     checks = all_checks()
-    found = {"lifecycles.md": lifecycles(), "checks/index.md": index(checks.values())}
+    found = {"reference/lifecycles.md": lifecycles(), "checks/index.md": index(checks.values())}
     return found | {f"checks/{check.id}.md": page_of(check) for check in checks.values()}
 
 
@@ -49,9 +61,12 @@ def _table(head: list[str], rows: Iterable[list[str]]) -> str:
 
 
 def index(checks: Iterable[Check]) -> str:
-    """Every check with its title, unit and direction."""
-    rows = [[f"[`{c.id}`]({c.id}.md)", c.title, c.unit, c.direction] for c in checks]
-    return "\n".join(["# Checks\n", GENERATED, _table(["check", "measures", "unit", "better"], rows), ""])
+    """Every check with its title, unit and direction, by family."""
+    parts = ["# Checks\n", GENERATED, f"{_INTRODUCTION}\n"]
+    for family, members in groupby(checks, key=lambda check: check.family):
+        rows = [[f"[`{c.id}`]({c.id}.md)", c.title, c.unit, c.direction] for c in members]
+        parts += [f"## {family.capitalize()}\n", _table(["check", "measures", "unit", "better"], rows), ""]
+    return "\n".join(parts)
 
 
 def page_of(check: Check) -> str:
@@ -82,9 +97,66 @@ def page_of(check: Check) -> str:
             _table(["argument", "type", "default", "meaning"], map(_argument, check.args)),
             "",
         ]
+    parts += [*_inputs(check), *_example(check), *_used(check)]
     return "\n".join([*parts, "## References\n", *(f"- {r}" for r in check.references), ""])
 
 
 def _argument(arg: Arg) -> list[str]:
     default = "required" if arg.default is REQUIRED else f"`{arg.default!r}`"
-    return [f"`{arg.name}`", arg.type, default, arg.help]
+    return [f"`{arg.name}`", _type(arg), default, arg.help]
+
+
+def _type(arg: Arg) -> str:
+    if arg.choices:
+        return " or ".join(f"`{choice}`" for choice in arg.choices)
+    low, high = arg.minimum, arg.maximum
+    if low is None and high is None:
+        return arg.type
+    ends = (f"from {low:g}" if low is not None else "", f"to {high:g}" if high is not None else "")
+    return f"{arg.type} {' '.join(end for end in ends if end)}"
+
+
+def _inputs(check: Check) -> list[str]:
+    """What the check reads, whether it takes weights, and whether parts of a data set can be merged."""
+    needs = [need.removesuffix("?") for need in check.needs]
+    read = ", ".join(f"`{need}`" for need in needs if need not in ("count", "seed", "roles"))
+    lines = [f"- Reads: {read}." if read else "- Reads no data."]
+    if "weight" in needs:
+        lines.append("- Is handed the weight column where the manifest names one; see Conventions.")
+    if "count" in needs:
+        lines.append("- Needs counts only: the parts of a data set can be summarised apart and merged.")
+    return ["## Inputs\n", *lines, ""]
+
+
+def _example(check: Check) -> list[str]:
+    """The worked example that stands in the function's docstring and runs as a test."""
+    text = inspect.getdoc(function_of(check)) or ""
+    _, found, rest = text.partition("Examples\n--------\n")
+    if not found:
+        return []
+    return ["## Worked example\n", "```python", rest.split("\n\n\n")[0].strip(), "```\n"]
+
+
+@cache
+def _shipped() -> tuple[Policy, ...]:
+    """The policies that come with the product."""
+    folder = BASE_DIR / "policies"
+    library = Library.folder(folder)
+    files = sorted(folder.glob("*/policy.yaml"))
+    return tuple(read_policy(file.read_bytes(), name=file.parent.name, library=library) for file in files)
+
+
+def _used(check: Check) -> list[str]:
+    gates = [
+        [f"`{policy.id}`", f"`{gate.id}`", gate.bound.words(), gate.enforcement, gate.source]
+        for policy in _shipped()
+        for gate in policy.gates
+        if gate.check == check.id
+    ]
+    if not gates:
+        return []
+    return [
+        "## Gates that ship with it\n",
+        _table(["policy", "gate", "bound", "enforcement", "source"], gates),
+        "",
+    ]

@@ -9,13 +9,13 @@ from governance.reference import pages
 
 
 class Command(BaseCommand):
-    help = "Write the pages of docs/reference that are drawn from the code."
+    help = "Write the pages of docs/reference and docs/checks that are drawn from the code."
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
-        folder = settings.BASE_DIR / "docs" / "reference"
+        folder = settings.BASE_DIR / "docs"
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in pages().items():
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")
-            self.stdout.write(f"docs/reference/{name}")
+            self.stdout.write(f"docs/{name}")
