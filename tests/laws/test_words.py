@@ -47,7 +47,11 @@ def committed() -> tuple[Path, ...]:
     found = [PROJECT / name for name in _listed().split("\0") if name]
     return tuple(
         found
-        or (p for p in PROJECT.rglob("*") if not {".venv", ".venv-bench", ".git", ".state"} & set(p.parts) and p.is_file())
+        or (
+            p
+            for p in PROJECT.rglob("*")
+            if not {".venv", ".venv-bench", ".git", ".state"} & set(p.parts) and p.is_file()
+        )
     )
 
 
