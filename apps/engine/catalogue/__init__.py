@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from importlib import import_module
+from types import MappingProxyType
 
 from apps.engine.catalogue.spec import Arg, Check
 from apps.engine.errors import BadInput
@@ -38,7 +39,10 @@ def all_checks() -> Mapping[str, Check]:
                 if check.id in _held:
                     raise ValueError(f"the check id {check.id} stands twice in the catalogue")
                 _held[check.id] = check
-    return dict(sorted(_held.items()))
+        ordered = sorted(_held.items())
+        _held.clear()
+        _held.update(ordered)
+    return MappingProxyType(_held)
 
 
 def find(check_id: str) -> Check:

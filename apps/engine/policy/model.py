@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from apps.engine.policy.match import Facts, holds
@@ -29,8 +30,8 @@ class Bound:
         >>> Bound(min=Decimal("0.80")).holds(Fraction(4, 5))
         True
         """
-        above = self.min is None or number >= Fraction(self.min)
-        return above and (self.max is None or number <= Fraction(self.max))
+        above = self.min is None or _least(self.min, number)
+        return above and (self.max is None or _least(-self.max, -number))
 
     def words(self) -> str:
         """For a sentence: ``at least 0.80``.
@@ -52,6 +53,16 @@ class Bound:
         """The ends that are set, as JSON numbers."""
         ends = {"min": self.min, "max": self.max}
         return {name: shortest(end) for name, end in ends.items() if end is not None}
+
+
+def _least(end: Decimal, number: Fraction) -> bool:
+    top, bottom = _ratio(end)
+    return number.numerator * bottom >= top * number.denominator
+
+
+@lru_cache(maxsize=4096)
+def _ratio(end: Decimal) -> tuple[int, int]:
+    return end.as_integer_ratio()
 
 
 def shortest(number: Decimal) -> int | float:

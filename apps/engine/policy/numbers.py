@@ -11,6 +11,7 @@ from typing import Any
 from apps.engine.policy.model import Bound
 
 _DIGITS = range(2, 13)
+_TENTH = 0.1
 
 
 def exactly(number: Any) -> Fraction | None:
@@ -25,7 +26,11 @@ def exactly(number: Any) -> Fraction | None:
         return None
     if not math.isfinite(number):
         return None
-    return Fraction(repr(number)) if isinstance(number, float) else Fraction(number)
+    return _written(repr(number)) if isinstance(number, float) else Fraction(number)
+
+
+def _written(text: str) -> Fraction:
+    return Fraction(*Decimal(text).as_integer_ratio())
 
 
 def ratio(exact: Any) -> Fraction | None:
@@ -62,16 +67,17 @@ def shown(number: Fraction, bound: Bound | None = None) -> str:
     """
     if number.denominator == 1 and abs(number) < 10**15:
         return f"{number.numerator:,}"
+    value = float(number)
     for digits in _DIGITS:
-        text = _rounded(number, digits)
-        if bound is None or bound.holds(Fraction(text)) == bound.holds(number):
+        text = _rounded(value, digits)
+        if bound is None or bound.holds(_written(text)) == bound.holds(number):
             return text
-    return repr(float(number))
+    return repr(value)
 
 
-def _rounded(number: Fraction, digits: int) -> str:
-    value = Decimal(repr(float(number)))
-    if abs(number) >= Fraction(1, 10):
-        return f"{value:.{digits}f}"
-    places = digits - 1 - math.floor(math.log10(abs(float(number)))) if float(number) else digits
-    return f"{value:.{min(places, 18)}f}"
+def _rounded(value: float, digits: int) -> str:
+    written = Decimal(repr(value))
+    if abs(value) >= _TENTH:
+        return f"{written:.{digits}f}"
+    places = digits - 1 - math.floor(math.log10(abs(value))) if value else digits
+    return f"{written:.{min(places, 18)}f}"

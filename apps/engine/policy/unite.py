@@ -51,6 +51,21 @@ def gates_for(policies: Sequence[Policy]) -> list[Gate]:
     list of Gate
         In the order of the policies' ids, then as each policy lists them.
     """
+    key = tuple(map(id, policies))
+    held = _united.get(key)
+    if held is None:
+        if len(_united) >= _MOST:
+            _united.clear()
+        held = _united[key] = (tuple(policies), _unite(policies))
+    return list(held[1])
+
+
+# Policies are frozen, so what was united once stays so; they are held to keep their identity.
+_united: dict[tuple[int, ...], tuple[tuple[Policy, ...], list[Gate]]] = {}
+_MOST = 64
+
+
+def _unite(policies: Sequence[Policy]) -> list[Gate]:
     asked: dict[str, dict[Any, list[Gate]]] = {}
     for policy in sorted(policies, key=lambda p: (p.id, _number(p))):
         for gate in policy.gates:
