@@ -14,8 +14,9 @@ from apps.audit import commands as audit
 from apps.audit.events import EventName
 from apps.audit.states import Ref
 from apps.engine.canonical import digest
-from apps.engine.policy import Library, Policy
+from apps.engine.policy import Policy
 from apps.gates import guards
+from apps.gates.impacts import released_library
 from apps.gates.models import PolicyRelease
 from apps.gates.policy_files import policy_folders
 from apps.gates.queries import RELEASE
@@ -34,7 +35,7 @@ def release_policy(
     require(by, Permission.POLICY_RELEASE)
     require(proposed_by, Permission.POLICY_PROPOSE)
     guards.two_people(by, proposed_by)
-    policy = guards.readable_policy(data, name=name, library=_released())
+    policy = guards.readable_policy(data, name=name, library=released_library())
     guards.member(by, policy.owner)
     guards.member(proposed_by, policy.owner)
     earlier = PolicyRelease.objects.filter(policy=policy.id, version=policy.version).first()
@@ -42,12 +43,6 @@ def release_policy(
         return guards.unchanged(earlier, data)
     guards.cases_hold(policy, cases)
     return _release(by, proposed_by, policy, data, cases)
-
-
-def _released() -> Library:
-    """Every released policy, for those that extend one."""
-    rows = PolicyRelease.objects.only("policy", "version", "text")
-    return Library({f"{r.policy}@{r.version}": bytes(r.text) for r in rows})
 
 
 def _release(by: Person, proposed_by: Person, policy: Policy, data: bytes, cases: Cases) -> PolicyRelease:

@@ -1,0 +1,114 @@
+"""What a draft would change, read from the latest evidence of every model; no row is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+
+from apps.access.guards import require
+from apps.access.models import Person
+from apps.access.queries import visible_models
+from apps.access.states import Permission
+from apps.engine.decide import MeasuredGate, SubjectFacts
+from apps.engine.policy import Library, Policy, gates_for
+from apps.engine.policy.impact import Impact, Progress, Standing, asked_of, impact
+from apps.gates import guards
+from apps.gates.clock import database_now
+from apps.gates.models import Decision, Evidence, PolicyRelease, Run
+from apps.gates.queries import policy_of
+from apps.gates.states import Purpose
+from apps.inventory.models import RegisteredModel, Tiering
+from apps.inventory.queries import subject_fields
+
+_CHUNK = 500
+
+
+def released_library() -> Library:
+    """Every released policy, for those that extend one."""
+    rows = PolicyRelease.objects.only("policy", "version", "text")
+    return Library({f"{r.policy}@{r.version}": bytes(r.text) for r in rows})
+
+
+def impact_of(
+    *, by: Person, data: bytes, name: str = "policy.yaml", progress: Progress | None = None
+) -> Impact:
+    """The impact of a draft on the models that the person may see; refused where it cannot be read."""
+    require(by, Permission.POLICY_PROPOSE)
+    draft = guards.readable_policy(data, name=name, library=released_library())
+    return replayed(visible_models(by), draft=draft, now=database_now(), progress=progress)
+
+
+def impact_on_all(*, data: bytes, name: str, progress: Progress | None = None) -> Impact:
+    """The same on every model, for whoever administers the database itself."""
+    draft = guards.readable_policy(data, name=name, library=released_library())
+    models = RegisteredModel.objects.all()
+    return replayed(models, draft=draft, now=database_now(), progress=progress)
+
+
+def replayed(
+    models: QuerySet[RegisteredModel], *, draft: Policy, now: datetime, progress: Progress | None = None
+) -> Impact:
+    """The latest evidence of each model and use decided again, as now and with the draft."""
+    released = [policy_of(row) for row in PolicyRelease.objects.all()]
+    return impact(_standings(models), released=released, draft=draft, now=now, progress=progress)
+
+
+def _standings(models: QuerySet[RegisteredModel]) -> Iterator[Standing]:
+    """The newest decision of each model and use, a few hundred at a time."""
+    mine = Decision.objects.filter(purpose=Purpose.APPROVAL, version__model__in=models)
+    newest = mine.order_by("version__model_id", "use_id", "-decided_at", "-id")
+    tier = Tiering.objects.filter(model=OuterRef("version__model")).order_by("-assigned_at", "-id")
+    rows = (
+        mine.filter(pk__in=newest.distinct("version__model_id", "use_id").values("pk"))
+        .filter(use__retired_at__isnull=True)
+        .annotate(tier=Subquery(tier.values("tier")[:1]))
+        .select_related("version__model__unit", "version__model__owner", "use", "run")
+        .prefetch_related(Prefetch("run__evidence", Evidence.objects.order_by("id")))
+        .order_by("version__model__key", "use__key")
+    )
+    questions = _Questions()
+    for row in rows.iterator(chunk_size=_CHUNK):
+        row.version.model.__dict__["tier"] = row.tier
+        yield _standing(row, questions)
+
+
+class _Questions:
+    """What each gate of a run asked, by the run's policies; policies are read once."""
+
+    def __init__(self) -> None:
+        self._policies = {row.digest: policy_of(row) for row in PolicyRelease.objects.all()}
+        self._held: dict[tuple[str, ...], Mapping[str, str]] = {}
+
+    def of(self, run: Run) -> Mapping[str, str]:
+        digests = tuple(policy["digest"] for policy in run.pinned["policies"])
+        if digests not in self._held:
+            policies = [self._policies[digest] for digest in digests if digest in self._policies]
+            self._held[digests] = {gate.id: asked_of(gate) for gate in gates_for(policies)}
+        return self._held[digests]
+
+
+def _standing(row: Decision, questions: _Questions) -> Standing:
+    run = row.run
+    asked = questions.of(run)
+    subject = SubjectFacts(
+        model=row.version.model.key,
+        version=row.version.label,
+        digest=run.pinned["version"],
+        artifact_digest=run.pinned["artifact"],
+        dataset_digests=run.pinned["datasets"],
+        facts=subject_fields(row.version, row.use),
+    )
+    measured = {asked[e.gate]: _measured(e, run) for e in run.evidence.all() if e.gate in asked}
+    return Standing(use=row.use.key, subject=subject, measured=measured)
+
+
+def _measured(evidence: Evidence, run: Run) -> MeasuredGate:
+    told = (evidence.measurement["parameters"].get(name) for name in ("dataset", "reference_dataset"))
+    return MeasuredGate(
+        measurement=evidence.measurement,
+        measured_at=evidence.measured_at,
+        artifact_digest=evidence.artifact_digest or None,
+        dataset_digests={n: run.pinned["datasets"][n] for n in told if n in run.pinned["datasets"]},
+    )
