@@ -24,6 +24,8 @@ REVIEWED = frozenset(
     {
         "sklearn.tree._tree.Tree",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+        "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     }
 )
 
@@ -48,6 +50,10 @@ class SkopsModel:
     def score_matrix(self, matrix: FloatArray) -> FloatArray:
         """The same for a numeric matrix (n, len(features))."""
         return in_fixed_order(np.asarray(matrix, dtype=np.float64), self._run) if len(matrix) else np.zeros(0)
+
+    def score_batch(self, matrix: FloatArray) -> FloatArray:
+        """The scores of a numeric matrix as its rows stand; may be called from several threads."""
+        return self._run(matrix)
 
     def _run(self, matrix: FloatArray) -> FloatArray:
         try:

@@ -10,6 +10,7 @@ import numpy as np
 from apps.engine.columns import FloatArray
 from apps.engine.errors import Unmeasurable
 from apps.engine.explain import kernel, linear, permutation, sklearn_models
+from apps.engine.explain.black_box import box_of
 from apps.engine.explain.ensemble import Ensemble, Link, linked
 from apps.engine.explain.frame import Frame, drawn, scores
 from apps.engine.explain.refuse import Unreadable
@@ -203,16 +204,11 @@ def _sampled(
 ) -> Explainer:
     margin = space == "margin"
     background = background.take(drawn(len(background), WALKS, seed))
-
-    def function(matrix: FloatArray) -> FloatArray:
-        found = scores(model, background.holding(matrix))
-        if not np.isfinite(found).all():
-            raise Unmeasurable("The model gives a score that is not a finite number.")
-        return _logit(found) if margin else found
+    box = box_of(model, background, margin=margin)
 
     def explain(rows: Frame) -> Explanation:
         run = kernel.weighted if method == "kernel" else permutation.walked
-        made = run(function, rows.matrix, background.matrix, seed=seed)
+        made = run(box, rows.matrix, background.matrix, seed=seed)
         total = made.base + made.values.sum(1)
         scored = scores(model, rows)
         return Explanation(
@@ -232,9 +228,3 @@ def _sampled(
         return _sampled(model, other, space, seed, method, notes)
 
     return Explainer(method, model, background, explain, again)
-
-
-def _logit(score: FloatArray) -> FloatArray:
-    if ((score <= 0) | (score >= 1)).any():
-        raise Unmeasurable("The margin space needs scores strictly between 0 and 1.")
-    return np.asarray(np.log(score) - np.log1p(-score))

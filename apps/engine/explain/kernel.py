@@ -14,19 +14,20 @@ Covert, Lee (2021), Improving KernelSHAP: practical Shapley value estimation, AI
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
 
 from apps.engine.columns import BoolArray, FloatArray
-from apps.engine.explain.permutation import BATCH, Sampled
+from apps.engine.explain.black_box import Box, Places, Score, as_box, one_blas_thread, too_wide
+from apps.engine.explain.permutation import Sampled
+from apps.engine.resources import current, each, using
 
 SAMPLES = 2048
 
 
 def weighted(
-    function: Callable[[FloatArray], FloatArray],
+    function: Score | Box,
     rows: FloatArray,
     background: FloatArray,
     *,
@@ -37,7 +38,7 @@ def weighted(
 
     Parameters
     ----------
-    function : callable
+    function : callable or Box
         A matrix (k, F) to k numbers.
     rows, background : array (n, F), (m, F)
         The rows to explain and the rows that unknown features come from.
@@ -57,13 +58,18 @@ def weighted(
     >>> made.values.round(12).tolist(), made.base
     ([[1.0, 2.0]], 0.0)
     """
-    features = rows.shape[1]
-    start, output = function(background), function(rows)
+    too_wide(rows.shape[1])
+    with one_blas_thread():
+        return _explained(as_box(function), rows, background, seed=seed, samples=samples)
+
+
+def _explained(box: Box, rows: FloatArray, background: FloatArray, *, seed: int, samples: int) -> Sampled:
+    start, output = box(background), box(rows)
     base = float(start.mean())
-    if features == 1:
+    if rows.shape[1] == 1:
         return Sampled((output - base)[:, None], np.zeros(rows.shape), base, output)
-    masks, weights, exact = coalitions(features, samples, seed)
-    worth = _worth(function, rows, background, masks) - base
+    masks, weights, exact = coalitions(rows.shape[1], samples, seed)
+    worth = _worth(box, rows, background, masks) - base
     values = _solved(masks, weights, worth, output - base)
     errors = np.zeros(rows.shape) if exact else np.full(rows.shape, np.nan)
     return Sampled(values, errors, base, output)
@@ -127,19 +133,36 @@ def _drawn(features: int, sizes: list[int], count: int, seed: int) -> tuple[Bool
     return masks, weights
 
 
-def _worth(
-    function: Callable[[FloatArray], FloatArray], rows: FloatArray, background: FloatArray, masks: BoolArray
-) -> FloatArray:
-    """The mean score of each row under each coalition, shape (n, k), many hybrids in one call."""
-    worth = np.zeros((len(rows), len(masks)))
-    per = max(1, BATCH // len(background))
-    for i, row in enumerate(rows):
-        for first in range(0, len(masks), per):
-            part = masks[first : first + per]
-            hybrids = np.where(part[:, None, :], row, background[None])
-            found = function(hybrids.reshape(-1, rows.shape[1]))
-            worth[i, first : first + per] = found.reshape(len(part), -1).mean(axis=1)
-    return worth
+def _worth(box: Box, rows: FloatArray, background: FloatArray, masks: BoolArray) -> FloatArray:
+    """The mean score of each row under each coalition, shape (n, k): every row on its own, in even calls."""
+    features = rows.shape[1]
+    per = max(1, box.batch(features) // len(background))
+    arrays = box.arrays
+    source = box.taken(background.reshape(1, -1))
+    parts = [masks[first : first + per] for first in range(0, len(masks), per)]
+    places = [arrays.hand_in(_places(part, len(background))) for part in parts]
+
+    def of_row(row: FloatArray) -> FloatArray:
+        both = arrays.xp.concat([box.taken(row[None]), source], axis=1)
+        found = [box.checked(box.hybrids(both, place, features)) for place in places]
+        means = [arrays.xp.mean(arrays.xp.reshape(f, (-1, len(background))), axis=1) for f in found]
+        return arrays.hand_out(arrays.xp.concat(means))
+
+    with using(threads=current().workers if box.threads and arrays.is_cpu else 1):
+        return np.stack(each(of_row, list(rows)))
+
+
+def _places(masks: BoolArray, count: int) -> Places:
+    """Where each feature of each hybrid comes from: the row, or one of `count` background rows after it.
+
+    Examples
+    --------
+    >>> _places(np.array([[True, False]]), 2).tolist()  # x0 z1, x0 z3
+    [0, 3, 0, 5]
+    """
+    own = np.arange(masks.shape[1])
+    behind = own + len(own) * (1 + np.arange(count)[:, None])
+    return np.where(masks[:, None], own, behind).ravel()
 
 
 def _solved(masks: BoolArray, weights: FloatArray, worth: FloatArray, total: FloatArray) -> FloatArray:
