@@ -6,6 +6,7 @@ import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from apps.engine.catalogue.spec import REQUIRED, Arg, Check
@@ -20,6 +21,7 @@ _WORDS = {
     "numbers": "a list of numbers",
     "attributes": "a list of attributes, or of lists of attributes",
     "object": "a mapping",
+    "bins": "a rule or a list of ascending numbers",
 }
 
 
@@ -157,6 +159,15 @@ def _undecimal(value: Any) -> Any:
     return [_undecimal(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
+def _bins(value: Any) -> Any:
+    """A rule by its name, or a list of ascending numbers."""
+    if isinstance(value, str):
+        return value
+    edges = _each(_number)(value)
+    ascending = edges is not _WRONG and edges and all(a < b for a, b in pairwise(edges))
+    return edges if ascending else _WRONG
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "number": _number,
     "integer": _integer,
@@ -166,6 +177,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "numbers": _each(_number),
     "attributes": _each(_attribute),
     "object": _object,
+    "bins": _bins,
 }
 
 
@@ -177,13 +189,16 @@ def _out_of_bounds(arg: Arg, value: Any) -> bool:
 
 
 def _chosen(arg: Arg, value: Any) -> bool:
+    if arg.type == "bins" and isinstance(value, list):
+        return True
     values = value if isinstance(value, list) else [value]
     return all(v in arg.choices for v in values)
 
 
 def _expected(arg: Arg) -> str:
     if arg.choices:
-        return f"one of {', '.join(str(choice) for choice in arg.choices)}"
+        listed = f"one of {', '.join(str(choice) for choice in arg.choices)}"
+        return listed + (", or a list of ascending numbers" if arg.type == "bins" else "")
     words = _WORDS[arg.type]
     if arg.minimum is not None and arg.maximum is not None:
         return f"{words} from {arg.minimum:g} to {arg.maximum:g}"

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Direction = Literal["higher", "lower", "nearest", "none"]
-ArgType = Literal["number", "integer", "boolean", "string", "strings", "attributes", "numbers", "object"]
+ArgType = Literal[
+    "number", "integer", "boolean", "string", "strings", "attributes", "numbers", "object", "bins"
+]
 
 REQUIRED: Any = object()
 
@@ -15,7 +17,8 @@ REQUIRED: Any = object()
 class Arg:
     """One argument of a check: its name, type, bounds and default.
 
-    `type` ``"attributes"`` is a list of attribute names, or of lists of names (intersections).
+    `type` ``"attributes"`` is a list of attribute names, or of lists of names (intersections); ``"bins"`` is
+    one of `choices`, or a list of ascending numbers.
     """
 
     name: str
@@ -38,7 +41,10 @@ class Arg:
         }
         schema: dict[str, Any] = dict(kinds.get(self.type, {"type": self.type}))
         schema["description"] = self.help
-        if self.choices:
+        if self.type == "bins":
+            rule = {"type": "string", "enum": list(self.choices)}
+            schema = {"anyOf": [rule, kinds["numbers"]], "description": self.help}
+        elif self.choices:
             schema["enum"] = list(self.choices)
         if self.minimum is not None:
             schema["minimum"] = self.minimum

@@ -5,15 +5,23 @@ from __future__ import annotations
 from apps.engine.catalogue.common import CONFIDENCE
 from apps.engine.catalogue.spec import Arg, Check
 
+BINS_WANTED = Arg(
+    name="bins_wanted",
+    type="integer",
+    default=10,
+    minimum=2,
+    maximum=10_000,
+    help="Bins wanted by quantile and width.",
+)
 BIN_ARGS = (
     Arg(
         name="bins",
-        type="string",
+        type="bins",
         default="quantile",
         choices=("quantile", "width", "unique", "edges"),
-        help="The bin rule; bins are cut from the reference.",
+        help="The bin rule, bins being cut from the reference; or the inner edges themselves, ascending.",
     ),
-    Arg(name="count", type="integer", default=10, minimum=2, maximum=10_000, help="Bins wanted."),
+    BINS_WANTED,
     Arg(
         name="floor",
         type="number",
@@ -24,8 +32,8 @@ BIN_ARGS = (
 )
 BIN_CONVENTIONS = (
     "Natural logarithm. Bins come from the reference data set and are open below, closed above; quantile "
-    "edges "
-    "are the values at ranks ceil(j n / count), and equal ones merge. The edges made are in the parameters."
+    "edges are the values at ranks ceil(j n / bins_wanted), and equal ones merge. With weights, shares and "
+    "quantiles are those of the weight."
 )
 
 CHECKS: tuple[Check, ...] = (
@@ -36,18 +44,30 @@ CHECKS: tuple[Check, ...] = (
         unit="index",
         range="[0, inf)",
         direction="lower",
-        needs=("score", "reference_score", "weight?", "seed"),
+        needs=(
+            "score",
+            "reference_score",
+            "weight?",
+            "reference_weight?",
+            "count?",
+            "reference_count?",
+            "seed",
+        ),
         definition="The sum over bins of (a - e) ln(a / e), a the current share and e the reference's.",
-        conventions=BIN_CONVENTIONS,
+        conventions=BIN_CONVENTIONS + " The edges made are in the parameters.",
         edge_cases=(
             "A bin empty on one side only, without a floor: undefined. One bin, or no rows: insufficient. "
-            "A missing or infinite score: undefined with the count. Weights that differ: undefined."
+            "A missing or infinite score, or more than 10,000 bins: undefined with the count."
         ),
-        interval="bootstrap of both samples' bin counts, percentiles moved by the estimated bias",
-        cost="two sorts and a binary search an edge",
+        interval=(
+            "bootstrap of both samples' bin counts, percentiles moved by the estimated bias; with weights "
+            "of Kish's effective sizes"
+        ),
+        cost="a partial sort of the reference and a count an edge",
         references=(
             "Siddiqi (2006), Credit Risk Scorecards, ch. 9",
             "Yurdakul, Naranjo (2020), Journal of Risk Model Validation 14(4), 89-100",
+            "Kish (1965), Survey Sampling, ch. 8",
         ),
         purpose="Shows whether the people scored now resemble those the model was built on.",
         mechanism="Compares shares of the score's bins between the two data sets.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.engine.catalogue.spec import Arg, Check
-from apps.engine.catalogue.stability_psi import BIN_CONVENTIONS
+from apps.engine.catalogue.stability_psi import BIN_CONVENTIONS, BINS_WANTED
 
 COLUMNS = Arg(name="columns", type="strings", help="Features looked at; by default all that fit.")
 ADJUST = Arg(
@@ -15,12 +15,19 @@ ADJUST = Arg(
 )
 BINS = Arg(
     name="bins",
-    type="string",
+    type="bins",
     default="quantile",
     choices=("quantile", "width", "unique"),
-    help="The bin rule for numbers; bins are cut from the reference.",
+    help="The bin rule for numbers, bins being cut from the reference; or the inner edges, ascending.",
 )
-COUNT = Arg(name="count", type="integer", default=10, minimum=2, maximum=10_000, help="Bins wanted.")
+_NEEDS = (
+    "features",
+    "reference_features",
+    "weight?",
+    "reference_weight?",
+    "count?",
+    "reference_count?",
+)
 FLOOR = Arg(
     name="floor",
     type="number",
@@ -38,14 +45,14 @@ CHECKS: tuple[Check, ...] = (
         unit="index",
         range="[0, inf)",
         direction="lower",
-        needs=("features", "reference_features"),
+        needs=_NEEDS,
         definition="The sum over bins of (a - e) ln(a / e), for each feature; the largest.",
         conventions=BIN_CONVENTIONS
         + " Levels of a category are bins; missing is a bin where either data set has any. "
         "Shares are floored.",
         edge_cases="No rows in either data set: insufficient. A feature that one of them lacks: refused.",
         interval="none: a figure for each feature",
-        cost="a sort a column",
+        cost="a partial sort a column",
         references=("Siddiqi (2006), Credit Risk Scorecards, ch. 9",),
         purpose="Shows which input moved.",
         mechanism="Compares shares of each feature's bins between the data sets.",
@@ -54,7 +61,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         strengths="One figure for numbers and categories alike.",
         limitations="Depends on the bins and, for new levels, on the floor.",
-        args=(COLUMNS, BINS, COUNT, FLOOR),
+        args=(COLUMNS, BINS, BINS_WANTED, FLOOR),
         sentence="The largest stability index of a feature is {value}.",
     ),
     Check(
@@ -64,18 +71,19 @@ CHECKS: tuple[Check, ...] = (
         unit="distance",
         range="[0, 1]",
         direction="lower",
-        needs=("features", "reference_features"),
+        needs=_NEEDS,
         definition="max |F - G| of each numeric feature; the largest.",
         conventions=(
             "Missing values are left out and counted. P-values are exact up to 20,000 effective rows, "
-            "above it the Kolmogorov limit with Stephens' correction."
+            "above it the Kolmogorov limit with Stephens' correction. With weights the shares are those of "
+            "the weight, and the p-value takes Kish's effective sizes."
         ),
         edge_cases=(
             "No rows in either data set: insufficient. A feature that one of them lacks: refused. No "
             "numeric feature: insufficient."
         ),
         interval="none: a figure for each feature",
-        cost="a sort a column",
+        cost="a sort a column, which the other shifts share",
         references=("Stephens (1970), J. Royal Statistical Society B 32, 115-122",),
         purpose="Shows the largest change of a numeric input, without bins.",
         mechanism="Compares cumulative shares at every value.",
@@ -94,15 +102,20 @@ CHECKS: tuple[Check, ...] = (
         unit="standard deviations",
         range="[0, inf)",
         direction="lower",
-        needs=("features", "reference_features"),
+        needs=_NEEDS,
         definition="The integral of |F - G| over the standard deviation of the reference; the largest.",
-        conventions="Divisor n - 1. Missing values are left out and counted.",
+        conventions=(
+            "Divisor n - 1. Missing and infinite values are left out and counted. With weights the shares "
+            "are those of the weight; for the divisor whole weights count rows, others are scaled to sum to "
+            "the rows."
+        ),
         edge_cases=(
             "No rows in either data set: insufficient. A feature that one of them lacks: refused. No "
-            "numeric feature: insufficient. A constant reference feature that moved: undefined."
+            "numeric feature: insufficient. A constant reference feature that moved, or values too large to "
+            "be summed: undefined."
         ),
         interval="none: a figure for each feature",
-        cost="a sort a column",
+        cost="a sort a column, which the other shifts share",
         references=("Ramdas, Garcia, Cuturi (2017), Entropy 19(2), 47",),
         purpose="Shows how far a numeric input moved.",
         mechanism="The least average distance that values must travel.",
@@ -119,14 +132,14 @@ CHECKS: tuple[Check, ...] = (
         unit="index",
         range="[0, 1]",
         direction="lower",
-        needs=("features", "reference_features"),
+        needs=_NEEDS,
         definition=(
             "sqrt(chi-square / n) of the table data set x level; the largest over categorical features."
         ),
         conventions="Missing is a level. No continuity correction. Expected counts below 5 are counted.",
         edge_cases=(
             "No rows in either data set: insufficient. A feature that one of them lacks: refused. No "
-            "categorical feature: insufficient."
+            "categorical feature: insufficient. Weights that differ: undefined, as the test rests on counts."
         ),
         interval="none: a figure for each feature",
         cost="one pass a column",
@@ -146,9 +159,9 @@ CHECKS: tuple[Check, ...] = (
         unit="difference of shares",
         range="[0, 1]",
         direction="lower",
-        needs=("features", "reference_features"),
+        needs=_NEEDS,
         definition="|share missing now - share missing in the reference|; the largest.",
-        conventions="Empty, null and NaN are missing.",
+        conventions="Empty, null and NaN are missing. With weights the shares are those of the weight.",
         edge_cases="No rows in either data set: insufficient. A feature that one of them lacks: refused.",
         interval="none: the shares are exact",
         cost="one pass a column",
