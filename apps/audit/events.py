@@ -31,6 +31,7 @@ class EventName(StrEnum):
     USE_RETIRED = "use.retired"
     TIER_ASSIGNED = "tier.assigned"
 
+    POLICY_PROPOSED = "policy.proposed"
     POLICY_RELEASED = "policy.released"
     RUN_REQUESTED = "run.requested"
     RUN_CLAIMED = "run.claimed"

@@ -10,10 +10,12 @@ from apps.access.states import Scope
 from apps.audit.errors import Forbidden, Invalid, Refused
 from apps.engine.errors import BadInput
 from apps.engine.policy import Library, Policy, read_policy
+from apps.engine.policy.diff import bump_fault
 from apps.engine.policy.lint import lint
 from apps.engine.trial.cases import read_cases, uncovered
 from apps.engine.trial.mutate import survivors
-from apps.gates.models import PolicyRelease, Run, Schedule
+from apps.gates.models import PolicyProposal, PolicyRelease, Run, Schedule
+from apps.gates.queries import policy_of
 from apps.gates.states import Purpose, RunState
 from apps.inventory.models import ModelVersion, Use
 
@@ -119,6 +121,23 @@ def cases_hold(policy: Policy, cases: Mapping[str, bytes]) -> int:
     if unseen := [m.change for m in survivors(policy, found) if m.mandatory]:
         raise Refused(f"{policy.id}@{policy.version}: no case would notice “{unseen[0]}”.")
     return len(found)
+
+
+def fits(newest: PolicyRelease | None, policy: Policy) -> None:
+    """The version number comes after the newest released one and says what kind of change it is."""
+    if newest is None:
+        return
+    if fault := bump_fault(policy_of(newest), policy):
+        raise Refused(fault, code="version")
+
+
+def as_proposed(proposal: PolicyProposal, policy: Policy) -> None:
+    """What it extends may have changed since; then it is another policy than the one that was shown."""
+    if policy.digest != proposal.digest:
+        raise Refused(
+            f"{proposal} is not what was proposed: what it extends has changed since. Propose it again.",
+            code="proposal_stale",
+        )
 
 
 def unchanged(release: PolicyRelease, data: bytes) -> PolicyRelease:

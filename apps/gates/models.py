@@ -13,6 +13,34 @@ from apps.inventory.models import ModelVersion, Use
 PERSON = settings.AUTH_USER_MODEL
 
 
+class PolicyProposal(models.Model):
+    """A draft that one person offers for release, with what was shown of it that day. A fact."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    policy = models.CharField(max_length=120)
+    version = models.CharField(max_length=40)
+    digest = models.CharField(max_length=71)
+    text = models.BinaryField()
+    # The files of its cases by name.
+    cases = models.JSONField()
+    note = models.TextField(blank=True)
+    # Cases run, weakenings tried, changes in words, impact on every model.
+    shown = models.JSONField()
+    proposed_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    proposed_at = models.DateTimeField(auto_now_add=True)
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    class Meta:
+        ordering = ["-proposed_at"]
+        indexes = [models.Index(fields=["policy", "version"])]
+
+    def __str__(self) -> str:
+        return f"{self.policy}@{self.version}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="policy_proposal", id=str(self.pk), name=str(self), digest=self.digest)
+
+
 class PolicyRelease(models.Model):
     """The bytes of a policy, released by two people. A fact: never changed; a newer version replaces it."""
 
@@ -24,6 +52,9 @@ class PolicyRelease(models.Model):
     document = models.JSONField()
     effective_from = models.DateField(null=True)
     effective_until = models.DateField(null=True)
+    proposal = models.OneToOneField(
+        PolicyProposal, null=True, on_delete=models.PROTECT, related_name="release"
+    )
     proposed_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
     released_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
     released_at = models.DateTimeField(auto_now_add=True)

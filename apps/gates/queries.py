@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Avg, DurationField, ExpressionWrapper, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Avg, DurationField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Subquery
 
 from apps.access.models import Person
 from apps.access.queries import visible_models
@@ -18,7 +18,7 @@ from apps.audit.trail import contents
 from apps.engine.policy import Policy, select
 from apps.engine.policy import policy_of as read_document
 from apps.gates.clock import database_now
-from apps.gates.models import Decision, Evidence, PolicyRelease, Run, Schedule
+from apps.gates.models import Decision, Evidence, PolicyProposal, PolicyRelease, Run, Schedule
 from apps.gates.states import ENDED, Purpose, RunState
 from apps.inventory.models import ModelVersion, RegisteredModel, Use
 from apps.inventory.queries import subject_fields
@@ -196,6 +196,24 @@ def find_policy(name: str, version: str = "") -> PolicyRelease:
     if not found:
         raise NotFound(f"There is no released policy {name}{f'@{version}' if version else ''}.")
     return found[-1]
+
+
+def newest_release(name: str) -> PolicyRelease | None:
+    """The highest released version of a policy."""
+    return max(PolicyRelease.objects.filter(policy=name), key=_number, default=None)
+
+
+def open_proposals() -> QuerySet[PolicyProposal]:
+    """What is offered and of which no version is released yet, newest first."""
+    released = PolicyRelease.objects.filter(policy=OuterRef("policy"), version=OuterRef("version"))
+    return PolicyProposal.objects.filter(~Exists(released)).select_related("proposed_by")
+
+
+def find_proposal(proposal_id: UUID | str) -> PolicyProposal:
+    found = PolicyProposal.objects.filter(pk=proposal_id).select_related("proposed_by", "release").first()
+    if found is None:
+        raise NotFound(f"There is no proposal {proposal_id}.")
+    return found
 
 
 def _number(release: PolicyRelease) -> list[int]:

@@ -25,6 +25,7 @@ FACTS = (
     "deploys.Admission",
     "gates.Decision",
     "gates.Evidence",
+    "gates.PolicyProposal",
     "gates.PolicyRelease",
     "inventory.Contribution",
     "inventory.DataSet",

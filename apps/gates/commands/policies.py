@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from django.db import transaction
@@ -16,12 +15,11 @@ from apps.audit.states import Ref
 from apps.engine.canonical import digest
 from apps.engine.policy import Policy
 from apps.gates import guards
+from apps.gates.commands.proposals import Cases, propose_policy
 from apps.gates.impacts import released_library
-from apps.gates.models import PolicyRelease
+from apps.gates.models import PolicyProposal, PolicyRelease
 from apps.gates.policy_files import policy_folders
-from apps.gates.queries import RELEASE
-
-Cases = Mapping[str, bytes]
+from apps.gates.queries import RELEASE, newest_release
 
 
 @transaction.atomic
@@ -30,22 +28,38 @@ def release_policy(
 ) -> PolicyRelease:
     """Release a policy's bytes; the same bytes again give the same release, other bytes are refused.
 
-    What it extends is looked up among the released policies, and resolved for ever.
+    The two people stand together here: the one proposes, the other releases what was proposed.
     """
     require(by, Permission.POLICY_RELEASE)
     require(proposed_by, Permission.POLICY_PROPOSE)
     guards.two_people(by, proposed_by)
     policy = guards.readable_policy(data, name=name, library=released_library())
     guards.member(by, policy.owner)
-    guards.member(proposed_by, policy.owner)
     earlier = PolicyRelease.objects.filter(policy=policy.id, version=policy.version).first()
     if earlier is not None:
+        guards.member(proposed_by, policy.owner)
         return guards.unchanged(earlier, data)
+    return release_proposal(by=by, proposal=propose_policy(by=proposed_by, data=data, cases=cases, name=name))
+
+
+@transaction.atomic
+def release_proposal(*, by: Person, proposal: PolicyProposal) -> PolicyRelease:
+    """Release what another person proposed; what it extends is resolved as it was proposed, for ever."""
+    require(by, Permission.POLICY_RELEASE)
+    guards.two_people(by, proposal.proposed_by)
+    data, cases = bytes(proposal.text), {name: text.encode() for name, text in proposal.cases.items()}
+    policy = guards.readable_policy(data, name=str(proposal), library=released_library())
+    guards.member(by, policy.owner)
+    guards.member(proposal.proposed_by, policy.owner)
+    guards.as_proposed(proposal, policy)
+    guards.fits(newest_release(policy.id), policy)
     guards.cases_hold(policy, cases)
-    return _release(by, proposed_by, policy, data, cases)
+    return _release(by, proposal, policy, data, cases)
 
 
-def _release(by: Person, proposed_by: Person, policy: Policy, data: bytes, cases: Cases) -> PolicyRelease:
+def _release(
+    by: Person, proposal: PolicyProposal, policy: Policy, data: bytes, cases: Cases
+) -> PolicyRelease:
     statement = audit.seal(
         by=by,
         predicate_type=RELEASE,
@@ -54,7 +68,8 @@ def _release(by: Person, proposed_by: Person, policy: Policy, data: bytes, cases
             "policy": policy.named(),
             "text": digest(data),
             "cases": {name: digest(cases[name]) for name in sorted(cases)},
-            "proposedBy": str(proposed_by.pk),
+            "proposal": proposal.statement_digest,
+            "proposedBy": str(proposal.proposed_by_id),
             "releasedBy": str(by.pk),
             "document": policy.document,
         },
@@ -68,7 +83,8 @@ def _release(by: Person, proposed_by: Person, policy: Policy, data: bytes, cases
         document=policy.document,
         effective_from=policy.effective.start,
         effective_until=policy.effective.until,
-        proposed_by=proposed_by,
+        proposal=proposal,
+        proposed_by=proposal.proposed_by,
         released_by=by,
         statement_digest=statement.digest,
     )

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from apps.audit.errors import Forbidden, Invalid, Refused
+from apps.audit.models import Event, Statement
+from apps.engine.canonical import digest
+from apps.gates import commands, queries
+from apps.gates.models import PolicyProposal, PolicyRelease
+from apps.gates.policy_files import policy_folders
+from tests.gates import rows
+
+pytestmark = pytest.mark.django_db
+SHIPPED = Path(__file__).resolve().parents[2] / "policies"
+BASE = next(f for f in policy_folders(SHIPPED) if f.id == "baseline-all")
+
+
+@pytest.fixture
+def pat(db: None):
+    return rows.person("pat", "model-risk-policy")
+
+
+@pytest.fixture
+def pia(db: None):
+    return rows.person("pia", "model-risk-policy")
+
+
+def propose(by, data: bytes = BASE.data, **changes) -> PolicyProposal:
+    return commands.propose_policy(by=by, data=data, cases=changes.pop("cases", BASE.cases), **changes)
+
+
+def renumbered(version: str, data: bytes = BASE.data) -> bytes:
+    old = b"version: 2.0.0"
+    assert old in data
+    return data.replace(old, f"version: {version}".encode())
+
+
+def test_a_proposal_is_sealed_with_what_was_shown(pat) -> None:
+    found = propose(pat, note="First text")
+    said = json.loads(bytes(Statement.objects.get(pk=found.statement_digest).payload))["predicate"]
+    assert said["text"] == digest(BASE.data)
+    assert said["shown"]["cases"] > 10
+    assert said["shown"]["weakenings"] > 3
+    assert said["shown"]["impact"]["kind"] == "PolicyImpact"
+    assert Event.objects.filter(action="policy.proposed", actor_id=str(pat.pk)).count() == 1
+    assert list(queries.open_proposals()) == [found]
+
+
+def test_a_second_person_releases_exactly_what_was_proposed(pat, pia) -> None:
+    offered = propose(pat)
+    row = commands.release_proposal(by=pia, proposal=offered)
+    assert (row.digest, bytes(row.text), row.proposal) == (offered.digest, BASE.data, offered)
+    said = json.loads(bytes(Statement.objects.get(pk=row.statement_digest).payload))["predicate"]
+    assert said["proposal"] == offered.statement_digest
+    assert not queries.open_proposals().exists()
+
+
+def test_whoever_proposed_cannot_release_it(pat) -> None:
+    offered = propose(pat)
+    with pytest.raises(Forbidden, match="by a second person"):
+        commands.release_proposal(by=pat, proposal=offered)
+    assert not PolicyRelease.objects.exists()
+
+
+def test_a_developer_can_neither_propose_nor_release(pat) -> None:
+    dora = rows.person("dora", "developer")
+    with pytest.raises(Forbidden, match="Policy author"):
+        propose(dora)
+    with pytest.raises(Forbidden, match="Policy author"):
+        commands.release_proposal(by=dora, proposal=propose(pat))
+
+
+def test_a_policy_whose_cases_do_not_notice_a_weakening_is_not_offered(pat) -> None:
+    with pytest.raises(Refused, match="not covered by its cases"):
+        propose(pat, cases={})
+    assert not PolicyProposal.objects.exists()
+
+
+def test_a_proposal_says_in_words_what_changes(pat, pia) -> None:
+    commands.release_proposal(by=pia, proposal=propose(pat))
+    title = BASE.data.split(b"title: ")[1].split(b"\n")[0]
+    text = renumbered("2.0.1").replace(b"title: " + title, b"title: Another title", 1)
+    second = propose(pat, text)
+    assert second.shown["replaces"] == "baseline-all@2.0.0"
+    assert any("Another title" in change for change in second.shown["changes"])
+
+
+def test_a_patch_that_changes_a_bound_is_refused(pat, pia) -> None:
+    commands.release_proposal(by=pia, proposal=propose(pat))
+    text = renumbered("2.0.1").replace(b"max_age: P30D", b"max_age: P20D")
+    changed = text if text != renumbered("2.0.1") else text.replace(b"approval: P365D", b"approval: P300D")
+    assert changed != renumbered("2.0.1")
+    with pytest.raises(Refused, match="is a patch, which is for text only"):
+        propose(pat, changed)
+
+
+def test_a_version_that_does_not_come_after_the_newest_is_refused(pat, pia) -> None:
+    commands.release_proposal(by=pia, proposal=propose(pat))
+    with pytest.raises(Refused, match="does not come after"):
+        propose(pat, renumbered("1.9.0"))
+
+
+def test_a_broken_text_leaves_nothing(pat) -> None:
+    with pytest.raises(Invalid, match="line"):
+        propose(pat, b"apiVersion: governance/v1\nkind: [")
+    assert not PolicyProposal.objects.exists()
+    assert not Event.objects.filter(action="policy.proposed").exists()
