@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,5 +35,7 @@ def ask(
     answer = in_child(task, limits=LIMITS, progress=progress)
     if answer["status"] != "done":
         raise BadInput(answer["reason"])
+    if answer.get("device", "cpu") != "cpu":
+        sys.stderr.write(f"countersign: explained with {answer['device']}\n")
     found: dict[str, Any] = answer["result"]
     return found

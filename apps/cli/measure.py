@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from apps.cli.output import as_json, put
+from apps.cli.output import add_device, as_json, put
 from apps.cli.render_measurement import measurement_text
 from apps.engine import strict_yaml
 from apps.engine.errors import BadInput
@@ -25,6 +25,7 @@ def add(commands: Any) -> None:
         help="an argument of the check, as YAML: attributes=[race]",
     )  # fmt: skip
     command.add_argument("--seed", type=int, default=0, metavar="N")
+    add_device(command)
     command.add_argument("--format", choices=("text", "json"), default="text")
     command.add_argument("--out", metavar="FILE", help="write there instead of to the terminal")
 
@@ -49,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
             "reference": args.reference,
             "arguments": {name: resolved[name] for name in arguments},
             "seed": args.seed,
+            "device": args.device,
         }
     )
     put(as_json(found) if args.format == "json" else measurement_text(found), args.out)

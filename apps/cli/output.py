@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
@@ -10,6 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from apps.engine.errors import BadInput
+
+
+def add_device(command: argparse.ArgumentParser) -> None:
+    """The option of commands that measure: where array work may run."""
+    command.add_argument(
+        "--device", choices=("cpu", "cuda", "auto"), default="auto",
+        help="where explanations may be computed (default: a GPU that is there)",
+    )  # fmt: skip
 
 
 def as_json(document: Any) -> str:

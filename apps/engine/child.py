@@ -12,7 +12,9 @@ task["do"]           answer
 ``gates``            ``gates: [{id check dataset reference arguments}]``, ``seed`` → measurements by id
 ==================== ===========================================================================
 
-Every task names its ``manifest`` (a path) and may hand in ``files`` (manifest path → real path).
+Every task names its ``manifest`` (a path), and may hand in ``files`` (manifest path → real path) and the
+``device`` that array work may use. A device changes no exact number and is no part of a result: the answer
+names it beside, as it does ``walls`` and ``usage``.
 """
 
 from __future__ import annotations
@@ -29,10 +31,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from apps.engine.errors import Problem
+from apps.engine.errors import BadInput, Problem
 from apps.engine.process import claim
+from apps.engine.resources import DEVICES, Device, driver, used_device, using
 from apps.engine.walls import Limits, raise_walls
 
 __all__ = ["Limits", "in_child"]
@@ -75,7 +78,8 @@ def in_child(
     -------
     dict
         ``{"status": "done", "result": …}``, or ``{"status": "error", "kind": …, "reason": …}``, both with
-        ``walls`` (which stood) and ``usage`` (``cpu_seconds``, ``peak_memory_bytes`` of the child). The
+        ``walls`` (which stood) and ``usage`` (``cpu_seconds``, ``peak_memory_bytes`` of the child); a result
+        also with ``device`` (``"cpu"``, or the name of the GPU that was used). The
         kind is ``bad_input``, ``resource``, ``timeout``, ``crashed``, ``garbage`` or ``internal``.
     """
     limits = limits or Limits()
@@ -172,9 +176,9 @@ class _Parent:
 
 
 def _environment(scratch: str) -> dict[str, str]:
-    """Nothing of the parent's but where its libraries lie: LightGBM's libgomp may lie in a private folder."""
-    libraries = os.environ.get("LD_LIBRARY_PATH")
-    return ({"LD_LIBRARY_PATH": libraries} if libraries else {}) | {
+    """Nothing of the parent's but where libraries lie (libgomp in a private folder) and which GPU is its."""
+    kept = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+    return {name: os.environ[name] for name in kept if os.environ.get(name)} | {
         "PATH": "/usr/bin:/bin",
         "LANG": "C.UTF-8",
         "HOME": scratch,
@@ -267,13 +271,17 @@ def main() -> None:
             pipe.flush()
 
         claim(lambda what: say("step", what))
-        say("walls", raise_walls(Limits(**given["limits"])))
+        limits = Limits(**given["limits"])
+        say("walls", raise_walls(limits, reserves=given["task"].get("device") != "cpu" and driver()))
         say("answer", _answer(given["task"], lambda step: say("progress", step)))
 
 
 def _answer(task: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     try:
-        return {"status": "done", "result": _TASKS[task["do"]](task, progress)}
+        with using(device=_device(task)):
+            _present(_device(task))
+            result = _TASKS[task["do"]](task, progress)
+            return {"status": "done", "result": result, "device": used_device()}
     except Problem as problem:
         return {"status": "error", "kind": "bad_input", "reason": str(problem)}
     except MemoryError:
@@ -281,6 +289,21 @@ def _answer(task: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     except Exception as problem:
         what = f"{type(problem).__name__}: {problem}".splitlines()[0][:300]
         return {"status": "error", "kind": "internal", "reason": f"{_STOPPED}: {what}."}
+
+
+def _device(task: Mapping[str, Any]) -> Device:
+    asked = task.get("device") or "auto"
+    if asked not in DEVICES:
+        raise BadInput(f'The device is "{asked}"; {", ".join(DEVICES[:-1])} or {DEVICES[-1]} was expected.')
+    return cast(Device, asked)
+
+
+def _present(device: Device) -> None:
+    """Refuse at once a GPU that is asked for and not there."""
+    if device == "cuda":
+        from apps.engine.device import arrays
+
+        arrays()
 
 
 def _loaded(task: Mapping[str, Any]) -> Any:

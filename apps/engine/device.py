@@ -22,20 +22,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from apps.engine.errors import BadInput
-from apps.engine.resources import current
+from apps.engine.resources import current, driver, note_device
 
 __all__ = ["TOLERANCE", "Arrays", "arrays", "processor"]
 
 # Relative to the largest contribution: float32 networks add in another order on another device.
 TOLERANCE = 1e-4
-_DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/dxg"))
 _ABSENT = "No GPU can be used: {reason}. Ask for the device cpu or auto."
 
 
@@ -53,12 +51,15 @@ class Arrays:
         The library through the array API.
     place : object
         What the library calls the device; None is its default.
+    fetch : callable
+        An array of the library to one of NumPy.
     """
 
     name: str
     library: str
     xp: Any
     place: Any = None
+    fetch: Callable[[Any], Any] = np.asarray
 
     @property
     def is_cpu(self) -> bool:
@@ -72,11 +73,7 @@ class Arrays:
 
     def hand_out(self, values: Any) -> npt.NDArray[Any]:
         """Values of the device as a NumPy array."""
-        if self.library == "torch":
-            return np.asarray(values.detach().cpu())
-        if self.library == "cupy":
-            return np.asarray(values.get())
-        return np.asarray(values)
+        return np.asarray(self.fetch(values))
 
 
 def processor() -> Arrays:
@@ -103,6 +100,7 @@ def arrays() -> Arrays:
         return processor()
     found = _gpu()
     if isinstance(found, Arrays):
+        note_device(found.name)
         return found
     if asked == "cuda":
         raise BadInput(_ABSENT.format(reason=found))
@@ -112,7 +110,7 @@ def arrays() -> Arrays:
 @cache
 def _gpu() -> Arrays | str:
     """The first GPU, or why there is none to use."""
-    if not any(driver.exists() for driver in _DRIVERS):
+    if not driver():
         return "this machine has no NVIDIA driver"
     reasons = []
     for name, find in _LIBRARIES.items():
@@ -132,7 +130,8 @@ def _torch() -> Arrays:
     import torch
 
     place = torch.device("cuda", 0)
-    return Arrays(str(torch.cuda.get_device_name(place)), "torch", xp, place)
+    name = str(torch.cuda.get_device_name(place))
+    return Arrays(name, "torch", xp, place, lambda values: values.cpu().numpy())
 
 
 def _cupy() -> Arrays:
@@ -141,7 +140,8 @@ def _cupy() -> Arrays:
 
     place = cupy.cuda.Device(0)
     found = cupy.cuda.runtime.getDeviceProperties(place.id)["name"]
-    return Arrays(found.decode() if isinstance(found, bytes) else str(found), "cupy", xp, place)
+    name = found.decode() if isinstance(found, bytes) else str(found)
+    return Arrays(name, "cupy", xp, place, lambda values: values.get())
 
 
 _LIBRARIES: dict[str, Callable[[], Arrays]] = {"torch": _torch, "cupy": _cupy}

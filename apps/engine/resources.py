@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 Device = Literal["cpu", "cuda", "auto"]
@@ -42,6 +43,25 @@ class Resources:
     def workers(self) -> int:
         """Threads at once, at least 1."""
         return self.threads or len(os.sched_getaffinity(0))
+
+
+_DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/dxg"))
+_used: dict[str, str] = {}
+
+
+def driver() -> bool:
+    """Whether this machine has the driver of a GPU."""
+    return any(place.exists() for place in _DRIVERS)
+
+
+def used_device() -> str:
+    """The name of the GPU that this process has used, else ``"cpu"``."""
+    return _used.get("device", "cpu")
+
+
+def note_device(name: str) -> None:
+    """Remember that a GPU of that name is being used."""
+    _used["device"] = name
 
 
 _current: contextvars.ContextVar[Resources] = contextvars.ContextVar("resources", default=Resources())  # noqa: B039

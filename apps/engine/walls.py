@@ -51,21 +51,28 @@ class Limits:
     output_bytes: int = 64 << 20
 
 
-def raise_walls(limits: Limits) -> dict[str, str]:
-    """Raise every wall that this machine offers, and say which stand."""
+def raise_walls(limits: Limits, *, reserves: bool = False) -> dict[str, str]:
+    """Raise every wall that this machine offers, and say which stand.
+
+    Parameters
+    ----------
+    reserves : bool
+        A GPU's driver reserves address space far beyond what it fills: memory is then limited by the data
+        that is written, not by addresses.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     return {
         "network": _no_network(libc),
         "system_calls": _no_sockets(libc),
-        **_limited(limits),
+        **_limited(limits, resource.RLIMIT_DATA if reserves else resource.RLIMIT_AS),
         "environment": "cleared",
     }
 
 
-def _limited(limits: Limits) -> dict[str, str]:
+def _limited(limits: Limits, memory: int) -> dict[str, str]:
     wanted = {
-        "memory": (resource.RLIMIT_AS, limits.memory),
+        "memory": (memory, limits.memory),
         "cpu": (resource.RLIMIT_CPU, limits.cpu_s),
         "open_files": (resource.RLIMIT_NOFILE, limits.files),
         "file_size": (resource.RLIMIT_FSIZE, limits.file_bytes),

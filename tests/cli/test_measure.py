@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from apps.engine.resources import driver
 from tests.cli.conftest import Program
 
 MEASURE = ("measure", "model.yaml", "--check")
@@ -102,3 +103,20 @@ def test_out_that_cannot_be_written_is_named(folder: Path, program: Program) -> 
 def test_two_runs_give_the_same_bytes(folder: Path, program: Program) -> None:
     words = (*MEASURE, "explainability.global_importance", "--with", "draws=100", "--format", "json")
     assert program(*words)[1] == program(*words)[1]
+
+
+@pytest.mark.skipif(driver(), reason="a GPU is there")
+@pytest.mark.parametrize(
+    "words", [(*MEASURE, "security.artifact_scan"), ("evaluate", "model.yaml", "--policy", "pass.yaml")]
+)
+def test_a_gpu_that_is_not_there_is_said_and_nothing_measured(
+    folder: Path, program: Program, words: tuple[str, ...]
+) -> None:
+    code, out, err = program(*words, "--device", "cuda")
+    assert (code, out) == (4, "")
+    assert "No GPU can be used: this machine has no NVIDIA driver." in err
+
+
+def test_the_device_leaves_no_trace_in_the_measurement(folder: Path, program: Program) -> None:
+    check = (*MEASURE, "explainability.additivity", "--format", "json")
+    assert program(*check, "--device", "cpu")[1] == program(*check)[1]

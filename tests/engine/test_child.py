@@ -159,3 +159,12 @@ def test_the_environment_is_not_handed_on(
     found = in_child({"do": "measure"})
     assert "secret" not in json.dumps(found["result"])
     assert found["result"]["PATH"] == "/usr/bin:/bin"
+
+
+def test_the_device_stands_beside_the_result_and_an_unknown_one_is_refused(tmp_path: Path) -> None:
+    task = {"do": "inspect", "manifest": str(write_subject(tmp_path))}
+    assert in_child({**task, "device": "cpu"})["device"] == "cpu"
+    refused = in_child({**task, "device": "tpu"})
+    assert (refused["kind"], refused["reason"]) == (
+        "bad_input", 'The device is "tpu"; cpu, cuda or auto was expected.',
+    )  # fmt: skip
