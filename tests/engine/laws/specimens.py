@@ -59,7 +59,9 @@ def people(n: int = 240, seed: int = 0, *, later: bool = False) -> Table:
     label = source.random(n) < 0.4
     sex = source.choice(["F", "M"], n, p=[0.55, 0.45])
     race = source.choice(["a", "b", "c"], n, p=[0.4, 0.35, 0.25])
-    score = np.clip(np.round(0.25 + 0.25 * label + 0.1 * (sex == "F") + source.normal(0, 0.2, n), 2), 0.01, 0.99)
+    score = np.clip(
+        np.round(0.25 + 0.25 * label + 0.1 * (sex == "F") + source.normal(0, 0.2, n), 2), 0.01, 0.99
+    )
     months = source.integers(7 if later else 1, 13 if later else 7, n)
     selected = (score < 0.5) ^ (source.random(n) < 0.05)
     return {

@@ -75,7 +75,12 @@ def as_wide_types(path: Path, table: Table) -> None:
 
 
 def subject(
-    folder: Path, tables: tuple[Table, Table], *, write: Written = as_csv, modelled: bool = False, **roles: Any
+    folder: Path,
+    tables: tuple[Table, Table],
+    *,
+    write: Written = as_csv,
+    modelled: bool = False,
+    **roles: Any,
 ) -> Subject:
     """A model version on disk: what is measured, and what it is compared with."""
     datasets = {}
@@ -190,8 +195,13 @@ VARIANTS: dict[str, tuple[Callable[[Table], Table], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("check_id", UNTIMED)
+# One row by its place in the file: another order puts another person there.
+BY_PLACE = {("explainability.local", "rows in another order")}
+
+
+@pytest.mark.parametrize(
+    ("check_id", "variant"), [(c, v) for c in UNTIMED for v in VARIANTS if (c, v) not in BY_PLACE]
+)
 def test_never_a_byte(check_id: str, variant: str, subjects: Subjects, known: Callable) -> None:
     known(check_id, variant)
     change, how = VARIANTS[variant]
@@ -246,7 +256,11 @@ def test_threads_and_compiled_twins_never_a_byte(
     check_id: str, subjects: Subjects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = subjects.measured(check_id, "plain", plain())
-    for resources in ({"threads": 1, "compiled": False}, {"threads": 2, "compiled": False}, {"device": "cpu"}):
+    for resources in (
+        {"threads": 1, "compiled": False},
+        {"threads": 2, "compiled": False},
+        {"device": "cpu"},
+    ):
         with using(**resources):
             assert subjects.measured(check_id, str(resources), plain()) == wanted
 
