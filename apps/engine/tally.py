@@ -136,11 +136,14 @@ class Tally:
 
     # Levels -----------------------------------------------------------------------------------------
 
+    def rows_of(self) -> list[int]:
+        """Rows of each of `levels`."""
+        return [] if self.counts is None else self.counts.tolist()
+
     def by_level(self) -> dict[str, int]:
         """Rows of each level; numbers as their text."""
         if self.kind != "number":
-            held = np.zeros(0, np.int64) if self.counts is None else self.counts
-            return dict(zip(self.levels, held.tolist(), strict=True))
+            return dict(zip(self.levels, self.rows_of(), strict=True))
         values, counts = self.runs()
         found: dict[str, int] = {}
         for value, count in zip(values.tolist(), counts.tolist(), strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,6 +47,12 @@ class Weighed:
     def size(self) -> float:
         """Rows with a value that would say as much if they weighed the same (Kish)."""
         return self.total**2 / stable_sum(self.squares)
+
+    @property
+    def whole_size(self) -> float:
+        """As `size`, of all rows, with or without a value."""
+        total = math.fsum([*self.mass.tolist(), self.blank])
+        return total**2 / math.fsum([*self.squares.tolist(), self.blank_squares])
 
     @property
     def blank_share(self) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from apps.engine.catalogue.common import CONFIDENCE
 from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.stability_psi import BINS_WANTED
+from apps.engine.catalogue.stability_shifts import BINS
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -13,14 +15,24 @@ CHECKS: tuple[Check, ...] = (
         unit="share",
         range="[0, 1]",
         direction="lower",
-        needs=("columns", "reference_columns?", "features?", "protected?", "seed"),
+        needs=(
+            "columns",
+            "reference_columns?",
+            "features?",
+            "protected?",
+            "weight?",
+            "reference_weight?",
+            "count?",
+            "reference_count?",
+            "seed",
+        ),
         definition="Total variation, half the sum of |a - e| over levels or bins; the largest over columns.",
         conventions=(
             "e are the declared shares where there are any, otherwise those of the reference data set. "
             "Numbers are "
-            "cut into the reference's quantile bins; missing is a level where there is any. by_chance is "
-            "the distance "
-            "to expect of samples of this size without any difference."
+            "cut into bins of the reference; missing is a level where there is any. by_chance is "
+            "the distance to expect of samples of this size without any difference. With weights the shares "
+            "are those of the weight, and intervals and tests take Kish's effective sizes."
         ),
         edge_cases=(
             "No rows, no columns or no population: insufficient. Shares that do not sum to 1: refused. "
@@ -44,14 +56,8 @@ CHECKS: tuple[Check, ...] = (
                 help="Columns compared. Default: those of expected, or protected attributes and features.",
             ),
             Arg(name="expected", type="object", help="From column to level to its share of the population."),
-            Arg(
-                name="count",
-                type="integer",
-                default=10,
-                minimum=2,
-                maximum=1000,
-                help="Quantile bins wanted.",
-            ),
+            BINS,
+            BINS_WANTED,
             Arg(
                 name="adjust",
                 type="string",
@@ -65,12 +71,12 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         id="data.outliers",
-        function="data_shape:outliers",
+        function="data_outliers:outliers",
         title="Largest share of a feature's values far out",
         unit="share",
         range="[0, 1]",
         direction="lower",
-        needs=("features", "reference_features?"),
+        needs=("features", "reference_features?", "count?", "reference_count?"),
         definition="Values outside the fences / values present; the largest over numeric features.",
         conventions=(
             "iqr: q1 - width (q3 - q1) to q3 + width (q3 - q1). mad: median +/- width x 1.4826 x the median "
@@ -82,7 +88,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases=(
             "No rows or no numeric feature: insufficient. A feature without spread by the rule is named and "
             "not judged; "
-            "none with spread: undefined. An infinite value lies outside."
+            "none with spread, or fences beyond floating point: undefined. An infinite value lies outside."
         ),
         interval="Wilson, fences taken as given; the largest ends over features",
         cost="a partial sort a feature",

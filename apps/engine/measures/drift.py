@@ -38,7 +38,8 @@ class Moved:
     at : float
         The smallest value where it is reached.
     distance : float
-        The area between the cumulative shares: Wasserstein-1, in the column's unit.
+        The area between the cumulative shares: Wasserstein-1, in the column's unit; infinite where it
+        overflows.
     """
 
     gap: Fraction | float
@@ -74,7 +75,7 @@ def moved(now: Sample, then: Sample) -> Moved:
 def _finite(sample: Tally) -> Tally:
     found = sample.finite()
     if not found.n:
-        raise Unmeasurable("it has no value in one of the data sets")
+        raise Unmeasurable("it has no value in one of the data sets.")
     return found
 
 
@@ -114,7 +115,8 @@ def block_sums(terms: FloatArray) -> FloatArray:
     """
     padded = np.zeros((len(terms) // BLOCK + 1) * BLOCK)
     padded[: len(terms)] = terms
-    found: FloatArray = np.cumsum(padded.reshape(-1, BLOCK), axis=1)[:, -1]
+    with np.errstate(over="ignore", invalid="ignore"):
+        found: FloatArray = np.cumsum(padded.reshape(-1, BLOCK), axis=1)[:, -1]
     return found
 
 
@@ -134,27 +136,25 @@ def _finite_mass(sample: Weighed) -> tuple[FloatArray, FloatArray]:
     finite = np.isfinite(sample.tally.ordered)
     values, mass = sample.tally.ordered[finite], sample.mass[finite]
     if not mass.any():
-        raise Unmeasurable("it has no value with a weight in one of the data sets")
+        raise Unmeasurable("it has no value with a weight in one of the data sets.")
     return values, mass
 
 
 def _areas(gaps: FloatArray | IntArray, values: FloatArray) -> FloatArray:
     """Each distance of the curves times the way to the next value."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         found: FloatArray = gaps[:-1] * np.diff(values)
     return found
 
 
 def _total(sums: FloatArray) -> float:
-    """The sum; undefined where floating point cannot hold it."""
-    found = float(sums.sum())
-    if not math.isfinite(found):
-        raise Unmeasurable("its values are too large to be summed in floating point")
-    return math.fsum(sums.tolist())
+    """The sum; infinite where floating point cannot hold it."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.fsum(sums.tolist()) if math.isfinite(float(sums.sum())) else math.inf
 
 
 def spread_of(sample: Sample) -> float:
-    """The standard deviation of a sample's finite values, divisor n - 1.
+    """The standard deviation of a sample's finite values, divisor n - 1; infinite where it overflows.
 
     With weights that are whole numbers n is their sum; other weights are scaled to sum to the rows.
     """
@@ -242,6 +242,14 @@ class Sides:
             for name in names
         ]
 
+    def current(self, names: Sequence[str]) -> list[Sample]:
+        """Each column of the current table alone; weighed where its rows differ in weight."""
+        weight = weights_or_none(self.weight)
+        if weight is None:
+            held = tallies(self.now, names, self.count)
+            return [held[name] for name in names]
+        return [_weighed(self.now[name], weight, self.count, self.now.rows) for name in names]
+
     def rows(self) -> tuple[int, int]:
         """How many rows both tables stand for."""
         return _rows(self.now, self.count), _rows(self.then, self.reference_count)
@@ -304,7 +312,7 @@ def _figures(now: Sample, then: Sample, cut: Cut, floor: float | None) -> Mappin
         "psi": index(cells(now, then, cut), floor)[0],
         "ks": float(found.gap),
         "p_value": ks_p_value(float(found.gap), new.n, old.n),
-        "wasserstein": found.distance / spread if spread else None,
+        "wasserstein": found.distance / spread if spread and math.isfinite(spread) else None,
         "distance": found.distance,
         "reference_sd": spread,
     }

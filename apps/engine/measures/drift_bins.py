@@ -96,7 +96,7 @@ def cells(now: Sample, then: Sample, cut: Cut) -> Cells:
     masses = [np.array([mass for _, mass in part]) for part in parts]
     if not (masses[0].any() and masses[1].any()):
         raise Unmeasurable("All weights of a data set are zero here.", status="insufficient")
-    return Cells(names, *counts, edges, (masses[0], masses[1]), (_whole_size(then), _whole_size(now)))
+    return Cells(names, *counts, edges, (masses[0], masses[1]), (then.whole_size, now.whole_size))
 
 
 def inner_edges(then: Sample, cut: Cut) -> FloatArray:
@@ -179,26 +179,22 @@ def _between(sample: Sample, edges: FloatArray) -> list[tuple[int, float]]:
 
 def _levels(now: Sample, then: Sample) -> tuple[list[str], list[list[tuple[int, float]]]]:
     """Rows and weight over the levels of either sample, in the order of their text."""
-    held = [_by_level(sample) for sample in (then, now)]
+    held = [levels_of(sample) for sample in (then, now)]
     names = sorted({*held[0], *held[1]})
     return names, [[part.get(name, (0, 0.0)) for name in names] for part in held]
 
 
-def _by_level(sample: Sample) -> dict[str, tuple[int, float]]:
+def levels_of(sample: Sample) -> dict[str, tuple[int, float]]:
+    """Rows and weight of each level; numbers by their text."""
     if isinstance(sample, Tally):
         return {level: (rows, 0.0) for level, rows in sample.by_level().items()}
     held = sample.tally
     if held.kind == "number":
-        raise Unmeasurable("it holds numbers in one data set and categories in the other, under weights")
+        raise Unmeasurable(f'column "{held.name}" holds numbers, whose levels are not weighed.')
     return {
         level: (rows, mass)
-        for level, rows, mass in zip(held.levels, held.by_level().values(), sample.mass.tolist(), strict=True)
+        for level, rows, mass in zip(held.levels, held.rows_of(), sample.mass.tolist(), strict=True)
     }
-
-
-def _whole_size(sample: Weighed) -> float:
-    total = math.fsum([*sample.mass.tolist(), sample.blank])
-    return total**2 / math.fsum([*sample.squares.tolist(), sample.blank_squares])
 
 
 def index(held: Cells, floor: float | None) -> tuple[float, list[Row]]:

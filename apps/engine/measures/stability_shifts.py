@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -195,7 +196,9 @@ def wasserstein(
 def _way(now: Sample, then: Sample) -> Row:
     distance, spread = moved(now, then).distance, spread_of(then)
     if spread == 0 and distance:
-        raise Unmeasurable("all its reference values are equal, and it moved: no standard deviation")
+        raise Unmeasurable("all its reference values are equal, and it moved: no standard deviation.")
+    if not (math.isfinite(distance) and math.isfinite(spread)):
+        raise Unmeasurable("its values are too large to be summed in floating point.")
     return {
         "wasserstein": distance / spread if spread else 0.0,
         "distance": distance,

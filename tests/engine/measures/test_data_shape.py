@@ -10,7 +10,8 @@ from scipy import stats
 
 from apps.engine.columns import Columns
 from apps.engine.errors import BadInput, Unmeasurable
-from apps.engine.measures.data_shape import outliers, representativeness
+from apps.engine.measures.data_outliers import outliers
+from apps.engine.measures.data_shape import representativeness
 
 
 def test_declared_shares_by_hand_and_by_scipy():
