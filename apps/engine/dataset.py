@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from apps.engine import files, tables
-from apps.engine.columns import BoolArray, Coded, Column, Columns, FloatArray, level_text
+from apps.engine.columns import BoolArray, Coded, Column, Columns, FloatArray, IntArray, level_text
 from apps.engine.errors import BadInput
 from apps.engine.fields import Scalar
 from apps.engine.inputs import Model
@@ -83,6 +83,11 @@ class DataSet:
         """How many rows the table has."""
         return self.columns.rows
 
+    @property
+    def count(self) -> IntArray | None:
+        """How many equal rows each row stands for; None where each is one."""
+        return None
+
     def column(self, name: str, role: str) -> Column:
         """The column that plays a role; BadInput names the nearest right name."""
         if name in self.columns:
@@ -113,7 +118,7 @@ class DataSet:
         """The label as a number, for a model that predicts one; 1 and 0 where a positive class is named."""
         if self.spec.positive is not None:
             return self.label.astype(np.float64)
-        return self._label_column.numbers()
+        return self._numbers(self._label_column.name, "label", key="target")
 
     @cached_property
     def deserving(self) -> BoolArray:
@@ -123,9 +128,8 @@ class DataSet:
     @cached_property
     def score(self) -> FloatArray:
         """The model's score of each row; without an artifact its column."""
-        model = self._model()
-        if model is not None:
-            return np.asarray(model.score(self.features), dtype=np.float64)
+        if self._model() is not None:
+            return self._scored()
         found = self.score_column
         if found is None:
             raise NotDeclared(
@@ -136,7 +140,9 @@ class DataSet:
     @cached_property
     def score_column(self) -> FloatArray | None:
         """The manifest's score column, if it names one."""
-        return None if self.spec.score is None else self.column(self.spec.score, "score").numbers()
+        return (
+            None if self.spec.score is None else self._numbers(self.spec.score, "score", key="score_column")
+        )
 
     @cached_property
     def predicted(self) -> BoolArray:
@@ -169,12 +175,12 @@ class DataSet:
         """Sample weights, finite and not negative."""
         if self.spec.weight is None:
             return None
-        values = self.column(self.spec.weight, "weight").numbers()
+        values = self._numbers(self.spec.weight, "weight", key="weight")
         bad = ~np.isfinite(values) | (values < 0)
         if bad.any():
             raise BadInput(
                 f'{self._called}: the weight column "{self.spec.weight}" is missing, infinite or negative '
-                f"in {int(bad.sum()):,} of {self.rows:,} rows."
+                f"in {self._rows_where(bad):,} of {self.rows:,} rows."
             )
         return values
 
@@ -237,16 +243,33 @@ class DataSet:
         return positive == favourable
 
     def _at_least(self, threshold: float) -> BoolArray:
-        missing = int(np.isnan(self.score).sum())
+        self._no_missing_score(self._rows_where(np.isnan(self.score)))
+        return self.score >= threshold
+
+    def _no_missing_score(self, missing: int) -> None:
         if missing:
             raise BadInput(f"{self._called}: the score is missing in {missing:,} of {self.rows:,} rows.")
-        return self.score >= threshold
+
+    def _numbers(self, name: str, role: str, *, key: str) -> FloatArray:
+        """The numbers of the column that plays a role; `key` is what a summary calls them."""
+        return self.column(name, role).numbers()
+
+    def _scored(self) -> FloatArray:
+        """The artifact's score of each row."""
+        model = self._model()
+        if model is None:
+            raise NotDeclared("The manifest names no artifact to run.")
+        return np.asarray(model.score(self.features), dtype=np.float64)
+
+    def _rows_where(self, found: BoolArray) -> int:
+        """Rows that it is true of."""
+        return int(np.count_nonzero(found) if self.count is None else self.count[found].sum())
 
     def _decided(self, value: Scalar) -> BoolArray:
         return self._equals(self.column(str(self._decision.column), "decision"), value, "decision")
 
     def _equals(self, column: Column, value: Scalar, role: str) -> BoolArray:
-        missing = int(column.missing().sum())
+        missing = self._rows_where(column.missing())
         if missing:
             raise BadInput(
                 f'{self._called}: the {role} column "{column.name}" is missing in {missing:,} '

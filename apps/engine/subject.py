@@ -135,6 +135,7 @@ class Subject:
         seed: int = 0,
         *,
         attributes: Sequence[str] = (),
+        standing: Mapping[str, DataSet] | None = None,
     ) -> dict[str, Any]:
         """The keyword arguments of a check that come from the subject (see `apps.engine.inputs`).
 
@@ -148,18 +149,30 @@ class Subject:
             For checks that draw.
         attributes : sequence of str
             Columns to group by besides the manifest's protected ones.
+        standing : mapping of str to DataSet, optional
+            What stands in for a data set of that name: a summary or a sample of it.
         """
-        sources = self._sources(dataset, reference, seed, attributes)
+        sources = self._sources(dataset, reference, seed, attributes, standing or {})
         return {need.removesuffix("?"): _filled(need, sources) for need in needs}
 
     def _sources(
-        self, dataset: str, reference: str, seed: int, attributes: Sequence[str]
+        self,
+        dataset: str,
+        reference: str,
+        seed: int,
+        attributes: Sequence[str],
+        standing: Mapping[str, DataSet],
     ) -> dict[str, Callable[[], Any]]:
+        def data() -> DataSet:
+            return standing[dataset] if dataset in standing else self.dataset(dataset)
+
         def of(role: str) -> Callable[[], Any]:
-            return lambda: getattr(self.dataset(dataset), role)
+            return lambda: getattr(data(), role)
 
         def referred(role: str) -> Callable[[], Any]:
-            return lambda: getattr(self._reference(reference), role)
+            return lambda: getattr(
+                standing[reference] if reference in standing else self.reference(reference), role
+            )
 
         roles = ("score", "label", "target", "predicted", "selected", "deserving", "weight", "period")
         rowwise = (*roles, "features", "columns", "score_column")
@@ -167,12 +180,12 @@ class Subject:
             **{role: of(role) for role in rowwise},
             "roles": lambda: _Roles(
                 {role: of(role) for role in rowwise}
-                | {"protected": lambda: self.dataset(dataset).protected(attributes), "count": lambda: None}
+                | {"protected": lambda: data().protected(attributes), "count": of("count")}
             ),
             **{f"reference_{role}": referred(role) for role in (*roles, "features", "columns")},
-            "protected": lambda: self.dataset(dataset).protected(attributes),
-            "count": lambda: None,
-            "reference_count": lambda: None,
+            "protected": lambda: data().protected(attributes),
+            "count": of("count"),
+            "reference_count": referred("count"),
             "model": lambda: _declared(self.model),
             "artifact": lambda: _declared(self.artifact),
             "declared": lambda: self.manifest.spec,
@@ -180,7 +193,8 @@ class Subject:
             "seed": lambda: seed,
         }
 
-    def _reference(self, name: str) -> DataSet:
+    def reference(self, name: str) -> DataSet:
+        """The data set that a check compares with; NotDeclared names those that the manifest has."""
         if name not in self.datasets:
             known = ", ".join(self.datasets)
             raise NotDeclared(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -28,6 +29,27 @@ _TRUTH = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What the values of a column, or of a part of it, can all be read as; `&` of parts speaks of both."""
+
+    number: bool = True
+    boolean: bool = True
+    time: bool = True
+
+    def __and__(self, other: Traits) -> Traits:
+        return Traits(self.number and other.number, self.boolean and other.boolean, self.time and other.time)
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of such a column; a number where all is possible, as nothing is there."""
+        if self.number:
+            return "number"
+        if self.boolean:
+            return "boolean"
+        return "time" if self.time else "category"
+
+
 class TableColumn:
     """A column read from a file; see `apps.engine.columns.Column`.
 
@@ -39,6 +61,10 @@ class TableColumn:
         Any flat Arrow type; nested and binary ones are refused by name.
     missing : sequence of str
         Texts that mean *missing*.
+    kind : str, optional
+        The kind of the whole column, where these values are a part of it.
+    first : int
+        Rows of the table before these.
 
     Examples
     --------
@@ -47,8 +73,12 @@ class TableColumn:
     ('number', ('10', '2', '(missing)'))
     """
 
-    def __init__(self, name: str, values: Any, missing: Sequence[str] = ()) -> None:
+    def __init__(
+        self, name: str, values: Any, missing: Sequence[str] = (), *, kind: Kind | None = None, first: int = 0
+    ) -> None:
         self.name = name
+        self._given = kind
+        self._first = first
         self._values = _canonical(name, values)
         if missing and self._is_text:
             found = pc.is_in(self._values, value_set=pa.array(list(missing), pa.string()))
@@ -61,14 +91,25 @@ class TableColumn:
     @cached_property
     def kind(self) -> Kind:
         """What every value that is present can be read as; `number` where none is."""
+        return self._given or self.traits.kind
+
+    @cached_property
+    def traits(self) -> Traits:
+        """What these values allow the column to be."""
         if not self._is_text:
-            return "boolean" if pa.types.is_boolean(self._values.type) else "number"
+            boolean = bool(pa.types.is_boolean(self._values.type))
+            return Traits(number=not boolean, boolean=boolean, time=False)
         if self._read is not None and not _any(self._values, _ZERO_FIRST):
-            return "number"
-        texts = self._encoded[1]
-        if len(texts) <= len(_TRUTH) and all(text in _TRUTH for text in texts.to_pylist()):
-            return "boolean"
-        return "time" if not _any(texts, _TIME, absent=True) else "category"
+            none = self._values.null_count == len(self._values)
+            return Traits(number=True, boolean=none, time=none)
+        texts = self._encoded[1].drop_null()
+        truths = len(texts) <= len(_TRUTH) and all(text in _TRUTH for text in texts.to_pylist())
+        return Traits(number=False, boolean=truths, time=not truths and not _any(texts, _TIME, absent=True))
+
+    @property
+    def values(self) -> Any:
+        """The values as Arrow has them, of one of five types, missing ones null."""
+        return self._values
 
     @cached_property
     def _encoded(self) -> tuple[Any, Any]:
@@ -101,7 +142,7 @@ class TableColumn:
         bad = np.array([_floats(texts.slice(i, 1)) is None for i in range(len(texts))] + [False])
         row = int(np.flatnonzero(bad[codes])[0])
         raise BadInput(
-            f'Column "{self.name}" holds "{texts[codes[row]]}" in row {row + 1:,} '
+            f'Column "{self.name}" holds "{texts[codes[row]]}" in row {self._first + row + 1:,} '
             "where a number was expected."
         )
 
