@@ -42,7 +42,5 @@ KNOWN: Mapping[tuple[str, str], str] = {
         "huge features, answered",
     ): "A spread that overflows must not warn.",
     ("explainability.protected_influence", "huge features, answered"): "A mean that overflows must not warn.",
-    ("stability.ks_shift", "features all missing, answered"): "A note ends with a full stop.",
-    ("stability.wasserstein", "features all missing, answered"): "A note ends with a full stop.",
     ("robustness.implementation_equivalence", "one score missing"): "A row without a score is said.",
 }

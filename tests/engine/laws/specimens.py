@@ -154,6 +154,7 @@ class World:
             "seed": 3,
             "count": None,
             "reference_count": None,
+            "reference_weight": None,
         }
         if any(need.startswith("model") for need in check.needs):
             sources |= {
@@ -171,7 +172,9 @@ class World:
         try:
             return function_of(check)(**self.inputs(check, **more))
         except Unmeasurable as reason:
-            return unmeasured(reason.status, str(reason), n=len(self.table["score"]))  # type: ignore[arg-type]
+            count = more.get("count")
+            rows = len(self.table["score"]) if count is None else int(count.sum())
+            return unmeasured(reason.status, str(reason), n=rows)  # type: ignore[arg-type]
 
 
 def as_bytes(found: Measured | Measurement) -> str:
