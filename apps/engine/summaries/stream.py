@@ -290,7 +290,8 @@ class _CellCounter:
         counts = self._counts[np.ix_(*(places for _, places in ordered))]
         here = [counts.any(axis=tuple(j for j in range(counts.ndim) if j != i)) for i in range(counts.ndim)]
         levels = tuple(
-            tuple(compress(found, occurs)) for (found, _), occurs in zip(ordered, here, strict=True)
+            tuple(compress(found, np.asarray(occurs).tolist()))
+            for (found, _), occurs in zip(ordered, here, strict=True)
         )
         return CellCounts(self._columns, levels, counts[np.ix_(*here)])
 
