@@ -5,38 +5,98 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
+import pyarrow.parquet as parquet
 
 from apps.engine import table_limits
-from apps.engine.columns import Columns
 from apps.engine.errors import BadInput
-from apps.engine.table_column import TableColumn
 
 _CHUNK = 1 << 20
+_GROUP, _BYTES = 1 << 20, 128 << 20
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
-def open_csv(path: Path, *, name: str, missing: tuple[str, ...], zipped: bool) -> Columns:
-    """Read the columns of a CSV file."""
-    if path.stat().st_size > table_limits.MAX_TEXT:
-        raise BadInput(f"{name} has more than {table_limits.MAX_TEXT >> 30} GiB; save it as Parquet.")
-    with _opened(path, zipped) as file:
-        spans_lines = _check_text(file, name)
-    with _opened(path, zipped) as file:
-        header = _header(file, name)
-    if spans_lines:
+class CsvFile:
+    """A CSV file that was read once to see that it is one.
+
+    Attributes
+    ----------
+    header : list of str
+        The column names.
+    lines : int
+        Line ends: no fewer than the rows, give or take the last.
+    """
+
+    def __init__(self, path: Path, *, name: str, zipped: bool) -> None:
+        self._path, self._name, self._zipped = path, name, zipped
+        if path.stat().st_size > table_limits.MAX_TEXT:
+            raise BadInput(f"{name} has more than {table_limits.MAX_TEXT >> 30} GiB; save it as Parquet.")
         with _opened(path, zipped) as file:
-            _strictly_quoted(file, name)
-    table = _parse(_source(path, zipped), header, name)
-    table_limits.within(table.num_rows, len(header), name)
-    return Columns(header, lambda column: TableColumn(column, table.column(column), missing), table.num_rows)
+            spans_lines, self.lines = _check_text(file, name)
+        with _opened(path, zipped) as file:
+            self.header = _header(file, name)
+        if spans_lines:
+            with _opened(path, zipped) as file:
+                _strictly_quoted(file, name)
+
+    def held(self) -> Any:
+        """The whole table as text columns."""
+        return _parse(_source(self._path, self._zipped), self.header, self._name)
+
+    def written(self, folder: Path) -> list[Path]:
+        """The table as Parquet parts of text, written block by block into a folder.
+
+        Raises
+        ------
+        BadInput
+            A row with too few or too many cells, or bytes that are not UTF-8.
+        """
+        schema = pa.schema([(column, pa.string()) for column in self.header])
+        parts: list[Path] = []
+        try:
+            with _opened(self._path, self._zipped) as file:
+                reader = arrow_csv.open_csv(file, **_options(self.header, False))
+                for batches in _together(reader):
+                    parts.append(folder / f"{len(parts):06}.parquet")
+                    parquet.write_table(pa.Table.from_batches(batches, schema), parts[-1], compression="zstd")
+        except pa.ArrowInvalid as problem:
+            _refuse(table_limits.one_line(problem), self.header, self._name)
+        return parts
+
+
+class Folder:
+    """A temporary folder that goes when the table made of it does."""
+
+    def __init__(self) -> None:
+        self._held = tempfile.TemporaryDirectory(prefix="countersign-table-")
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return Path(self._held.name)
+
+    def kept_by(self, table: object) -> None:
+        """Tie its life to a table's."""
+        table.__dict__["_folder"] = self._held
+
+
+def _together(reader: Any) -> Iterator[list[Any]]:
+    """Batches, as many as make a row group."""
+    held: list[Any] = []
+    for batch in reader:
+        held.append(batch)
+        if sum(part.num_rows for part in held) >= _GROUP or sum(part.nbytes for part in held) > _BYTES:
+            yield held
+            held = []
+    yield held
 
 
 def _opened(path: Path, zipped: bool) -> Any:
@@ -51,15 +111,15 @@ def _source(path: Path, zipped: bool) -> Any:
         return pa.py_buffer(file.read(table_limits.MAX_TEXT))
 
 
-def _check_text(file: IO[bytes], name: str) -> bool:
+def _check_text(file: IO[bytes], name: str) -> tuple[bool, int]:
     """Refuse NUL bytes, a quotation mark left open, too much text, and lines without end.
 
     Returns
     -------
-    bool
-        Whether a line ends within quotation marks.
+    tuple of bool and int
+        Whether a line ends within quotation marks, and how many lines end.
     """
-    quotes = line = total = 0
+    quotes = line = total = lines = 0
     spans_lines = False
     for chunk in _chunks(file, name):
         if not total and chunk.startswith((b"PAR1", b"\x1f\x8b")):
@@ -67,6 +127,7 @@ def _check_text(file: IO[bytes], name: str) -> bool:
         if b"\0" in chunk:
             raise BadInput(f"{name} holds NUL bytes; it is not CSV text.")
         total += len(chunk)
+        lines += chunk.count(b"\n")
         if total > table_limits.MAX_TEXT:
             raise BadInput(
                 f"{name} unpacks to more than {table_limits.MAX_TEXT >> 30} GiB; save it as Parquet."
@@ -83,7 +144,7 @@ def _check_text(file: IO[bytes], name: str) -> bool:
         raise BadInput(f"{name} is an empty file.")
     if quotes % 2:
         raise BadInput(f'{name} holds an odd number of quotation marks ("): one of them is never closed.')
-    return spans_lines
+    return spans_lines, lines
 
 
 def _line_end_in_quotes(chunk: bytes, before: int) -> bool:
@@ -145,6 +206,11 @@ def _parse(source: Any, header: list[str], name: str) -> Any:
             return _read_csv(source, header, threads)
         except pa.ArrowInvalid as problem:
             found = table_limits.one_line(problem)
+    _refuse(found, header, name)
+
+
+def _refuse(found: str, header: list[str], name: str) -> NoReturn:
+    """What Arrow says of a CSV, as a sentence."""
     if "UTF8" in found:
         column = header[int(found.partition("column #")[2].partition(":")[0])]
         where = found.partition("Row #")[2].partition(":")[0]
@@ -160,17 +226,23 @@ def _parse(source: Any, header: list[str], name: str) -> Any:
 def _read_csv(source: Any, header: list[str], threads: bool) -> Any:
     return arrow_csv.read_csv(
         pa.BufferReader(source) if isinstance(source, pa.Buffer) else _rewound(source),
-        read_options=arrow_csv.ReadOptions(
+        **_options(header, threads),
+    )
+
+
+def _options(header: list[str], threads: bool) -> dict[str, Any]:
+    return {
+        "read_options": arrow_csv.ReadOptions(
             use_threads=threads, block_size=table_limits.MAX_LINE if not threads else 1 << 22
         ),
-        parse_options=arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=len(header) > 1),
-        convert_options=arrow_csv.ConvertOptions(
+        "parse_options": arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=len(header) > 1),
+        "convert_options": arrow_csv.ConvertOptions(
             column_types={column: pa.string() for column in header},
             null_values=[""],
             strings_can_be_null=True,
             quoted_strings_can_be_null=True,
         ),
-    )
+    }
 
 
 def _rewound(source: Any) -> Any:

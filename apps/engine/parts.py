@@ -15,7 +15,9 @@ from apps.engine import table_limits
 from apps.engine.errors import BadInput
 
 BATCH = 1 << 20
-BUFFER = 1 << 20
+CELLS = 1 << 23
+LEAST = 1 << 14
+BUFFER = 1 << 17
 MAPPED = 64 << 20
 
 
@@ -46,8 +48,11 @@ class Parts:
         self.name = name
         self.paths = tuple(paths)
         self.batch = batch
-        self._footers = [_opened(path).metadata for path in self.paths]
-        self.schema = self._footers[0].schema.to_arrow_schema()
+        opened = [_opened(path) for path in self.paths]
+        self._footers = [file.metadata for file in opened]
+        self.schema = opened[0].schema_arrow
+        for path, file in zip(self.paths[1:], opened[1:], strict=True):
+            _same_schema(self.schema, file.schema_arrow, path)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -81,7 +86,8 @@ class Parts:
         path = self.paths[piece.file]
         try:
             file = _opened(path, metadata=self._footers[piece.file], coded=coded)
-            if piece.rows <= self.batch:
+            rows = max(LEAST, min(self.batch, CELLS // max(1, len(columns))))
+            if piece.rows <= rows:
                 yield from (
                     file.read_row_group(piece.group, columns=list(columns), use_threads=False)
                     .combine_chunks()
@@ -89,7 +95,7 @@ class Parts:
                 )
                 return
             yield from file.iter_batches(
-                batch_size=self.batch, row_groups=[piece.group], columns=list(columns), use_threads=False
+                batch_size=rows, row_groups=[piece.group], columns=list(columns), use_threads=False
             )
         except (pa.ArrowException, OSError) as problem:
             raise BadInput(
@@ -109,3 +115,15 @@ def _opened(path: Path, *, metadata: Any = None, coded: Sequence[str] = ()) -> A
         raise BadInput(
             f"{path.name} is a damaged or cut-off Parquet file: {table_limits.one_line(problem)}"
         ) from problem
+
+
+def _same_schema(first: Any, other: Any, part: Path) -> None:
+    for field in first:
+        if field.name not in other.names:
+            raise BadInput(f'The part "{part.name}" lacks the column "{field.name}" of the first part.')
+        found = other.field(field.name).type
+        if found != field.type:
+            raise BadInput(
+                f'The column "{field.name}" is {found} in the part "{part.name}" '
+                f"and {field.type} in the first part."
+            )

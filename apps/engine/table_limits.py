@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 from apps.engine.errors import BadInput
 
-MAX_ROWS = 50_000_000
-MAX_CELLS = 2_000_000_000
+MAX_ROWS = 20_000_000_000
+MAX_CELLS = 1_000_000_000_000
 MAX_COLUMNS = 10_000
-MAX_TEXT = 4 << 30
+MAX_TEXT = 16 << 30
+HELD_ROWS = 1 << 21  # beyond these a table is read as summaries and samples, never held
+HELD_CELLS = 1 << 27
+HELD_VALUES = 100_000_000  # what a check without a summary may hold of such a table
 MAX_COLUMN_TEXT = (2 << 30) - 1
 MAX_LINE = 16 << 20
 
@@ -32,6 +35,11 @@ def within(rows: int, columns: int, name: str) -> None:
             f"{name} has {rows:,} rows of {columns:,} columns; at most {MAX_ROWS:,} rows "
             f"and {MAX_CELLS:,} cells are read."
         )
+
+
+def large(rows: int, columns: int) -> bool:
+    """Whether a table of this size is summed up part by part."""
+    return rows > HELD_ROWS or rows * columns > HELD_CELLS
 
 
 def too_much_text(column: str, name: str = "") -> str:

@@ -8,21 +8,21 @@ Only an empty cell (or Parquet null, or NaN) is missing, and any text that the m
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pyarrow as pa
-import pyarrow.parquet as parquet
 
 from apps.engine import table_limits
-from apps.engine.columns import Columns
-from apps.engine.csv_table import open_csv
-from apps.engine.errors import BadInput
+from apps.engine.columns import Column, Columns
+from apps.engine.csv_table import CsvFile, Folder
+from apps.engine.errors import BadInput, Unmeasurable
 from apps.engine.files import part_files
+from apps.engine.parts import Parts
+from apps.engine.resources import each
 from apps.engine.table_column import TableColumn
 
-_BATCH = 1 << 16
 _OTHERS = {
     b"PK\x03\x04": "a zip archive (perhaps a spreadsheet)",
     b"ORC": "an ORC file",
@@ -37,7 +37,19 @@ _OTHERS = {
 }
 
 
-def open_table(path: Path, *, name: str, missing: Sequence[str] = ()) -> Columns:
+class Table(Columns):
+    """The columns of a table on disk, with the parts that a large one is read by.
+
+    Attributes
+    ----------
+    parts : Parts or None
+        None where the whole text of a small CSV is held.
+    """
+
+    parts: Parts | None = None
+
+
+def open_table(path: Path, *, name: str, missing: Sequence[str] = ()) -> Table:
     r"""The columns of a data file, or of a folder of Parquet parts.
 
     Parameters
@@ -68,7 +80,15 @@ def open_table(path: Path, *, name: str, missing: Sequence[str] = ()) -> Columns
     head = _head(parts[0], name)
     if path.is_dir() or head.startswith(b"PAR1"):
         return _parquet(parts, name=name, missing=tuple(missing))
-    return open_csv(path, name=name, missing=tuple(missing), zipped=head.startswith(b"\x1f\x8b"))
+    csv = CsvFile(path, name=name, zipped=head.startswith(b"\x1f\x8b"))
+    if csv.lines <= table_limits.HELD_ROWS and csv.lines * len(csv.header) <= table_limits.HELD_CELLS:
+        text = csv.held()
+        load = cast(Callable[[str], Column], lambda c: TableColumn(c, text.column(c), missing))
+        return Table(csv.header, load, text.num_rows)
+    folder = Folder()
+    found = _parquet(csv.written(folder.path), name=name, missing=tuple(missing))
+    folder.kept_by(found)
+    return found
 
 
 def _head(path: Path, name: str) -> bytes:
@@ -85,61 +105,39 @@ def _head(path: Path, name: str) -> bytes:
     return head
 
 
-def _parquet(parts: list[Path], *, name: str, missing: tuple[str, ...]) -> Columns:
-    files = [_parquet_file(part, name) for part in parts]
-    schema, rows = files[0].schema_arrow, sum(f.metadata.num_rows for f in files)
-    table_limits.distinct(schema.names, name)
-    table_limits.within(rows, len(schema.names), name)
-    for part, file in zip(parts[1:], files[1:], strict=True):
-        _same_schema(schema, file.schema_arrow, part)
+def _parquet(paths: list[Path], *, name: str, missing: tuple[str, ...]) -> Table:
+    for path in paths:
+        if not _head(path, path.name).startswith(b"PAR1"):
+            raise BadInput(f'{name}: "{path.name}" is not a Parquet file.')
+    parts = Parts(paths, name=name)
+    table_limits.distinct(parts.names, name)
+    table_limits.within(parts.rows, len(parts.names), name)
 
-    def load(column: str) -> TableColumn:
-        try:
-            chunks = [c for f in files for c in _read(f, column, schema.field(column).type)]
-        except (pa.ArrowException, OSError) as problem:
-            raise BadInput(
-                f'{name}: the column "{column}" cannot be read: {table_limits.one_line(problem)}'
-            ) from problem
-        if sum(chunk.nbytes for chunk in chunks) > table_limits.MAX_COLUMN_TEXT:
-            raise BadInput(table_limits.too_much_text(column, name))
-        values = pa.chunked_array(chunks, type=schema.field(column).type)
-        return TableColumn(column, values, missing)
+    def load(column: str) -> Column:
+        return _column(parts, column, missing)
 
-    return Columns(schema.names, load, rows)
+    table = Table(parts.names, load, parts.rows)
+    table.parts = parts
+    return table
 
 
-def _read(file: Any, column: str, kind: Any) -> Iterator[Any]:
-    """One column; text in batches, so that little of what is too much is ever unpacked."""
+def _column(parts: Parts, column: str, missing: tuple[str, ...]) -> TableColumn:
+    """A whole column; only where there is room for it."""
+    if parts.rows > table_limits.HELD_VALUES:
+        raise Unmeasurable(
+            f"{parts.name} has {parts.rows:,} rows; this check takes rows, and at most "
+            f"{table_limits.HELD_VALUES:,} values are held at once.",
+            status="insufficient",
+        )
+    kind = parts.schema.field(column).type
     if pa.types.is_primitive(kind):
-        yield from file.read(columns=[column]).column(0).chunks
-        return
-    total = 0
-    for batch in file.iter_batches(batch_size=_BATCH, columns=[column], use_threads=False):
+        read = each(lambda piece: list(parts.batches(piece, [column])), parts.pieces)
+        held = [batch.column(0) for batches in read for batch in batches]
+        return TableColumn(column, pa.chunked_array(held, type=kind), missing)
+    chunks, total = [], 0
+    for batch in (b for piece in parts.pieces for b in parts.batches(piece, [column])):
         total += batch.nbytes
-        yield batch.column(0)
         if total > table_limits.MAX_COLUMN_TEXT:
-            return
-
-
-def _parquet_file(path: Path, name: str) -> Any:
-    head = _head(path, path.name)
-    if not head.startswith(b"PAR1"):
-        raise BadInput(f'{name}: "{path.name}" is not a Parquet file.')
-    try:
-        return cast(Any, parquet.ParquetFile)(path, memory_map=True)
-    except (pa.ArrowException, OSError) as problem:
-        raise BadInput(
-            f"{path.name} is a damaged or cut-off Parquet file: {table_limits.one_line(problem)}"
-        ) from problem
-
-
-def _same_schema(first: Any, other: Any, part: Path) -> None:
-    for field in first:
-        if field.name not in other.names:
-            raise BadInput(f'The part "{part.name}" lacks the column "{field.name}" of the first part.')
-        found = other.field(field.name).type
-        if found != field.type:
-            raise BadInput(
-                f'The column "{field.name}" is {found} in the part "{part.name}" '
-                f"and {field.type} in the first part."
-            )
+            raise BadInput(table_limits.too_much_text(column, parts.name))
+        chunks.append(batch.column(0))
+    return TableColumn(column, pa.chunked_array(chunks, type=kind), missing)
