@@ -1,8 +1,9 @@
-"""Times of two ways to do one thing, taken in turns on the same machine."""
+"""Times of several ways to do one thing, taken in turns on the same machine."""
 
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -15,6 +16,19 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAM = Path(sys.executable).parent / "countersign"
+PEERS = ROOT / ".venv-bench" / "bin" / "python"
+FULL = os.environ.get("COUNTERSIGN_BENCH") == "full"
+# What peers may send out or spread over, they do not.
+QUIET = {
+    "NML_DISABLE_USAGE_LOGGING": "1",
+    "DO_NOT_TRACK": "1",
+    "TQDM_DISABLE": "1",
+    "PYTHONWARNINGS": "ignore",
+}
+
+
+class PeerProblem(Exception):
+    """A peer that is not installed or did not get through; its line says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +48,22 @@ class Ran:
         return told
 
 
+class Found(dict[str, list[Ran]]):
+    """Runs by the name of the way; `problems` says why one has none."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__({name: [] for name in names})
+        self.problems: dict[str, str] = {}
+
+    def seconds(self, name: str, key: str = "seconds") -> float:
+        """The median of what the runs of one way said."""
+        return median([ran.said[key] for ran in self[name]])
+
+    def peak(self, name: str) -> float:
+        """The most memory of one way, in MiB."""
+        return max(ran.peak_mib for ran in self[name])
+
+
 def program(words: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Ran:
     """Run a program to its end."""
     command = [sys.executable, str(ROOT / "tests/bench/spawned.py"), *words]
@@ -47,17 +77,39 @@ def program(words: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: 
     return Ran(printed=done.stdout, **found)
 
 
-def job(name: str, *words: str, env: Mapping[str, str] | None = None) -> Ran:
+def job(name: str, *words: object, env: Mapping[str, str] | None = None) -> Ran:
     """Run one job of `tests.bench.jobs` in a process of its own."""
-    return program([sys.executable, "-m", "tests.bench.jobs", name, *words], env=env)
+    return program([sys.executable, "-m", "tests.bench.jobs", name, *map(str, words)], env=env)
 
 
-def in_turns(rounds: int, **ways: Callable[[], Ran]) -> dict[str, list[Ran]]:
-    """Every way once a round, A B A B, so that a busy minute falls on all of them."""
-    found: dict[str, list[Ran]] = {name: [] for name in ways}
-    for _ in range(rounds):
+def peer_job(name: str, *words: object, env: Mapping[str, str] | None = None) -> Ran:
+    """Run one job by the interpreter that has the peers which clash with ours."""
+    if not PEERS.exists():
+        raise PeerProblem("not installed here; `./countersign bench` installs it")
+    try:
+        command = [str(PEERS), "-m", "tests.bench.jobs", name, *map(str, words)]
+        ran = program(command, env=dict(env or os.environ) | QUIET)
+    except AssertionError as error:
+        raise PeerProblem(f"did not run: {str(error).splitlines()[-1][:120]}") from error
+    if ran.code:
+        raise PeerProblem(f"did not run: exit code {ran.code}")
+    return ran
+
+
+def in_turns(rounds: int, *, once: Sequence[str] = (), **ways: Callable[[], Ran]) -> Found:
+    """Every way once a round, A B A B, so that a busy minute falls on all of them.
+
+    `once` names those too slow for more than one round.
+    """
+    found = Found(list(ways))
+    for number in range(rounds):
         for name, way in ways.items():
-            found[name].append(way())
+            if name in found.problems or (number and name in once):
+                continue
+            try:
+                found[name].append(way())
+            except PeerProblem as problem:
+                found.problems[name] = str(problem)
     return found
 
 
@@ -66,9 +118,10 @@ def median(values: Sequence[float]) -> float:
     return statistics.median(values)
 
 
-def seconds_of(work: Callable[[], object], rounds: int) -> float:
-    """The median of several calls after one that does not count."""
-    work()
+def seconds_of(work: Callable[[], object], rounds: int, *, warm: bool = True) -> float:
+    """The median of several calls, by default after one that does not count."""
+    if warm:
+        work()
     taken = []
     for _ in range(rounds):
         began = time.perf_counter()

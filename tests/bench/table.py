@@ -9,6 +9,7 @@ import dataclasses
 import json
 import os
 import platform
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from tests.bench.measuring import ROOT
 RESULTS = ROOT / ".state" / "bench.json"
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- measurements: begin -->", "<!-- measurements: end -->"
-COLUMNS = ("what", "ours", "peer", "peer's", "ratio", "peak memory")
+COLUMNS = ("what", "ours", "peer", "peer's", "ratio", "goal", "met?", "peak memory", "share of the limit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +33,15 @@ class Line:
     theirs: str = ""
     ratio: str = ""
     memory: str = ""
+    goal: str = ""
+    met: str = ""
+    limit: str = ""
 
     def cells(self) -> tuple[str, ...]:
-        return (self.what, self.ours, self.peer, self.theirs, self.ratio, self.memory)
+        return (
+            *(self.what, self.ours, self.peer, self.theirs, self.ratio),
+            *(self.goal, self.met, self.memory, self.limit),
+        )
 
 
 @dataclass(slots=True)
@@ -46,6 +53,10 @@ class Table:
     def add(self, line: Line) -> None:
         """One more, kept at once: a run that is stopped loses nothing that it measured."""
         self.lines.append(line)
+        shown = [line.what, line.ours, line.peer, line.theirs, f"ratio {line.ratio}" if line.ratio else ""]
+        shown += [line.goal, f"met: {line.met}" if line.met else "", line.memory, line.limit]
+        sys.stdout.write("\n" + " | ".join(text for text in shown if text) + "\n")
+        sys.stdout.flush()
         self.save()
 
     def markdown(self) -> str:

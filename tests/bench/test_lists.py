@@ -1,0 +1,175 @@
+"""Lists of models: who may read what, and how a long list becomes JSON."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from apps.access.models import Person, RoleGrant
+from apps.access.states import Scope
+from apps.api import rendering
+from apps.inventory.models import BusinessUnit, ModelVersion, RegisteredModel, Tiering
+from apps.inventory.queries import model_page
+from tests import factories
+from tests.bench.goals import Goal, Side, compare
+from tests.bench.measuring import FULL, PeerProblem, Ran, median, named, peer_job, seconds_of
+from tests.bench.serving import peers_database
+from tests.bench.table import Table
+from tests.database import FreshDatabase
+from tests.flows.bank import state_in
+
+pytestmark = pytest.mark.bench
+PART = "Lists of models"
+MODELS, PEOPLE, UNITS, LONG = 100_000 if FULL else 20_000, 50, 200, 1_000
+Row = TypeVar("Row", RegisteredModel, ModelVersion)
+
+
+@pytest.fixture(autouse=True)
+def state_folder(tmp_path: Path) -> Iterator[Path]:
+    """Keys and files of this run alone."""
+    with state_in(tmp_path):
+        yield tmp_path
+
+
+def test_lists(table: Table, fresh_database: FreshDatabase) -> None:
+    people = _fill()
+    guardian, drf, problem = _peers()
+    with CaptureQueriesContext(connection) as log:
+        page = model_page(people[0])
+    assert len(page.rows) == 50
+    assert len(log) <= 4
+    compare(
+        table,
+        part=PART,
+        what=f"first 50 of {MODELS:,} models for each of {PEOPLE} people who may read a fifth of them: "
+        f"rights, tier and newest version, {len(log)} statement",
+        ours=Side(seconds=_each(people)),
+        theirs=guardian and Side(seconds=guardian.said["seconds"]),
+        peer=guardian.said["peer"] if guardian else problem,
+        goal=Goal(ratio=7, seconds=1e-3),
+    )
+    compare(
+        table,
+        part=PART,
+        what=f"{LONG:,} models as JSON, in {LONG // 50} pages with rights, tier and newest version",
+        ours=Side(seconds=seconds_of(lambda: _long(people[0]), 5)),
+        theirs=drf and Side(seconds=drf.said["seconds"], note="one read, no rights, no tier, no version"),
+        peer=drf.said["peer"] if drf else problem,
+        goal=Goal(ratio=8),
+    )
+    _page(table, people[0])
+
+
+def _page(table: Table, by: Person) -> None:
+    """The page as a person sees it, beside the least that a database must do for it."""
+    client = Client()
+    client.force_login(by)
+    with CaptureQueriesContext(connection) as log:
+        assert client.get("/models").status_code == 200
+    assert len(log) <= 25
+    compare(
+        table,
+        part=PART,
+        what=f"the whole HTML page of a signed-in person, {len(log)} statements",
+        ours=Side(seconds=seconds_of(lambda: client.get("/models"), 9)),
+        theirs=Side(seconds=seconds_of(_plain, 15)),
+        peer=f"{named('Django')} values() of two columns, no rights, no tier, no page",
+    )
+
+
+def _plain() -> object:
+    return list(RegisteredModel.objects.order_by("key").values("key", "title")[:50])
+
+
+def _long(by: Person) -> int:
+    """So many models as the JSON of the API, page after page."""
+    told, cursor = 0, None
+    while told < LONG:
+        page = model_page(by, cursor=cursor)
+        told += len(page.rows)
+        json.dumps({"models": [rendering.model(m) for m in page.rows], "next": page.next})
+        cursor = page.next
+    return told
+
+
+def _each(people: list[Person]) -> float:
+    taken = []
+    for person in [*people[:5], *people]:
+        began = time.perf_counter()
+        model_page(person)
+        taken.append(time.perf_counter() - began)
+    return median(taken[5:])
+
+
+def _peers() -> tuple[Ran | None, Ran | None, str]:
+    with peers_database() as env:
+        try:
+            peer_job("site_fill", env=env)
+            return (
+                peer_job("guardian_page", MODELS, PEOPLE, env=env),
+                peer_job("drf_list", LONG, 9, env=env),
+                "",
+            )
+        except PeerProblem as problem:
+            return None, None, str(problem)
+
+
+def _fill() -> list[Person]:
+    """Models over two hundred units with a version and a tier each, copied from one that was registered."""
+    version, head = factories.version(), factories.head()
+    units = [BusinessUnit(key=f"unit-{n:03d}", title=f"Unit {n:03d}") for n in range(UNITS)]
+    BusinessUnit.objects.bulk_create(units)
+    rows = [
+        _copy(version.model, key=f"model-{n:06d}", title=f"Model {n:06d}", unit_id=units[n % UNITS].pk)
+        for n in range(MODELS)
+    ]
+    RegisteredModel.objects.bulk_create(rows, batch_size=2000)
+    versions = [_copy(version, model_id=row.pk, digest=f"sha256:{n:064x}") for n, row in enumerate(rows)]
+    ModelVersion.objects.bulk_create(versions, batch_size=2000)
+    tiers = [
+        Tiering(model=row, tier=1 + n % 4, rationale="for a measurement", assigned_by=head)
+        for n, row in enumerate(rows)
+    ]
+    Tiering.objects.bulk_create(tiers, batch_size=2000)
+    people = _readers(units, head)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    return people
+
+
+def _readers(units: list[BusinessUnit], by: Person) -> list[Person]:
+    """Fifty people, each with a role over forty units."""
+    people = [
+        Person(username=f"reader-{n}", name=f"Reader {n}", identity=f"reader-{n}") for n in range(PEOPLE)
+    ]
+    Person.objects.bulk_create(people)
+    grants = [
+        RoleGrant(
+            person=person,
+            role="auditor",
+            scope=Scope.UNIT,
+            scope_key=unit.key,
+            granted_by=by,
+            reason="for a measurement",
+            valid_from=timezone.now(),
+        )
+        for number, person in enumerate(people)
+        for place, unit in enumerate(units)
+        if (place + number) % 5 == 0
+    ]
+    RoleGrant.objects.bulk_create(grants, batch_size=2000)
+    return people
+
+
+def _copy(row: Row, **changes: object) -> Row:
+    fields = [field for field in row._meta.concrete_fields if not field.primary_key and not field.generated]
+    return type(row)(**{field.attname: getattr(row, field.attname) for field in fields} | changes)
