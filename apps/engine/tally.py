@@ -115,7 +115,7 @@ class Tally:
         """The values at these ranks (0: the smallest), ascending ranks given."""
         if self.counts is not None:
             return self.ordered[np.searchsorted(self._up_to, ranks, side="right")]
-        if "ordered" in self.__dict__ or len(ranks) > _FEW_EDGES:
+        if "ordered" in self.__dict__ or len(ranks) > _FEW_EDGES or kernels.worth(len(self._raw)):
             return self.ordered[ranks]
         return np.partition(self._raw, ranks)[ranks] + 0.0
 

@@ -10,13 +10,13 @@ from apps.engine.kernels import kernel
 
 BLOCK = 4096
 CROWD = 24
-_LOW = 31
-_DIGIT = 11
+_DIGIT, _PASSES = 8, 5
+_LOW = 64 - _DIGIT * _PASSES
 _SIZE = 1 << _DIGIT
 _SIGN = np.uint64(1 << 63)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _INFINITE = np.uint64(0x7FF0000000000000)
-_SHIFTS = np.array([_LOW, _LOW + _DIGIT, _LOW + 2 * _DIGIT], dtype=np.uint64)
+_SHIFTS = np.array([_LOW + _DIGIT * d for d in range(_PASSES)], dtype=np.uint64)
 _MASK = np.uint64(_SIZE - 1)
 
 
@@ -33,9 +33,9 @@ def _keys(bits: Any, keys: Any, counts: Any) -> int:
         b = b ^ _ALL if b & _SIGN else b ^ _SIGN
         keys[n] = b
         n += 1
-        for d in range(3):
+        for d in range(_PASSES):
             counts[d, (b >> _SHIFTS[d]) & _MASK] += 1
-    for d in range(3):
+    for d in range(_PASSES):
         total = 0
         for k in range(_SIZE):
             held = counts[d, k]
@@ -63,14 +63,14 @@ def _settle(keys: Any, n: int) -> bool:
 def sort_bits(bits: Any, first: Any, second: Any) -> int:
     """Sort the float64 values whose bits are given into `second`; how many are numbers, or -1 if too alike.
 
-    The upper 33 bits of an order-keeping integer are sorted by three counting passes, what they leave equal
+    The upper 40 bits of an order-keeping integer are sorted by five counting passes, what they leave equal
     by insertion; -1 where more than `CROWD` different values agree in all of them, so that another sort must
     do it. NaN is left out, -0 becomes 0.
     """
-    counts = np.zeros((3, _SIZE), dtype=np.int64)
+    counts = np.zeros((_PASSES, _SIZE), dtype=np.int64)
     n = _keys(bits, first, counts)
-    for d in range(3):
-        source, target = (second, first) if d == 1 else (first, second)
+    for d in range(_PASSES):
+        source, target = (second, first) if d % 2 else (first, second)
         for k in range(n):
             b = source[k]
             digit = (b >> _SHIFTS[d]) & _MASK
