@@ -12,7 +12,7 @@ CHECKS: tuple[Check, ...] = (
         unit="breaches",
         range="[0, inf)",
         direction="lower",
-        needs=("columns", "declared", "own?"),
+        needs=("columns", "declared", "own?", "count?"),
         definition=(
             "The number of terms (type, min, max, values, max_missing_share, required, unique) that are "
             "broken."

@@ -15,7 +15,7 @@ CHECKS: tuple[Check, ...] = (
         unit="share",
         range="[0, 1)",
         direction="lower",
-        needs=("columns",),
+        needs=("columns", "count?"),
         definition="1 - different rows / rows: of k equal rows, k - 1 count.",
         conventions=(
             "Rows are compared value by value, not by a hash; missing values equal each other. By default "
@@ -44,7 +44,7 @@ CHECKS: tuple[Check, ...] = (
         unit="share",
         range="[0, 1]",
         direction="lower",
-        needs=("features", "reference_features"),
+        needs=("features", "reference_features", "count?", "reference_count?"),
         definition="Rows whose features equal those of some row of the reference data set / rows.",
         conventions=(
             "Features are compared value by value; missing values equal each other. The reference is the "
@@ -75,7 +75,14 @@ CHECKS: tuple[Check, ...] = (
         unit="share",
         range="[0, 1]",
         direction="lower",
-        needs=("columns", "reference_columns", "period?", "reference_period?"),
+        needs=(
+            "columns",
+            "reference_columns",
+            "period?",
+            "reference_period?",
+            "count?",
+            "reference_count?",
+        ),
         definition="Rows whose period is not later than the reference data set's last period / rows.",
         conventions=(
             "Periods are the manifest's or a column's: numbers, or years with a quarter, half, week, month "

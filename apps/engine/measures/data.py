@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from apps.engine.columns import MISSING, Column, Columns
+from apps.engine.columns import MISSING, Column, Columns, IntArray, Kind, level_text
 from apps.engine.errors import BadInput, Unmeasurable
+from apps.engine.tally import Tally, summed, tally
 from apps.engine.values import Measured
 
 TYPES = ("number", "integer", "category", "boolean", "time")
+_KINDS = {"number": "numbers", "category": "text", "boolean": "true and false", "time": "times"}
 TERMS = ("type", "min", "max", "values", "max_missing_share", "required", "unique")
 
 
@@ -20,6 +23,7 @@ def contract(
     columns: Columns,
     declared: Mapping[str, Any],
     own: Mapping[str, Any] | None = None,
+    count: IntArray | None = None,
     contract: Mapping[str, Any] | None = None,
 ) -> Measured:
     """Breaches of the data contract: types, ranges, categories, missing values, uniqueness.
@@ -36,6 +40,8 @@ def contract(
     own : mapping, optional
         The data set's own entry in the manifest; its ``contract`` goes before that of the spec, column by
         column.
+    count : int array, optional
+        How many equal rows each row stands for.
     contract : mapping, optional
         From column name to terms: ``type`` (number, integer, category, boolean, time), ``min``, ``max``,
         ``values``, ``max_missing_share`` (0 by default), ``required`` (true by default), ``unique``.
@@ -66,10 +72,19 @@ def contract(
     if not columns.rows:
         raise Unmeasurable("There are no rows.", status="insufficient")
     checked = {name: _terms(name, given) for name, given in terms.items()}
-    breaches = [breach for name in sorted(checked) for breach in _breaches(columns, name, checked[name])]
+    rows = columns.rows if count is None else int(count.sum())
+    breaches = [
+        breach
+        for name in sorted(checked)
+        for breach in (
+            _breaches(_read(columns[name], count), checked[name])
+            if name in columns
+            else _absent(name, checked[name], rows)
+        )
+    ]
     return Measured(
         value=float(len(breaches)),
-        n=columns.rows,
+        n=rows,
         method="count of terms broken",
         parameters={"columns_agreed": len(checked)},
         tables={"breaches": breaches},
@@ -114,109 +129,129 @@ def _terms(name: str, given: Any) -> Mapping[str, Any]:
     return given
 
 
-def _breaches(columns: Columns, name: str, terms: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    if name not in columns:
-        if terms.get("required", True):
-            yield _breach(name, "required", columns.rows, f'Column "{name}" is missing from the file.')
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A column as its counts: of numbers and blanks, and of levels when asked."""
+
+    tally: Tally
+    column: Column | Tally
+    count: IntArray | None
+
+    @property
+    def name(self) -> str:
+        """The column's name."""
+        return self.tally.name
+
+    @property
+    def kind(self) -> Kind:
+        """What its values are."""
+        return self.tally.kind
+
+    def levels(self) -> dict[str, int]:
+        """Rows of each level present, in the order of their text, without the missing one."""
+        if isinstance(self.column, Tally):
+            found = self.column.by_level()
+        else:
+            coded = self.column.coded()
+            rows = summed(coded.codes, self.count, len(coded.levels)).tolist()
+            found = dict(zip(coded.levels, rows, strict=True))
+        return {level: rows for level, rows in sorted(found.items()) if level != MISSING and rows}
+
+
+def _read(column: Column | Tally, count: IntArray | None) -> Read:
+    return Read(tally(column, count), column, count)
+
+
+def _absent(name: str, terms: Mapping[str, Any], rows: int) -> Iterator[dict[str, Any]]:
+    if terms.get("required", True):
+        yield _breach(name, "required", rows, f'Column "{name}" is missing from the file.')
+
+
+def _breaches(read: Read, terms: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from _missing(read, terms)
+    if "type" in terms and not _type_holds(read, terms["type"]):
+        sentence = f'Column "{read.name}" holds {_KINDS[read.kind]} where {terms["type"]} was agreed.'
+        yield _breach(read.name, "type", read.tally.rows, sentence)
         return
-    column = columns[name]
-    yield from _missing(column, terms)
-    if "type" in terms and not _type_holds(column, terms["type"]):
-        sentence = f'Column "{name}" holds {_kind_of(column)} where {terms["type"]} was agreed.'
-        yield _breach(name, "type", columns.rows, sentence)
-        return
-    yield from _ranges(column, terms)
-    yield from _values(column, terms)
+    yield from _ranges(read, terms)
+    yield from _values(read, terms)
     if terms.get("unique"):
-        yield from _unique(column)
+        yield from _unique(read)
 
 
 def _breach(name: str, term: str, rows: int, sentence: str) -> dict[str, Any]:
     return {"column": name, "term": term, "rows": rows, "sentence": sentence}
 
 
-def _missing(column: Column, terms: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    missing = column.missing()
-    count, limit = int(np.count_nonzero(missing)), terms.get("max_missing_share", 0)
-    if count > limit * len(missing):
+def _missing(read: Read, terms: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    missing, limit = read.tally.missing, terms.get("max_missing_share", 0)
+    if missing > limit * read.tally.rows:
         yield _breach(
-            column.name,
+            read.name,
             "max_missing_share",
-            count,
-            f'Column "{column.name}" is missing in {count:,} of {len(missing):,} rows; '
+            missing,
+            f'Column "{read.name}" is missing in {missing:,} of {read.tally.rows:,} rows; '
             f"at most {100 * limit:.4g}% was agreed.",
         )
 
 
-def _type_holds(column: Column, wanted: str) -> bool:
+def _type_holds(read: Read, wanted: str) -> bool:
     if wanted == "category":
         return True
     if wanted == "boolean":
-        levels = set(column.coded().levels) - {MISSING}
-        return column.kind == "boolean" or levels <= {"0", "1"} or levels <= {"true", "false"}
+        levels = set(read.levels())
+        return read.kind == "boolean" or levels <= {"0", "1"} or levels <= {"true", "false"}
     if wanted == "time":
-        return column.kind == "time"
-    if column.kind != "number":
+        return read.kind == "time"
+    if read.kind != "number":
         return False
-    numbers = column.numbers()
-    known = numbers[~np.isnan(numbers)]
+    known = read.tally.ordered
     return wanted == "number" or bool((np.isfinite(known) & (known == np.floor(known))).all())
 
 
-def _kind_of(column: Column) -> str:
-    return {"number": "numbers", "category": "text", "boolean": "true and false", "time": "times"}[
-        column.kind
-    ]
-
-
-def _ranges(column: Column, terms: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _ranges(read: Read, terms: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     if "min" not in terms and "max" not in terms:
         return
-    if column.kind != "number":
-        yield _breach(
-            column.name, "type", 0, f'Column "{column.name}" holds {_kind_of(column)}, which has no range.'
-        )
+    if read.kind != "number":
+        sentence = f'Column "{read.name}" holds {_KINDS[read.kind]}, which has no range.'
+        yield _breach(read.name, "type", 0, sentence)
         return
-    numbers = column.numbers()
-    for term, words in (("min", "at least"), ("max", "at most")):
-        if term not in terms:
-            continue
-        outside = numbers < terms[term] if term == "min" else numbers > terms[term]
-        count = int(np.count_nonzero(outside))
+    held = read.tally
+    for term, words, place in (("min", "at least", 0), ("max", "at most", held.n - 1)):
+        count = _outside(held, term, float(terms[term])) if term in terms else 0
         if count:
-            worst = numbers[outside].min() if term == "min" else numbers[outside].max()
+            worst = float(held.ranked(np.array([place]))[0])
             sentence = (
-                f'Column "{column.name}" holds {worst:.10g} where {words} {terms[term]:.10g} was agreed '
-                f"({count:,} of {len(numbers):,} rows)."
+                f'Column "{read.name}" holds {worst:.10g} where {words} {terms[term]:.10g} was agreed '
+                f"({count:,} of {held.rows:,} rows)."
             )
-            yield _breach(column.name, term, count, sentence)
+            yield _breach(read.name, term, count, sentence)
 
 
-def _values(column: Column, terms: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _outside(held: Tally, term: str, end: float) -> int:
+    """Rows below the least or above the greatest value agreed."""
+    if term == "min":
+        return int(held.below([np.nextafter(end, -np.inf)])[0])
+    return held.n - int(held.below([end])[0])
+
+
+def _values(read: Read, terms: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     if "values" not in terms:
         return
-    from apps.engine.columns import level_text
-
-    coded = column.coded()
-    agreed = {level_text(value) for value in terms["values"]} | {MISSING}
-    strange = [k for k, level in enumerate(coded.levels) if level not in agreed]
+    agreed = {level_text(value) for value in terms["values"]}
+    strange = {level: rows for level, rows in read.levels().items() if level not in agreed}
     if strange:
-        count = int(np.isin(coded.codes, strange).sum())
-        named = ", ".join(f'"{coded.levels[k]}"' for k in strange[:5])
+        count = sum(strange.values())
+        named = ", ".join(f'"{level}"' for level in list(strange)[:5])
         more = f" and {len(strange) - 5} more" if len(strange) > 5 else ""
-        sentence = (
-            f'Column "{column.name}" holds {named}{more}, not among the values agreed ({count:,} rows).'
-        )
-        yield _breach(column.name, "values", count, sentence)
+        sentence = f'Column "{read.name}" holds {named}{more}, not among the values agreed ({count:,} rows).'
+        yield _breach(read.name, "values", count, sentence)
 
 
-def _unique(column: Column) -> Iterator[dict[str, Any]]:
-    coded = column.coded()
-    counts = np.bincount(coded.codes, minlength=len(coded.levels))
-    known = np.array([level != MISSING for level in coded.levels], dtype=bool)
-    repeated = np.flatnonzero((counts > 1) & known)
-    if len(repeated):
-        rows = int((counts[repeated] - 1).sum())
-        first = coded.levels[repeated[0]]
-        sentence = f'Column "{column.name}" repeats values, such as "{first}" ({rows:,} rows too many).'
-        yield _breach(column.name, "unique", rows, sentence)
+def _unique(read: Read) -> Iterator[dict[str, Any]]:
+    repeated = {level: rows for level, rows in read.levels().items() if rows > 1}
+    if repeated:
+        rows = sum(repeated.values()) - len(repeated)
+        first = next(iter(repeated))
+        sentence = f'Column "{read.name}" repeats values, such as "{first}" ({rows:,} rows too many).'
+        yield _breach(read.name, "unique", rows, sentence)

@@ -7,15 +7,18 @@ from fractions import Fraction
 
 import numpy as np
 
-from apps.engine.columns import MISSING, BoolArray, Coded, Columns
+from apps.engine.columns import MISSING, BoolArray, Coded, Columns, IntArray
 from apps.engine.errors import BadInput, Unmeasurable
 from apps.engine.intervals import wilson
 from apps.engine.measures.periods import in_time
 from apps.engine.measures.row_codes import row_codes
+from apps.engine.tally import summed
 from apps.engine.values import Measured
 
 
-def duplicates(*, columns: Columns, key: Sequence[str] | None = None) -> Measured:
+def duplicates(
+    *, columns: Columns, count: IntArray | None = None, key: Sequence[str] | None = None
+) -> Measured:
     """The share of rows that repeat another row: 1 - distinct rows / rows.
 
     In [0, 1), lower is better. Of k equal rows, k - 1 count. The table ``copies`` says how many different
@@ -25,6 +28,8 @@ def duplicates(*, columns: Columns, key: Sequence[str] | None = None) -> Measure
     ----------
     columns : Columns
         Every column of the file.
+    count : int array, optional
+        How many equal rows each row stands for.
     key : list of str, optional
         Columns in which rows must agree to be equal; by default all. Missing values equal each other.
 
@@ -42,15 +47,18 @@ def duplicates(*, columns: Columns, key: Sequence[str] | None = None) -> Measure
     (Fraction(1, 4), [{'times': 1, 'different_rows': 2}, {'times': 2, 'different_rows': 1}])
     """
     names = _names(columns, key)
-    counts = np.bincount(row_codes([columns], names)[0])
-    share = Fraction(columns.rows - len(counts), columns.rows)
+    codes = row_codes([columns], names)[0]
+    counts = summed(codes, count, int(codes.max()) + 1)
+    counts = counts[counts > 0]
+    rows, different = int(counts.sum()), len(counts)
+    share = Fraction(rows - different, rows)
     times, patterns = np.unique(counts, return_counts=True)
     return Measured(
         value=float(share),
         exact=share,
-        n=columns.rows,
+        n=rows,
         method="exact comparison of all rows",
-        parameters={"columns_compared": len(names), "distinct_rows": len(counts)},
+        parameters={"columns_compared": len(names), "distinct_rows": different},
         tables={
             "copies": [
                 {"times": int(t), "different_rows": int(p)} for t, p in zip(times, patterns, strict=True)
@@ -63,6 +71,8 @@ def train_test_overlap(
     *,
     features: Columns,
     reference_features: Columns,
+    count: IntArray | None = None,
+    reference_count: IntArray | None = None,
     key: Sequence[str] | None = None,
     confidence: float = 0.95,
 ) -> Measured:
@@ -75,6 +85,8 @@ def train_test_overlap(
     ----------
     features, reference_features : Columns
         The model's inputs, now and in the reference data set.
+    count, reference_count : int arrays, optional
+        How many equal rows each row stands for.
     key : list of str, optional
         Features in which rows must agree; by default all.
 
@@ -98,24 +110,32 @@ def train_test_overlap(
     names = _names(features, key)
     _names(reference_features, names)
     now, then = row_codes([features, reference_features], names)
-    found = int(np.isin(now, then).sum())
-    within = features.rows - len(np.unique(now))
-    share = Fraction(found, features.rows)
+    rows, reference_rows = _rows(features, count), _rows(reference_features, reference_count)
+    found = _rows_where(np.isin(now, then), count)
+    share = Fraction(found, rows)
     return Measured(
         value=float(share),
         exact=share,
-        n=features.rows,
-        interval=wilson(found, features.rows, confidence),
+        n=rows,
+        interval=wilson(found, rows, confidence),
         confidence=confidence,
         method="exact comparison of all rows; Wilson",
         parameters={
             "features_compared": len(names),
             "rows_found": found,
-            "reference_rows": reference_features.rows,
-            "reference_rows_found": int(np.isin(then, now).sum()),
-            "repeated_within": within / features.rows,
+            "reference_rows": reference_rows,
+            "reference_rows_found": _rows_where(np.isin(then, now), reference_count),
+            "repeated_within": (rows - len(np.unique(now))) / rows,
         },
     )
+
+
+def _rows(table: Columns, count: IntArray | None) -> int:
+    return table.rows if count is None else int(count.sum())
+
+
+def _rows_where(places: BoolArray, count: IntArray | None) -> int:
+    return int(np.count_nonzero(places)) if count is None else int(count[places].sum())
 
 
 def _names(columns: Columns, key: Sequence[str] | None) -> list[str]:
@@ -136,6 +156,8 @@ def time_order(
     reference_columns: Columns,
     period: Coded | None = None,
     reference_period: Coded | None = None,
+    count: IntArray | None = None,
+    reference_count: IntArray | None = None,
     column: str | None = None,
     same_period: bool = False,
 ) -> Measured:
@@ -147,6 +169,8 @@ def time_order(
     ----------
     period, reference_period : Coded, optional
         The manifest's period of each row.
+    count, reference_count : int arrays, optional
+        How many equal rows each row stands for.
     column : str, optional
         A column that holds the period or date in both data sets, in place of the manifest's.
     same_period : bool
@@ -166,30 +190,31 @@ def time_order(
     """
     now = _period(columns, period, column)
     then = _period(reference_columns, reference_period, column)
-    missing = int(_missing(then).sum())
+    missing = _rows_where(_missing(then), reference_count)
     if missing:
         raise Unmeasurable(
-            f"The period is missing in {missing:,} of {len(then):,} rows of the reference data: its end is "
-            "not known."
+            f"The period is missing in {missing:,} of {_length(then, reference_count):,} rows of the "
+            "reference data: its end is not known."
         )
     order = in_time([*now.levels, *then.levels])
     last = max(then.levels, key=order.index)
     late = {level for level in now.levels if level != MISSING and order.index(level) > order.index(last)}
     late |= {last} if same_period else set()
     early = ~np.array([level in late for level in now.levels], dtype=bool)[now.codes]
-    share = Fraction(int(early.sum()), len(now))
-    unknown = int(_missing(now).sum())
+    rows, not_after = _length(now, count), _rows_where(early, count)
+    share = Fraction(not_after, rows)
+    unknown = _rows_where(_missing(now), count)
     known = [level for level in order if level in now.levels]
     return Measured(
         value=float(share),
         exact=share,
-        n=len(now),
+        n=rows,
         method="exact comparison of periods",
         parameters={
             "last_reference_period": last,
             "first_period": known[0] if known else None,
             "last_period": known[-1] if known else None,
-            "rows_not_after": int(early.sum()),
+            "rows_not_after": not_after,
         },
         notes=(f"The period is missing in {unknown:,} rows, which count as not after.",) if unknown else (),
     )
@@ -208,6 +233,10 @@ def _period(columns: Columns, period: Coded | None, column: str | None) -> Coded
     if not len(period):
         raise Unmeasurable("There are no rows in one of the data sets.", status="insufficient")
     return period
+
+
+def _length(period: Coded, count: IntArray | None) -> int:
+    return len(period) if count is None else int(count.sum())
 
 
 def _missing(period: Coded) -> BoolArray:
