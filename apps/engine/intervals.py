@@ -6,7 +6,10 @@ import math
 from statistics import NormalDist
 from typing import Literal
 
+import numpy as np
 from scipy.special import betaincinv
+
+from apps.engine.columns import FloatArray
 
 Pair = tuple[float, float]
 ProportionMethod = Literal["wilson", "clopper_pearson", "jeffreys"]
@@ -123,6 +126,34 @@ def newcombe(a: float, n: float, b: float, m: float, confidence: float = 0.95) -
         max(-1.0, gap - math.hypot(p - low_p, high_q - q)),
         min(1.0, gap + math.hypot(high_p - p, q - low_q)),
     )
+
+
+def highest_newcombe(p: FloatArray, n: float, q: FloatArray, m: float, confidence: float = 0.95) -> float:
+    """The largest of Newcombe's upper limits for ``|p - q|`` over pairs of rates, of n and m rows each.
+
+    Examples
+    --------
+    >>> round(highest_newcombe(np.array([56 / 70]), 70, np.array([48 / 80]), 80), 4)
+    0.3339
+    """
+    z = z_of(confidence)
+    gaps = np.abs(p - q)
+    reach = math.hypot(*(z * z / k + z / math.sqrt(k) for k in (n, m))) / 2
+    near = gaps >= gaps.max() - reach
+    first, second = p[near], q[near]
+    larger = first >= second
+    high, low = np.where(larger, first, second), np.where(larger, second, first)
+    of_high, of_low = np.where(larger, n, m), np.where(larger, m, n)
+    up = wilson_end(high, of_high, z, 1) - high
+    down = low - wilson_end(low, of_low, z, -1)
+    return min(1.0, float((high - low + np.hypot(up, down)).max()))
+
+
+def wilson_end(p: FloatArray, n: FloatArray, z: float, side: int) -> FloatArray:
+    """The upper (side 1) or lower (side -1) end of Wilson's interval for each of many proportions."""
+    half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    found: FloatArray = (p + z * z / (2 * n) + side * half) / (1 + z * z / n)
+    return found
 
 
 def normal(value: float, error: float, confidence: float = 0.95) -> Pair:

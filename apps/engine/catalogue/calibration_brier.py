@@ -26,7 +26,7 @@ CHECKS: tuple[Check, ...] = (
         unit="squared probability",
         range="[0, 1]",
         direction="lower",
-        needs=("score", "label", "weight?"),
+        needs=("score", "label", "weight?", "count?"),
         definition=(
             "The mean of (score - outcome)²; parts: reliability - resolution + uncertainty, and "
             "within-bin terms."

@@ -21,7 +21,7 @@ CHECKS: tuple[Check, ...] = (
         unit="probability",
         range="[0, 1]",
         direction="higher",
-        needs=("score", "label", "columns", "weight?"),
+        needs=("score", "label", "columns", "weight?", "count?"),
         definition="The smallest P(X >= d) over grades, X ~ Binomial(n, PD); exact.",
         conventions=(
             "A grade's PD is its mean score; grades are the distinct scores unless a column is named. "
@@ -50,7 +50,7 @@ CHECKS: tuple[Check, ...] = (
         unit="probability",
         range="[0, 1]",
         direction="higher",
-        needs=("score", "label", "columns", "weight?"),
+        needs=("score", "label", "columns", "weight?", "count?"),
         definition="The smallest F_Beta(d + 1/2, n - d + 1/2)(PD) over grades.",
         conventions=(
             "A grade's PD is its mean score; grades are the distinct scores unless a column is named. "
@@ -81,7 +81,7 @@ CHECKS: tuple[Check, ...] = (
         unit="0 green, 1 yellow, 2 red",
         range="{0, 1, 2}",
         direction="lower",
-        needs=("score", "label", "columns", "weight?"),
+        needs=("score", "label", "columns", "weight?", "count?"),
         definition=(
             "By P(X <= d), X ~ Binomial(n, PD): green below 95 %, yellow from 95 %, red from 99.99 %; the "
             "worst grade."
@@ -114,7 +114,7 @@ CHECKS: tuple[Check, ...] = (
         unit="probability",
         range="[0, 1]",
         direction="lower",
-        needs=("score", "label", "columns", "weight?"),
+        needs=("score", "label", "columns", "weight?", "count?"),
         definition=(
             "max(0, bound - PD) over grades; the bound is the one-sided Clopper-Pearson limit of this and "
             "all worse grades together."

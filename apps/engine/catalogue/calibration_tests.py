@@ -22,7 +22,7 @@ CHECKS: tuple[Check, ...] = (
         unit="probability",
         range="[0, 1]",
         direction="lower",
-        needs=("score", "label", "weight?", "seed"),
+        needs=("score", "label", "weight?", "count?", "seed"),
         definition=(
             "The distance of mean score and outcome rate over bins: mean (l1), root mean square (l2) or "
             "largest (max)."
@@ -58,7 +58,7 @@ CHECKS: tuple[Check, ...] = (
         unit="share",
         range="[0, 1]",
         direction="higher",
-        needs=("score", "label", "weight?"),
+        needs=("score", "label", "weight?", "count?"),
         definition=(
             "Share of rows in bins whose mean score lies within the interval of the bin's outcome rate."
         ),
@@ -85,7 +85,7 @@ CHECKS: tuple[Check, ...] = (
         unit="probability",
         range="[-1, 1]",
         direction="nearest",
-        needs=("score", "label", "weight?"),
+        needs=("score", "label", "weight?", "count?"),
         definition="The mean of score - outcome.",
         conventions="Above 0 the risk is overstated.",
         edge_cases=(
@@ -110,7 +110,7 @@ CHECKS: tuple[Check, ...] = (
         unit="slope",
         range="(-inf, inf)",
         direction="nearest",
-        needs=("score", "label", "weight?"),
+        needs=("score", "label", "weight?", "count?"),
         definition=(
             "The coefficient of logit(score) in a logistic regression of the outcome with an intercept."
         ),
@@ -144,7 +144,7 @@ CHECKS: tuple[Check, ...] = (
         unit="probability",
         range="[0, 1]",
         direction="higher",
-        needs=("score", "label", "weight?"),
+        needs=("score", "label", "weight?", "count?"),
         definition=(
             "P(chi-square >= sum (o - e)² / (e (1 - e / n))) over bins, e the sum of the bin's scores."
         ),
@@ -184,7 +184,7 @@ CHECKS: tuple[Check, ...] = (
         unit="probability",
         range="[0, 1]",
         direction="higher",
-        needs=("score", "label", "weight?"),
+        needs=("score", "label", "weight?", "count?"),
         definition="Two-sided normal p-value of Z = sum (y - s)(1 - 2 s) / sqrt(sum (1 - 2 s)² s (1 - s)).",
         conventions="No bins.",
         edge_cases=(

@@ -18,7 +18,7 @@ CHECKS: tuple[Check, ...] = (
         unit="share of pairs",
         range="[0, 1]",
         direction="higher",
-        needs=("score", "label", "weight?"),
+        needs=("score", "label", "weight?", "count?"),
         definition=(
             "U / (N P): the share of pairs of a positive and a negative in which the positive scores higher."
         ),
@@ -57,35 +57,41 @@ CHECKS: tuple[Check, ...] = (
         unit="difference of shares",
         range="[0, 1]",
         direction="higher",
-        needs=("score", "label", "weight?", "seed"),
+        needs=("score", "label", "weight?", "count?"),
         definition=(
             "max over t of |F0(t) - F1(t)|, F0 and F1 the shares of negatives and positives scored at most t."
         ),
         conventions=(
-            "Compared after all rows with the same score; the first place of the largest gap is reported."
+            "Compared after all rows with the same score; the first place of the largest gap is reported. "
+            "With weights the curves are shares of weight."
         ),
-        edge_cases=_RANK_EDGES + " Weights that differ: shares of weight, no interval.",
+        edge_cases=_RANK_EDGES,
         interval=(
-            "bootstrap of 1,000 draws of cell counts (at most 480 quantile cells), percentiles moved by "
-            "twice the estimated bias; with weights none; or Newcombe at the cut found"
+            "band: below, the gap less Smirnov's one-sided bound, which all cuts keep at once; above, the "
+            "largest of Newcombe's limits over all cuts; it holds the truth at least as often as it says. Or "
+            "newcombe at the cut found, the search for it not counted. With weights on Kish's effective sizes"
         ),
         cost="two sorts and a merge: n log n",
         references=(
             "Siddiqi (2006), Credit Risk Scorecards, ch. 6",
             "Newcombe (1998), Stat. Med. 17, 873-890",
+            "Smirnov (1939), Bulletin Moscow University 2(2), 3-14",
+            "Wei, Dudley (2012), Statistics and Probability Letters 82, 636-644",
         ),
         purpose="The largest separation that any single cut-off reaches.",
         mechanism="Walks the distinct scores upwards and compares both cumulative shares.",
         signs_of_high_risk="A fall since development; the largest gap far from the cut-off in use.",
         strengths="Simple, exact, known to every credit committee.",
-        limitations="One point of the curve; biased upwards in small samples.",
+        limitations=(
+            "One point of the curve; biased upwards in small samples; the interval allows for it."
+        ),
         args=(
             CONFIDENCE,
             Arg(
                 name="interval",
                 type="string",
-                default="bootstrap",
-                choices=("bootstrap", "newcombe"),
+                default="band",
+                choices=("band", "newcombe"),
                 help="Method of the interval.",
             ),
         ),
@@ -98,13 +104,16 @@ CHECKS: tuple[Check, ...] = (
         unit="share",
         range="[0, 1]",
         direction="higher",
-        needs=("predicted", "label", "weight?"),
+        needs=("predicted", "label", "weight?", "count?"),
         definition=(
             "The value is the accuracy (tp + tn) / n; tables hold all cells and all rates with intervals."
         ),
         conventions="Positive is the label value that the score predicts. Exact fractions of counts.",
-        edge_cases="No rows: insufficient. A rate with denominator zero is null, with its counts.",
-        interval="Wilson; Clopper-Pearson or Jeffreys on request",
+        edge_cases=(
+            "No rows: insufficient. A rate with denominator zero is null, with its counts. Weights that "
+            "differ: rates of sums of weights, which parameters show; the counts stay rows."
+        ),
+        interval="Wilson; Clopper-Pearson or Jeffreys on request; with weights on Kish's effective size",
         cost="one pass over the rows",
         references=("Fawcett (2006), Pattern Recognition Letters 27, 861-874",),
         purpose="Shows which errors the decision makes, and how many.",

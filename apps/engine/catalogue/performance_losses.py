@@ -6,7 +6,7 @@ from apps.engine.catalogue.common import CONFIDENCE, PROPORTION
 from apps.engine.catalogue.spec import REQUIRED, Arg, Check
 
 _EDGES = "No rows: insufficient. A score or target missing or infinite: undefined with the count."
-_NUMBERS = ("score", "target", "weight?")
+_NUMBERS = ("score", "target", "weight?", "count?")
 _COST = "one pass, sums exact"
 
 CHECKS: tuple[Check, ...] = (
@@ -17,7 +17,7 @@ CHECKS: tuple[Check, ...] = (
         unit="nats",
         range="[0, inf)",
         direction="lower",
-        needs=("score", "label", "weight?"),
+        needs=("score", "label", "weight?", "count?"),
         definition="The mean of -ln of the probability given to what came true.",
         conventions="Natural logarithm; probabilities are not clipped unless asked. Weights multiply rows.",
         edge_cases=_EDGES + " Probability 0 given to what came true, or a score outside 0 to 1: undefined.",
@@ -108,7 +108,7 @@ CHECKS: tuple[Check, ...] = (
         unit="share",
         range="[0, 1]",
         direction="lower",
-        needs=("columns", "weight?"),
+        needs=("columns", "weight?", "count?"),
         definition="Rows in which a person changed the model's decision, over all rows.",
         conventions="The column says 1, true or yes where the decision was changed.",
         edge_cases=(

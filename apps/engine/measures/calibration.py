@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
-
-import numpy as np
 
 from apps.engine.columns import BoolArray, FloatArray
-from apps.engine.intervals import Pair, normal, within
-from apps.engine.measures.bins import Binning, bin_of
-from apps.engine.numeric import probabilities, same_length, stable_sum, weights_or_none
+from apps.engine.intervals import within
+from apps.engine.measures.forecasts import Binned, Forecasts, binned
+from apps.engine.numeric import Ints
 from apps.engine.values import Measured
 
 
@@ -19,6 +16,7 @@ def brier(
     score: FloatArray,
     label: BoolArray,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     bins: int = 10,
     binning: str = "width",
     confidence: float = 0.95,
@@ -27,8 +25,7 @@ def brier(
 
     ``BS = Σ (s - y)² / n``, in [0, 1], lower is better. Over bins k with n_k rows, mean score s_k and
     outcome share o_k: reliability ``Σ n_k (s_k - o_k)² / n``, resolution ``Σ n_k (o_k - o)² / n``,
-    uncertainty
-    ``o (1 - o)``, and the two within-bin terms that make
+    uncertainty ``o (1 - o)``, and the two within-bin terms that make
     ``BS = reliability - resolution + uncertainty + within_variance - within_covariance`` exact.
 
     Parameters
@@ -39,6 +36,8 @@ def brier(
         True where the outcome is the positive class.
     weight : float array (n,), optional
         Row weights; equal weights change nothing.
+    count : int array (n,), optional
+        How many identical rows each row stands for.
     bins, binning : int, {"width", "quantile", "unique"}
         How the parts are binned; the score itself needs no bins.
 
@@ -54,72 +53,43 @@ def brier(
 
     Examples
     --------
+    >>> import numpy as np
     >>> found = brier(score=np.array([0.9, 0.1, 0.6, 0.4]), label=np.array([True, False, False, True]))
     >>> round(found.value, 12)
     0.185
     """
-    same_length(score=score, label=label, weight=weight)
-    values = probabilities(score)
-    weights = weights_or_none(weight)
-    w = np.ones(len(values)) if weights is None else weights
-    losses = (values - label) ** 2
-    total = stable_sum(w)
-    value = stable_sum(w * losses) / total
-    binned = bin_of(values, Binning(bins, binning))
-    parts, rows = murphy(values, label, w, binned.index, len(binned.uppers))
+    rows = Forecasts.of(score, label, weight, count)
+    held = binned(rows, bins, binning)
+    losses = held.rows.mean((held.rows.score - held.rows.outcome) ** 2)
+    ends = losses.interval(confidence)
     return Measured(
-        value=value,
-        n=len(values),
-        interval=_mean_interval(losses, w, value, confidence),
+        value=losses.value,
+        n=rows.n,
+        interval=None if ends is None else within(ends, 0.0, 1.0),
         confidence=confidence,
         method="mean; normal on the standard error of the losses",
-        parameters={"bins_made": len(rows), "weighted": weights is not None},
-        tables={"decomposition": [parts], "bins": rows},
-        notes=_notes(label, len(values)),
+        parameters={"bins_made": len(held.bins), "weighted": rows.weight is not None},
+        tables={"decomposition": [murphy(held)], "bins": [b.row() for b in held.bins]},
+        notes=_notes(rows),
     )
 
 
-def _mean_interval(losses: FloatArray, w: FloatArray, mean: float, confidence: float) -> Pair | None:
-    """Normal interval of a (weighted) mean of losses in [0, 1]; None for one row."""
-    k = int(np.count_nonzero(w))
-    if k < 2:
-        return None
-    variance = stable_sum((w * (losses - mean)) ** 2) / stable_sum(w) ** 2 * k / (k - 1)
-    return within(normal(mean, math.sqrt(variance), confidence), 0.0, 1.0)
+def murphy(held: Binned) -> dict[str, float]:
+    """The parts of the Brier score over bins."""
+    total = held.rows.mass
+    overall = held.rows.total(held.rows.outcome) / total
+    variance, covariance = held.spread()
+    return {
+        "reliability": math.fsum(b.mass / total * (b.mean - b.rate) ** 2 for b in held.bins),
+        "resolution": math.fsum(b.mass / total * (b.rate - overall) ** 2 for b in held.bins),
+        "uncertainty": overall * (1 - overall),
+        "within_variance": variance / total,
+        "within_covariance": 2 * covariance / total,
+    }
 
 
-def murphy(
-    score: FloatArray, label: BoolArray, w: FloatArray, index: Any, made: int
-) -> tuple[dict[str, float], list[dict[str, Any]]]:
-    """The parts of the Brier score over bins, and the bins' rows."""
-    total = stable_sum(w)
-    overall = stable_sum(w * label) / total
-    rows: list[dict[str, Any]] = []
-    parts = dict.fromkeys(
-        ("reliability", "resolution", "uncertainty", "within_variance", "within_covariance"), 0.0
-    )
-    parts["uncertainty"] = overall * (1 - overall)
-    order = np.argsort(index, kind="stable")
-    for k, rows_of in enumerate(np.split(order, np.searchsorted(index[order], np.arange(1, made)))):
-        mass = stable_sum(w[rows_of])
-        if mass == 0:
-            continue
-        s, y, v = score[rows_of], label[rows_of].astype(np.float64), w[rows_of]
-        mean, rate = stable_sum(v * s) / mass, stable_sum(v * y) / mass
-        share = mass / total
-        parts["reliability"] += share * (mean - rate) ** 2
-        parts["resolution"] += share * (rate - overall) ** 2
-        parts["within_variance"] += stable_sum(v * (s - mean) ** 2) / total
-        parts["within_covariance"] += 2 * stable_sum(v * (s - mean) * (y - rate)) / total
-        rows.append(
-            {"bin": k + 1, "n": len(rows_of), "positives": int(y.sum()), "mean_score": mean, "rate": rate}
-        )
-    return parts, rows
-
-
-def _notes(label: BoolArray, n: int) -> tuple[str, ...]:
-    positives = int(np.count_nonzero(label))
-    if 0 < positives < n:
+def _notes(rows: Forecasts) -> tuple[str, ...]:
+    if 0 < rows.positives < rows.n:
         return ()
-    which = "positive" if positives else "negative"
-    return (f"All {n:,} labels are {which}: uncertainty and resolution are 0.",)
+    which = "positive" if rows.positives else "negative"
+    return (f"All {rows.n:,} labels are {which}: uncertainty and resolution are 0.",)

@@ -13,7 +13,8 @@ from scipy.stats import binom
 from apps.engine.columns import BoolArray, Columns, FloatArray
 from apps.engine.errors import BadInput, Unmeasurable
 from apps.engine.intervals import holm
-from apps.engine.numeric import no_weights, probabilities, same_length, stable_mean
+from apps.engine.measures.forecasts import Forecasts
+from apps.engine.numeric import Ints, no_weights, same_length
 from apps.engine.values import Measured
 
 YELLOW, RED = 0.95, 0.9999
@@ -30,7 +31,13 @@ class Grade:
     pd: float
 
 
-def grades_of(score: FloatArray, label: BoolArray, columns: Columns | None, grade: str | None) -> list[Grade]:
+def grades_of(
+    score: FloatArray,
+    label: BoolArray,
+    columns: Columns | None,
+    grade: str | None,
+    count: Ints | None = None,
+) -> list[Grade]:
     """The grades of a column, or else the distinct scores; ordered by probability, then name.
 
     Raises
@@ -40,27 +47,30 @@ def grades_of(score: FloatArray, label: BoolArray, columns: Columns | None, grad
     Unmeasurable
         Undefined: a score that is no probability. Insufficient: no rows, or over 1,000 distinct scores.
     """
-    same_length(score=score, label=label)
-    values = probabilities(score)
+    rows = Forecasts.of(score, label, None, count)
     if grade is None:
-        levels, codes = np.unique(values, return_inverse=True)
-        names: Sequence[str] = [f"{level:.10g}" for level in levels.tolist()]
+        levels, codes = np.unique(rows.score, return_inverse=True)
+        names: Sequence[str] = [f"{level:.10g}" for level in levels[: MOST_GRADES + 1].tolist()]
+        made = len(levels)
     else:
         if columns is None or grade not in columns:
             raise BadInput(f'There is no column "{grade}" of grades; there is {", ".join(columns or ())}.')
         coded = columns[grade].coded()
-        names, codes = coded.levels, coded.codes.astype(np.intp)
-    if len(names) > MOST_GRADES:
+        same_length(score=score, grade=coded.codes)
+        names, codes, made = coded.levels, coded.codes.astype(np.intp), len(coded.levels)
+    if made > MOST_GRADES:
         raise Unmeasurable(
-            f"There are {len(names):,} grades, more than {MOST_GRADES:,}; name a column of grades.",
+            f"There are {made:,} grades, more than {MOST_GRADES:,}; name a column of grades.",
             status="insufficient",
         )
-    found = [_grade(name, values[codes == k], label[codes == k]) for k, name in enumerate(names)]
+    order = np.argsort(codes, kind="stable")
+    parts = np.split(order, np.searchsorted(codes[order], np.arange(1, made)))
+    found = [_grade(name, rows.part(part)) for name, part in zip(names, parts, strict=True)]
     return sorted(found, key=lambda g: (g.pd, g.name))
 
 
-def _grade(name: str, score: FloatArray, label: BoolArray) -> Grade:
-    return Grade(name, len(score), int(np.count_nonzero(label)), stable_mean(score))
+def _grade(name: str, rows: Forecasts) -> Grade:
+    return Grade(name, rows.n, rows.positives, rows.total(rows.score) / rows.n)
 
 
 def grade_binomial(
@@ -69,6 +79,7 @@ def grade_binomial(
     label: BoolArray,
     columns: Columns | None = None,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     grade: str | None = None,
     adjust: str = "none",
 ) -> Measured:
@@ -96,7 +107,7 @@ def grade_binomial(
     0.263901
     """
     no_weights(weight, "calibration.grade_binomial")
-    grades = grades_of(score, label, columns, grade)
+    grades = grades_of(score, label, columns, grade, count)
     p_values = [float(binom.sf(g.d - 1, g.n, g.pd)) for g in grades]
     return _smallest(grades, p_values, "binomial, exact", adjust)
 
@@ -107,6 +118,7 @@ def grade_jeffreys(
     label: BoolArray,
     columns: Columns | None = None,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     grade: str | None = None,
     adjust: str = "none",
 ) -> Measured:
@@ -126,7 +138,7 @@ def grade_jeffreys(
     True
     """
     no_weights(weight, "calibration.grade_jeffreys")
-    grades = grades_of(score, label, columns, grade)
+    grades = grades_of(score, label, columns, grade, count)
     p_values = [float(betainc(g.d + 0.5, g.n - g.d + 0.5, g.pd)) for g in grades]
     return _smallest(grades, p_values, "jeffreys, one-sided", adjust)
 
@@ -163,6 +175,7 @@ def traffic_light(
     label: BoolArray,
     columns: Columns | None = None,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     grade: str | None = None,
 ) -> Measured:
     """Traffic-light zones of each grade: 0 green, 1 yellow, 2 red; the worst grade's.
@@ -180,7 +193,7 @@ def traffic_light(
     1.0
     """
     no_weights(weight, "calibration.traffic_light")
-    grades = grades_of(score, label, columns, grade)
+    grades = grades_of(score, label, columns, grade, count)
     rows = []
     for one in grades:
         reached = float(binom.cdf(one.d, one.n, one.pd))
@@ -209,6 +222,7 @@ def low_default_pd(
     label: BoolArray,
     columns: Columns | None = None,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     grade: str | None = None,
     confidence: float = 0.75,
 ) -> Measured:
@@ -236,7 +250,7 @@ def low_default_pd(
     0.006908
     """
     no_weights(weight, "calibration.low_default_pd")
-    grades = grades_of(score, label, columns, grade)
+    grades = grades_of(score, label, columns, grade, count)
     rows = []
     for k, one in enumerate(grades):
         n, d = sum(g.n for g in grades[k:]), sum(g.d for g in grades[k:])

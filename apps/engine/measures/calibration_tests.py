@@ -10,19 +10,12 @@ from scipy.stats import chi2, norm
 
 from apps.engine.columns import BoolArray, FloatArray
 from apps.engine.errors import Unmeasurable
-from apps.engine.intervals import Pair, normal, wilson
-from apps.engine.measures.bins import Binning, bin_of
-from apps.engine.numeric import (
-    Ints,
-    no_weights,
-    probabilities,
-    same_length,
-    stable_mean,
-    stable_sum,
-    stable_variance,
-    two_classes,
-)
-from apps.engine.resample import generator
+from apps.engine.intervals import Pair, normal
+from apps.engine.measures.forecasts import Binned, Forecasts, binned
+from apps.engine.measures.means import effective_size
+from apps.engine.measures.runs import runs_of, weighted_runs
+from apps.engine.numeric import Ints, how_many, no_weights, stable_sum, two_classes
+from apps.engine.resample import drawn_values
 from apps.engine.values import Measured
 
 _ROUNDS = 100
@@ -33,6 +26,7 @@ def ece(
     score: FloatArray,
     label: BoolArray,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     seed: int = 0,
     bins: int = 10,
     binning: str = "width",
@@ -67,53 +61,23 @@ def ece(
     >>> ece(score=np.array([0.25, 0.25, 0.75, 0.75]), label=np.array([True, False, True, True])).value
     0.25
     """
-    no_weights(weight, "calibration.ece")
-    values, rows = binned(score, label, bins, binning)
-    n, gaps = np.array([row["n"] for row in rows]), np.array([row["gap"] for row in rows])
-    value = _joined(n[None], np.abs(gaps)[None], norm)[0]
+    held = binned(Forecasts.of(score, label, weight, count), bins, binning)
+    gaps = np.abs([b.mean - b.rate for b in held.bins])
+    value = float(_joined(np.array([[b.mass for b in held.bins]]), gaps[None], norm)[0])
+    weighted = held.rows.weight is not None
+    drawn_from = "weight at Kish's effective size" if weighted else "counts"
     return Measured(
-        value=float(value),
-        n=len(values),
-        interval=_ece_interval(rows, float(value), norm, seed, confidence),
+        value=value,
+        n=held.rows.n,
+        interval=_ece_interval(held, value, norm, seed, confidence),
         confidence=confidence,
-        method=f"{norm} over bins; bootstrap of counts, percentiles moved by the bias",
-        parameters={"bins_made": len(rows)},
-        tables={"bins": rows},
+        method=f"{norm} over bins; bootstrap of {drawn_from}, percentiles moved by the bias",
+        parameters={"bins_made": len(held.bins), **({"weighted": True} if weighted else {})},
+        tables={"bins": [b.row_with_gap() for b in held.bins]},
     )
 
 
-def binned(
-    score: FloatArray, label: BoolArray, bins: int, binning: str
-) -> tuple[FloatArray, list[dict[str, Any]]]:
-    """Probabilities, and a row for each bin that is not empty, with its gap and Wilson interval."""
-    same_length(score=score, label=label)
-    values = probabilities(score)
-    made = bin_of(values, Binning(bins, binning))
-    rows = []
-    order = np.argsort(made.index, kind="stable")
-    cuts = np.searchsorted(made.index[order], np.arange(1, len(made.uppers)))
-    for k, inside in enumerate(np.split(order, cuts)):
-        if not len(inside):
-            continue
-        n, positives = len(inside), int(label[inside].sum())
-        mean = stable_mean(values[inside])
-        low, high = wilson(positives, n)
-        rows.append(
-            {
-                "bin": k + 1,
-                "n": n,
-                "positives": positives,
-                "mean_score": mean,
-                "rate": positives / n,
-                "gap": mean - positives / n,
-                "low": low,
-                "high": high,
-            }
-        )
-    return values, rows
-
-
-def _joined(n: Any, gaps: FloatArray, norm: str) -> FloatArray:
+def _joined(n: FloatArray, gaps: FloatArray, norm: str) -> FloatArray:
     """The error of (draws, bins) counts and absolute gaps."""
     found: FloatArray
     if norm == "max":
@@ -125,16 +89,23 @@ def _joined(n: Any, gaps: FloatArray, norm: str) -> FloatArray:
     return found
 
 
-def _ece_interval(rows: list[dict[str, Any]], value: float, norm: str, seed: int, confidence: float) -> Pair:
-    counts: Ints = np.array([[row["n"] - row["positives"], row["positives"]] for row in rows])
-    means = np.array([row["mean_score"] for row in rows])
-    total = int(counts.sum())
-    drawn = generator(seed).multinomial(total, counts.ravel() / total, size=1000).reshape(1000, *counts.shape)
-    n = drawn.sum(axis=2)
-    rates = drawn[:, :, 1] / np.maximum(n, 1)
-    draws = _joined(n, np.abs(np.where(n > 0, means - rates, 0.0)), norm)
+def _ece_interval(held: Binned, value: float, norm: str, seed: int, confidence: float) -> Pair:
+    means = np.array([b.mean for b in held.bins])
+    effective = None
+    if held.rows.weight is None:
+        cells = np.array([[b.n - b.positives, b.positives] for b in held.bins])
+    else:
+        cells = np.array([[b.mass * (1 - b.rate), b.mass * b.rate] for b in held.bins])
+        effective = effective_size(held.rows.weight, held.rows.count)
+
+    def errors(draws: Ints) -> FloatArray:
+        n = draws.sum(axis=2)
+        rates = draws[:, :, 1] / np.where(n > 0, n, 1)
+        return _joined(n, np.abs(np.where(n > 0, means - rates, 0.0)), norm)
+
+    values = drawn_values(cells, errors, seed=seed, effective=effective)
     tail = (1 - confidence) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail], method="linear") - (float(draws.mean()) - value)
+    low, high = np.quantile(values, [tail, 1 - tail], method="linear") - (float(values.mean()) - value)
     return max(0.0, float(low)), min(1.0, float(high))
 
 
@@ -143,6 +114,7 @@ def reliability_curve(
     score: FloatArray,
     label: BoolArray,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     bins: int = 10,
     binning: str = "quantile",
     confidence: float = 0.95,
@@ -162,24 +134,29 @@ def reliability_curve(
     >>> found.value, len(found.tables["curve"])
     (1.0, 1)
     """
-    no_weights(weight, "calibration.reliability_curve")
-    values, rows = binned(score, label, bins, binning)
+    held = binned(Forecasts.of(score, label, weight, count), bins, binning)
+    rows = [b.row_with_gap(confidence) for b in held.bins]
     for row in rows:
-        row["low"], row["high"] = wilson(row["positives"], row["n"], confidence)
         row["inside"] = row["low"] <= row["mean_score"] <= row["high"]
-    inside = sum(row["n"] for row in rows if row["inside"])
+    inside = math.fsum(b.mass for b, row in zip(held.bins, rows, strict=True) if row["inside"])
+    weighted = held.rows.weight is not None
     return Measured(
-        value=inside / len(values),
-        n=len(values),
+        value=min(1.0, inside / held.rows.mass),
+        n=held.rows.n,
         confidence=confidence,
-        method="bins; Wilson for each rate",
+        method="bins; Wilson for each rate" + (", on Kish's effective size" if weighted else ""),
         parameters={"bins_made": len(rows)},
         tables={"curve": rows},
     )
 
 
 def in_the_large(
-    *, score: FloatArray, label: BoolArray, weight: FloatArray | None = None, confidence: float = 0.95
+    *,
+    score: FloatArray,
+    label: BoolArray,
+    weight: FloatArray | None = None,
+    count: Ints | None = None,
+    confidence: float = 0.95,
 ) -> Measured:
     """Mean score less outcome rate; in [-1, 1], 0 is best; above 0 the risk is overstated.
 
@@ -192,21 +169,21 @@ def in_the_large(
     >>> in_the_large(score=np.array([0.5, 0.5]), label=np.array([True, False])).value
     0.0
     """
-    no_weights(weight, "calibration.in_the_large")
-    same_length(score=score, label=label)
-    values = probabilities(score)
-    gaps = values - label
-    value, n = stable_mean(gaps), len(values)
-    error = math.sqrt(stable_variance(gaps) / n)
-    implied = stable_sum(values * (1 - values))
-    z = stable_sum(gaps) / math.sqrt(implied) if implied else None
+    rows = Forecasts.of(score, label, weight, count)
+    found = rows.mean(rows.score - rows.outcome)
+    w = 1.0 if rows.weight is None else rows.weight
+    implied = rows.total(w * rows.score * (1 - rows.score))
+    z = rows.total(rows.score - rows.outcome) / math.sqrt(implied) if implied else None
     return Measured(
-        value=value,
-        n=n,
-        interval=normal(value, error, confidence) if n > 1 else None,
+        value=found.value,
+        n=rows.n,
+        interval=found.interval(confidence),
         confidence=confidence,
         method="mean of differences; normal",
-        parameters={"expected": stable_sum(values), "observed": int(np.count_nonzero(label))},
+        parameters={
+            "expected": rows.total(rows.score),
+            "observed": rows.positives if rows.weight is None else rows.total(rows.outcome),
+        },
         tables={"test": [_z_row("z_in_the_large", z)]},
     )
 
@@ -217,7 +194,12 @@ def _z_row(test: str, z: float | None) -> dict[str, Any]:
 
 
 def slope(
-    *, score: FloatArray, label: BoolArray, weight: FloatArray | None = None, confidence: float = 0.95
+    *,
+    score: FloatArray,
+    label: BoolArray,
+    weight: FloatArray | None = None,
+    count: Ints | None = None,
+    confidence: float = 0.95,
 ) -> Measured:
     """Calibration slope: the coefficient of logit(score) in a logistic regression of the outcome.
 
@@ -242,28 +224,37 @@ def slope(
     >>> round(slope(score=score, label=label).value, 9)
     1.0
     """
-    no_weights(weight, "calibration.slope")
-    same_length(score=score, label=label)
-    values = probabilities(score)
-    two_classes(label)
-    ends = int(np.count_nonzero((values == 0) | (values == 1)))
+    rows = Forecasts.of(score, label, weight, count)
+    kept = rows if rows.weight is None else rows.part(np.flatnonzero(rows.weight > 0))
+    two_classes(kept.outcome > 0, kept.count)
+    ends = how_many((kept.score == 0) | (kept.score == 1), kept.count)
     if ends:
-        raise Unmeasurable(f"The score is 0 or 1 in {ends:,} of {len(values):,} rows: its logit is infinite.")
-    if values.min() == values.max():
+        raise Unmeasurable(f"The score is 0 or 1 in {ends:,} of {rows.n:,} rows: its logit is infinite.")
+    if kept.score.min() == kept.score.max():
         raise Unmeasurable("A constant score has no slope.", status="insufficient")
-    levels, place = np.unique(values, return_inverse=True)
-    counts = np.bincount(place * 2 + label, minlength=2 * len(levels)).reshape(-1, 2).astype(np.float64)
-    _require_overlap(counts)
-    intercept, found, error = _logistic(np.log(levels / (1 - levels)), counts)
+    levels, mass, squares = _levels(kept)
+    _require_overlap(mass)
+    intercept, found, error = _logistic(np.log(levels / (1 - levels)), mass, squares)
     return Measured(
         value=found,
-        n=len(values),
+        n=rows.n,
         interval=normal(found, error, confidence),
         confidence=confidence,
-        method="logistic regression on logit(score), maximum likelihood; Wald",
+        method="logistic regression on logit(score), maximum likelihood; Wald"
+        if rows.weight is None
+        else "weighted logistic regression on logit(score); Wald, robust standard error",
         parameters={"intercept": intercept, "standard_error": error},
         tables={"test": [_z_row("wald_slope_is_1", (found - 1) / error)]},
     )
+
+
+def _levels(rows: Forecasts) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+    """Distinct scores, the rows or weight of each class there, and with weights the squared weight."""
+    if rows.weight is None:
+        runs = runs_of(rows.score, rows.outcome > 0, rows.count)
+        return runs.values, np.stack((runs.negatives, runs.positives), axis=1).astype(np.float64), None
+    made = weighted_runs(rows.score, rows.outcome > 0, rows.weight, rows.count)
+    return made.values, made.mass, made.squares
 
 
 def _require_overlap(counts: FloatArray) -> None:
@@ -273,8 +264,11 @@ def _require_overlap(counts: FloatArray) -> None:
         raise Unmeasurable("A cut-off separates the classes: the slope has no finite estimate.")
 
 
-def _logistic(x: FloatArray, counts: FloatArray) -> tuple[float, float, float]:
-    """Intercept, slope and the slope's standard error from (levels, 2) counts."""
+def _logistic(x: FloatArray, counts: FloatArray, squares: FloatArray | None) -> tuple[float, float, float]:
+    """Intercept, slope and the slope's standard error from (levels, 2) counts or weights.
+
+    With squared weights the error is the robust one: ``H⁻¹ (Σ w² u uᵀ) H⁻¹``, u a row's score.
+    """
     n, y = counts.sum(axis=1), counts[:, 1]
     a, b = math.log(stable_sum(y) / stable_sum(n - y)), 0.0
     for _ in range(_ROUNDS):
@@ -284,12 +278,23 @@ def _logistic(x: FloatArray, counts: FloatArray) -> tuple[float, float, float]:
         h00, h01, h11 = stable_sum(w), stable_sum(w * x), stable_sum(w * x * x)
         det = h00 * h11 - h01 * h01
         if not det > 0:
-            raise Unmeasurable("The logistic regression of the outcome on the score did not settle.")
+            break
         step_a, step_b = (h11 * g0 - h01 * g1) / det, (h00 * g1 - h01 * g0) / det
         a, b = a + step_a, b + step_b
         if abs(step_a) + abs(step_b) < 1e-12 * (1 + abs(a) + abs(b)):
-            return a, b, math.sqrt(h00 / det)
+            if squares is None:
+                return a, b, math.sqrt(h00 / det)
+            return a, b, _robust_error((h00, h01, det), x, p, squares)
     raise Unmeasurable("The logistic regression of the outcome on the score did not settle.")
+
+
+def _robust_error(
+    hessian: tuple[float, float, float], x: FloatArray, p: FloatArray, squares: FloatArray
+) -> float:
+    """The slope's entry of ``H⁻¹ (Σ w² (y - p)² x xᵀ) H⁻¹``."""
+    h00, h01, det = hessian
+    meat = squares[:, 0] * p**2 + squares[:, 1] * (1 - p) ** 2
+    return math.sqrt(stable_sum(meat * (h00 * x - h01) ** 2)) / det
 
 
 def hosmer_lemeshow(
@@ -297,6 +302,7 @@ def hosmer_lemeshow(
     score: FloatArray,
     label: BoolArray,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     bins: int = 10,
     binning: str = "quantile",
     sample: str = "external",
@@ -331,7 +337,8 @@ def hosmer_lemeshow(
     1.0
     """
     no_weights(weight, "calibration.hosmer_lemeshow")
-    values, rows = binned(score, label, bins, binning)
+    held = binned(Forecasts.of(score, label, None, count), bins, binning)
+    rows = [b.row_with_gap() for b in held.bins]
     df = len(rows) - (2 if sample == "fitted" else 0)
     if df < 1:
         raise Unmeasurable(f"{len(rows)} bins leave no degree of freedom.", status="insufficient")
@@ -339,7 +346,7 @@ def hosmer_lemeshow(
     p = float(chi2.sf(statistic, df))
     return Measured(
         value=p,
-        n=len(values),
+        n=held.rows.n,
         method="Pearson's chi-square over bins of scores",
         parameters={"bins_made": len(rows), "degrees_of_freedom": df, "statistic": statistic},
         tables={
@@ -359,7 +366,13 @@ def _hl_part(row: dict[str, Any]) -> float:
     return float((row["positives"] - expected) ** 2 / variance)
 
 
-def spiegelhalter(*, score: FloatArray, label: BoolArray, weight: FloatArray | None = None) -> Measured:
+def spiegelhalter(
+    *,
+    score: FloatArray,
+    label: BoolArray,
+    weight: FloatArray | None = None,
+    count: Ints | None = None,
+) -> Measured:
     """Spiegelhalter's test of the Brier score: its two-sided p-value; in [0, 1], higher is better.
 
     ``Z = Σ (y - s)(1 - 2 s) / √(Σ (1 - 2 s)² s (1 - s))``, standard normal if the scores are the
@@ -380,17 +393,16 @@ def spiegelhalter(*, score: FloatArray, label: BoolArray, weight: FloatArray | N
     >>> round(found.parameters["statistic"], 6)
     -0.794719
     """
-    no_weights(weight, "calibration.spiegelhalter")
-    same_length(score=score, label=label)
-    s = probabilities(score)
-    variance = stable_sum((1 - 2 * s) ** 2 * s * (1 - s))
+    rows = Forecasts.of(score, label, weight, count)
+    s, w = rows.score, 1.0 if rows.weight is None else rows.weight
+    variance = rows.total(w * (1 - 2 * s) ** 2 * s * (1 - s))
     if variance == 0:
-        raise Unmeasurable(f"All {len(s):,} scores are 0, 1/2 or 1: the statistic has no variance.")
-    z = stable_sum((label - s) * (1 - 2 * s)) / math.sqrt(variance)
+        raise Unmeasurable(f"All {rows.n:,} scores are 0, 1/2 or 1: the statistic has no variance.")
+    z = rows.total((rows.outcome - s) * (1 - 2 * s)) / math.sqrt(variance)
     row = _z_row("spiegelhalter", z)
     return Measured(
         value=row["p_value"],
-        n=len(s),
+        n=rows.n,
         method="normal, two-sided",
         parameters={"statistic": z},
         tables={"test": [row]},

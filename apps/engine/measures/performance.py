@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
 from apps.engine.columns import BoolArray, FloatArray
-from apps.engine.errors import Unmeasurable
 from apps.engine.intervals import Pair, logit_scale, newcombe, normal, within
 from apps.engine.measures import confusion_rates, ranking
-from apps.engine.numeric import (
-    Ints,
-    finite_scores,
-    no_weights,
-    same_length,
-    two_classes,
-    weighted_counts,
-    weights_or_none,
-)
-from apps.engine.resample import cell_places, drawn_values
+from apps.engine.measures.confusion_rates import Cells, Masses
+from apps.engine.measures.runs import Runs, Scored, Weighted
+from apps.engine.numeric import Ints
 from apps.engine.values import Group, Measured
 
 
 def auc(
-    *, score: FloatArray, label: BoolArray, weight: FloatArray | None = None, confidence: float = 0.95
+    *,
+    score: FloatArray,
+    label: BoolArray,
+    weight: FloatArray | None = None,
+    count: Ints | None = None,
+    confidence: float = 0.95,
 ) -> Measured:
     """Area under the ROC curve: the share of (positive, negative) pairs ranked rightly, ties one half.
 
@@ -39,6 +39,8 @@ def auc(
         True where the outcome is the positive class.
     weight : float array (n,), optional
         Row weights; equal weights change nothing.
+    count : int array (n,), optional
+        How many identical rows each row stands for.
     confidence : float
         Of the interval.
 
@@ -57,15 +59,16 @@ def auc(
     >>> found.value, found.exact
     (0.75, Fraction(3, 4))
     """
-    values, weights = ranked_input(score, label, weight)
-    if weights is not None:
-        return _weighted(values, label, weights, confidence)
-    found = ranking.rank(values, label)
+    scored = Scored.of(score, label, weight, count)
+    runs = scored.runs()
+    if isinstance(runs, Weighted):
+        return _weighted_auc(runs, scored.n, confidence)
+    found = ranking.rank_runs(runs)
     interval, method = ranking.auc_interval(found, confidence)
     return Measured(
         value=float(found.auc),
         exact=found.auc,
-        n=len(values),
+        n=scored.n,
         interval=interval,
         confidence=confidence,
         method=f"Mann-Whitney, ties one half; {method}",
@@ -74,24 +77,8 @@ def auc(
     )
 
 
-def ranked_input(
-    score: FloatArray, label: BoolArray, weight: FloatArray | None
-) -> tuple[FloatArray, FloatArray | None]:
-    """Finite scores of two classes that are not all equal, and the weights where they matter."""
-    same_length(score=score, label=label, weight=weight)
-    values = finite_scores(score)
-    weights = weights_or_none(weight)
-    two_classes(label if weights is None else label[weights > 0])
-    if bool((values == values[0]).all()):
-        raise Unmeasurable(
-            f"All {len(values):,} scores are {values[0]:g}: a constant score ranks nobody.",
-            status="insufficient",
-        )
-    return values, weights
-
-
-def _weighted(score: FloatArray, label: BoolArray, weight: FloatArray, confidence: float) -> Measured:
-    value, variance = ranking.weighted_auc(score, label, weight)
+def _weighted_auc(runs: Weighted, n: int, confidence: float) -> Measured:
+    value, variance = ranking.weighted_auc(runs)
     known = math.isfinite(variance) and variance > 0 and 0 < value < 1
     interval: Pair | None = None
     if known:
@@ -100,7 +87,7 @@ def _weighted(score: FloatArray, label: BoolArray, weight: FloatArray, confidenc
         interval = within(spread(value, math.sqrt(variance), confidence), 0.0, 1.0)
     return Measured(
         value=value,
-        n=len(score),
+        n=n,
         interval=interval,
         confidence=confidence,
         method="weighted Mann-Whitney, ties one half; linearised DeLong",
@@ -114,9 +101,9 @@ def ks(
     score: FloatArray,
     label: BoolArray,
     weight: FloatArray | None = None,
-    seed: int = 0,
+    count: Ints | None = None,
     confidence: float = 0.95,
-    interval: str = "bootstrap",
+    interval: str = "band",
 ) -> Measured:
     """Kolmogorov-Smirnov separation: the largest gap between the two classes' cumulative score curves.
 
@@ -128,13 +115,14 @@ def ks(
     score, label : arrays (n,)
         Scores and positive outcomes.
     weight : float array (n,), optional
-        Row weights: curves are shares of weight, and there is no interval. Equal weights change nothing.
-    seed : int
-        Of the bootstrap.
-    interval : {"bootstrap", "newcombe"}
-        ``bootstrap``: 1,000 draws of the counts in the distinct scores (at most 480 quantile cells),
-        percentiles moved by twice the estimated bias: once for the sample, once for the draw.
+        Row weights: curves are shares of weight. Equal weights change nothing.
+    count : int array (n,), optional
+        How many identical rows each row stands for.
+    interval : {"band", "newcombe"}
+        ``band``: below, the gap less Smirnov's one-sided bound, which all cuts keep at once; above, the
+        largest of Newcombe's limits over all cuts. It holds the truth at least as often as it says.
         ``newcombe``: of the difference of the two rates at the cut found, the search for it not counted.
+        With weights both take Kish's effective size of each class.
 
     Raises
     ------
@@ -146,67 +134,70 @@ def ks(
     >>> ks(score=np.array([0.1, 0.4, 0.35, 0.8]), label=np.array([False, False, True, True])).value
     0.5
     """
-    values, weights = ranked_input(score, label, weight)
-    if weights is not None:
-        return _weighted_ks(values, label, weights)
-    parts = np.sort(values[~label]), np.sort(values[label])
-    levels, below_0, below_1 = ranking.curves(*parts)
-    n, p = two_classes(label)
-    gap, place = ranking.largest_gap(below_0, n, below_1, p)
+    scored = Scored.of(score, label, weight, count)
+    runs = scored.runs()
+    curves = _curves(runs)
+    exact, place = _exact_gap(runs) if isinstance(runs, Runs) else (None, curves.widest())
+    ends = ranking.gap_interval(*curves.spans(), confidence) if interval == "band" else None
     return Measured(
-        value=float(gap),
-        exact=gap,
-        n=len(values),
-        interval=_ks_interval(below_0, below_1, gap=float(gap), seed=seed, confidence=confidence)
-        if interval == "bootstrap"
-        else _cut_interval(int(below_0[place]), n, int(below_1[place]), p, confidence),
+        value=min(1.0, curves.gap(place)) if exact is None else float(exact),
+        exact=exact,
+        n=scored.n,
+        interval=ends or curves.at(place, confidence),
         confidence=confidence,
-        method=f"largest gap of the cumulative curves; {interval}",
-        parameters={"at_score": float(levels[place]), "positives": p, "negatives": n},
+        method=f"largest gap of the cumulative curves; {_GAP_METHODS[interval]}"
+        + ("" if isinstance(runs, Runs) else ", on Kish's effective sizes"),
+        parameters={"at_score": float(runs.values[place]), **curves.parameters},
     )
 
 
-def _weighted_ks(score: FloatArray, label: BoolArray, weight: FloatArray) -> Measured:
-    """The gap of the weighted curves; without an interval, as no method here is right for it."""
-    levels, place = np.unique(score, return_inverse=True)
-    sums, _ = weighted_counts(place * 2 + label, weight, 2 * len(levels))
-    curves = np.cumsum(sums.reshape(-1, 2), axis=0)
-    gaps = np.abs(curves[:, 0] / curves[-1, 0] - curves[:, 1] / curves[-1, 1])
-    at = int(np.argmax(gaps))
-    return Measured(
-        value=min(1.0, float(gaps[at])),
-        n=len(score),
-        method="largest gap of the weighted cumulative curves; no interval",
-        parameters={"at_score": float(levels[at]), "weighted": True},
-        notes=("There is no interval: the weights differ between rows.",),
-    )
+_GAP_METHODS = {
+    "band": "Smirnov's bound below, Newcombe's at every cut above",
+    "newcombe": "Newcombe at the cut found",
+}
 
 
-def _cut_interval(a: int, n: int, b: int, m: int, confidence: float) -> Pair:
-    first, second = ((a, n), (b, m)) if a * m >= b * n else ((b, m), (a, n))
-    return within(newcombe(*first, *second, confidence), 0.0, 1.0)
+@dataclass(frozen=True, slots=True)
+class _Curves:
+    """The cumulative shares of negatives and positives, and how many rows each is worth."""
+
+    shares_0: FloatArray
+    shares_1: FloatArray
+    n: float
+    m: float
+    parameters: dict[str, Any]
+
+    def spans(self) -> tuple[FloatArray, float, FloatArray, float]:
+        return self.shares_0, self.n, self.shares_1, self.m
+
+    def widest(self) -> int:
+        return int(np.argmax(np.abs(self.shares_0 - self.shares_1)))
+
+    def gap(self, place: int) -> float:
+        return float(abs(self.shares_0[place] - self.shares_1[place]))
+
+    def at(self, place: int, confidence: float) -> Pair:
+        """Newcombe's interval of the gap at one cut."""
+        rates = [(float(self.shares_0[place]), self.n), (float(self.shares_1[place]), self.m)]
+        (p, n), (q, m) = sorted(rates, key=lambda rate: -rate[0])
+        return within(newcombe(p * n, n, q * m, m, confidence), 0.0, 1.0)
 
 
-def _ks_interval(below_0: Ints, below_1: Ints, *, gap: float, seed: int, confidence: float) -> Pair | None:
-    """Percentiles of draws of the cells' counts, moved by twice the estimated bias, and holding the gap.
-
-    A largest gap is too large in a sample, and again by as much in a draw from the sample.
-    """
-    places = cell_places(below_0 + below_1)
-    running = np.stack([below_0[places], below_1[places]], axis=1)
-    counts = np.diff(running, axis=0, prepend=0)
-    draws = drawn_values(counts, _gaps, seed=seed)
-    draws = draws[np.isfinite(draws)]
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail], method="linear") - 2 * (draws.mean() - gap)
-    return max(0.0, min(gap, float(low))), min(1.0, max(gap, float(high)))
+def _curves(runs: Runs | Weighted) -> _Curves:
+    if isinstance(runs, Runs):
+        n, p = runs.totals
+        shares = np.cumsum(runs.negatives) / n, np.cumsum(runs.positives) / p
+        return _Curves(*shares, n, p, {"positives": p, "negatives": n})
+    running = np.cumsum(runs.mass, axis=0)
+    first, second = running[:, 0] / running[-1, 0], running[:, 1] / running[-1, 1]
+    sizes = runs.effective_of_classes()
+    return _Curves(first, second, sizes[0], sizes[1], {"weighted": True, "effective_sizes": sizes})
 
 
-def _gaps(counts: Ints) -> FloatArray:
-    running = np.cumsum(counts, axis=1, dtype=np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        running /= running[:, -1:, :]
-    return np.asarray(np.abs(running[..., 0] - running[..., 1]).max(axis=1), dtype=np.float64)
+def _exact_gap(runs: Runs) -> tuple[Fraction, int]:
+    n, p = runs.totals
+    found = ranking.walk(runs)
+    return Fraction(found.gap, n * p), found.place
 
 
 def confusion(
@@ -214,20 +205,24 @@ def confusion(
     predicted: BoolArray,
     label: BoolArray,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     confidence: float = 0.95,
     interval: str = "wilson",
 ) -> Measured:
     """The confusion matrix: all four cells, and every rate that follows from them.
 
-    The value is the accuracy ``(tp + tn) / n``, in [0, 1], higher is better. The table ``rates`` holds each
-    rate with numerator, denominator and interval; a rate with denominator zero is null.
+    The value is the accuracy ``(tp + tn) / n``, in [0, 1]; the tables hold the rest.
 
     Parameters
     ----------
     predicted, label : bool arrays (n,)
         Predicted and actual positive.
+    weight : float array (n,), optional
+        Row weights: cells are sums of weights, the group's counts stay rows. Equal weights change nothing.
+    count : int array (n,), optional
+        How many identical rows each row stands for.
     interval : {"wilson", "clopper_pearson", "jeffreys"}
-        For proportions.
+        For proportions; with weights on Kish's effective size.
 
     Raises
     ------
@@ -240,40 +235,39 @@ def confusion(
     >>> dict(found.groups[0].counts)
     {'tn': 1, 'fp': 1, 'fn': 0, 'tp': 1}
     """
-    no_weights(weight, "performance.confusion")
-    n = same_length(predicted=predicted, label=label)
-    if n == 0:
-        raise Unmeasurable("There are no rows.", status="insufficient")
-    cells = confusion_rates.Cells.of(predicted, label)
-    accuracy = cells.fraction("accuracy")
+    cells = confusion_rates.cells_of(predicted, label, weight, count)
     everybody = Group(
         attribute=None,
         group="all",
-        n=n,
+        n=cells.n,
         counts=cells.counts(),
         rates=cells.rates(),
-        value=None if accuracy is None else float(accuracy),
+        value=cells.value("accuracy"),
         interval=confusion_rates.interval_of(cells, "accuracy", confidence, interval),
     )
     return Measured(
         value=everybody.value,
-        exact=accuracy,
-        n=n,
+        exact=cells.fraction("accuracy") if isinstance(cells, Cells) else None,
+        n=cells.n,
         interval=everybody.interval,
         confidence=confidence,
-        method=f"counts; {interval}",
+        method=f"counts; {interval}"
+        if isinstance(cells, Cells)
+        else f"sums of weights; {interval} on Kish's effective size",
+        parameters={} if isinstance(cells, Cells) else {"weighted": True, "cells": cells.sums()},
         groups=(everybody,),
         tables={
             "rates": confusion_rates.table(cells, confidence, interval),
             "summary": confusion_rates.summary(cells),
         },
-        notes=_absent(label),
+        notes=_absent(cells),
     )
 
 
-def _absent(label: BoolArray) -> tuple[str, ...]:
-    positives = int(np.count_nonzero(label))
-    if 0 < positives < len(label):
+def _absent(cells: Cells | Masses) -> tuple[str, ...]:
+    counts = cells.counts()
+    positives = counts["tp"] + counts["fn"]
+    if 0 < positives < cells.n:
         return ()
     which = "positive" if positives else "negative"
-    return (f"All {len(label):,} labels are {which}: the rates of the other class are undefined.",)
+    return (f"All {cells.n:,} labels are {which}: the rates of the other class are undefined.",)

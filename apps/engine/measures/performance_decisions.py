@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -11,10 +10,9 @@ import numpy as np
 
 from apps.engine.columns import BoolArray, FloatArray
 from apps.engine.errors import Unmeasurable
-from apps.engine.intervals import proportion
-from apps.engine.measures import confusion_rates
-from apps.engine.measures.confusion_rates import Cells
-from apps.engine.numeric import Ints, no_weights, same_length, weighted_counts, weights_or_none
+from apps.engine.measures import confusion_rates as rates
+from apps.engine.measures.confusion_rates import Cells, Masses, cells_of
+from apps.engine.numeric import Ints
 from apps.engine.resample import percentile_interval
 from apps.engine.values import Measured
 
@@ -31,6 +29,7 @@ def accuracy(
     predicted: BoolArray,
     label: BoolArray,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     confidence: float = 0.95,
     interval: str = "wilson",
 ) -> Measured:
@@ -41,7 +40,7 @@ def accuracy(
     >>> accuracy(predicted=np.array([True, False, True]), label=np.array([True, False, False])).exact
     Fraction(2, 3)
     """
-    return _share("accuracy", predicted, label, weight, confidence, interval)
+    return _share("accuracy", cells_of(predicted, label, weight, count), confidence, interval)
 
 
 def precision(
@@ -49,6 +48,7 @@ def precision(
     predicted: BoolArray,
     label: BoolArray,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     confidence: float = 0.95,
     interval: str = "wilson",
 ) -> Measured:
@@ -59,7 +59,7 @@ def precision(
     >>> precision(predicted=np.array([True, False, True]), label=np.array([True, False, False])).exact
     Fraction(1, 2)
     """
-    return _share("ppv", predicted, label, weight, confidence, interval)
+    return _share("ppv", cells_of(predicted, label, weight, count), confidence, interval)
 
 
 def recall(
@@ -67,6 +67,7 @@ def recall(
     predicted: BoolArray,
     label: BoolArray,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     confidence: float = 0.95,
     interval: str = "wilson",
 ) -> Measured:
@@ -77,7 +78,7 @@ def recall(
     >>> recall(predicted=np.array([True, False, True]), label=np.array([True, True, False])).exact
     Fraction(1, 2)
     """
-    return _share("tpr", predicted, label, weight, confidence, interval)
+    return _share("tpr", cells_of(predicted, label, weight, count), confidence, interval)
 
 
 def specificity(
@@ -85,6 +86,7 @@ def specificity(
     predicted: BoolArray,
     label: BoolArray,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     confidence: float = 0.95,
     interval: str = "wilson",
 ) -> Measured:
@@ -95,7 +97,7 @@ def specificity(
     >>> specificity(predicted=np.array([True, False]), label=np.array([False, False])).exact
     Fraction(1, 2)
     """
-    return _share("tnr", predicted, label, weight, confidence, interval)
+    return _share("tnr", cells_of(predicted, label, weight, count), confidence, interval)
 
 
 def negative_predictive_value(
@@ -103,6 +105,7 @@ def negative_predictive_value(
     predicted: BoolArray,
     label: BoolArray,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     confidence: float = 0.95,
     interval: str = "wilson",
 ) -> Measured:
@@ -113,7 +116,7 @@ def negative_predictive_value(
     >>> negative_predictive_value(predicted=np.array([False, False]), label=np.array([True, False])).exact
     Fraction(1, 2)
     """
-    return _share("npv", predicted, label, weight, confidence, interval)
+    return _share("npv", cells_of(predicted, label, weight, count), confidence, interval)
 
 
 def balanced_accuracy(
@@ -121,6 +124,7 @@ def balanced_accuracy(
     predicted: BoolArray,
     label: BoolArray,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Measured:
@@ -136,12 +140,14 @@ def balanced_accuracy(
     >>> balanced_accuracy(predicted=np.array([True, True]), label=np.array([True, False])).exact
     Fraction(1, 2)
     """
-    cells = _cells(predicted, label, weight)
-    exact = confusion_rates.balanced_accuracy(cells)
-    if exact is None:
-        raise Unmeasurable(f"All {len(label):,} labels are of one class.", status="insufficient")
-    found = _bootstrapped(cells, float(exact), confusion_rates.balanced_accuracy, seed, confidence)
-    return replace(found, exact=exact)
+    cells = cells_of(predicted, label, weight, count)
+    exact = rates.balanced_accuracy(cells) if isinstance(cells, Cells) else None
+    value = rates.mean_of_both(cells) if isinstance(cells, Masses) else exact
+    if value is None:
+        raise Unmeasurable(f"All {cells.n:,} labels are of one class.", status="insufficient")
+    if isinstance(cells, Masses):
+        return _weighted(cells, float(value), rates.balanced_slopes(cells), confidence)
+    return replace(_bootstrapped(cells, float(value), rates.balanced_accuracy, seed, confidence), exact=exact)
 
 
 def f_beta(
@@ -149,6 +155,7 @@ def f_beta(
     predicted: BoolArray,
     label: BoolArray,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     seed: int = 0,
     beta: float = 1.0,
     confidence: float = 0.95,
@@ -167,11 +174,13 @@ def f_beta(
     >>> f_beta(predicted=np.array([True, True]), label=np.array([True, False])).value == 2 / 3
     True
     """
-    cells = _cells(predicted, label, weight)
-    value = confusion_rates.f_beta(cells, beta)
+    cells = cells_of(predicted, label, weight, count)
+    value = rates.f_beta(cells, beta)
     if value is None:
-        raise Unmeasurable(f"None of {len(label):,} rows is positive or predicted positive.")
-    return _bootstrapped(cells, value, lambda c: confusion_rates.f_beta(c, beta), seed, confidence)
+        raise Unmeasurable(f"None of {cells.n:,} rows is positive or predicted positive.")
+    if isinstance(cells, Masses):
+        return _weighted(cells, value, rates.f_beta_slopes(cells, beta), confidence)
+    return _bootstrapped(cells, value, lambda c: rates.f_beta(c, beta), seed, confidence)
 
 
 def mcc(
@@ -179,6 +188,7 @@ def mcc(
     predicted: BoolArray,
     label: BoolArray,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Measured:
@@ -200,71 +210,58 @@ def mcc(
     >>> mcc(predicted=np.array([True, False]), label=np.array([True, False])).value
     1.0
     """
-    cells = _cells(predicted, label, weight)
-    value = confusion_rates.mcc(cells)
+    cells = cells_of(predicted, label, weight, count)
+    value = rates.mcc(cells)
     if value is None:
-        one_class = cells.tp + cells.fn in (0, len(label))
+        one_class = not (cells.tp + cells.fn and cells.tn + cells.fp)
         status = "insufficient" if one_class else "undefined"
         what = "labels are of one class" if one_class else "rows are predicted alike"
-        raise Unmeasurable(f"All {len(label):,} {what}.", status=status)
-    return _bootstrapped(cells, value, confusion_rates.mcc, seed, confidence)
+        raise Unmeasurable(f"All {cells.n:,} {what}.", status=status)
+    if isinstance(cells, Masses):
+        return _weighted(cells, value, rates.mcc_slopes(cells), confidence, low=-1.0)
+    return _bootstrapped(cells, value, rates.mcc, seed, confidence)
 
 
-def _cells(predicted: BoolArray, label: BoolArray, weight: FloatArray | None) -> Cells:
-    no_weights(weight, "A figure of the confusion matrix")
-    if same_length(predicted=predicted, label=label) == 0:
-        raise Unmeasurable("There are no rows.", status="insufficient")
-    return Cells.of(predicted, label)
-
-
-def _share(
-    rate: str,
-    predicted: BoolArray,
-    label: BoolArray,
-    weight: FloatArray | None,
-    confidence: float,
-    interval: str,
-) -> Measured:
-    weights = weights_or_none(weight)
-    if weights is not None:
-        return _weighted_share(rate, predicted, label, weights, confidence, interval)
-    cells = _cells(predicted, label, None)
-    exact = cells.fraction(rate)
-    if exact is None:
-        raise Unmeasurable(f"No {_WORDS[rate]} of {len(label):,}: the rate has denominator 0.")
+def _share(rate: str, cells: Cells | Masses, confidence: float, interval: str) -> Measured:
+    value = cells.value(rate)
+    if value is None:
+        weight = " has weight" if isinstance(cells, Masses) else ""
+        raise Unmeasurable(f"No {_WORDS[rate]} of {cells.n:,}{weight}: the rate has denominator 0.")
+    ends = rates.interval_of(cells, rate, confidence, interval)
+    if isinstance(cells, Masses):
+        return Measured(
+            value=value,
+            n=cells.rows.parts(rate)[1],
+            interval=ends,
+            confidence=confidence,
+            method=f"sums of weights; {interval} on Kish's effective size",
+            parameters={"weighted": True, "effective_size": cells.size(rate), **cells.counts()},
+        )
     top, bottom = cells.parts(rate)
     return Measured(
-        value=float(exact),
-        exact=exact,
+        value=value,
+        exact=cells.fraction(rate),
         n=bottom,
-        interval=confusion_rates.interval_of(cells, rate, confidence, interval),
+        interval=ends,
         confidence=confidence,
         method=f"counts; {interval}",
         parameters={"numerator": top, "denominator": bottom, **cells.counts()},
     )
 
 
-def _weighted_share(
-    rate: str, predicted: BoolArray, label: BoolArray, weight: FloatArray, confidence: float, interval: str
+def _weighted(
+    cells: Masses, value: float, slopes: Sequence[float], confidence: float, *, low: float = 0.0
 ) -> Measured:
-    """A rate of sums of weights; its interval takes Kish's effective size of the rows it is a share of."""
-    same_length(predicted=predicted, label=label, weight=weight)
-    sums, squares = weighted_counts(label.astype(np.intp) * 2 + predicted, weight, 4)
-    at = {"tn": 0, "fp": 1, "fn": 2, "tp": 3}
-    top, bottom = ([at[cell] for cell in cells] for cells in confusion_rates.RATES[rate])
-    whole = math.fsum(sums[bottom].tolist())
-    if not whole:
-        raise Unmeasurable(f"No {_WORDS[rate]} of {len(label):,} has weight: the rate has denominator 0.")
-    value = min(1.0, math.fsum(sums[top].tolist()) / whole)
-    effective = whole * whole / math.fsum(squares[bottom].tolist())
-    cells = Cells.of(predicted, label)
+    """A figure of sums of weights with the interval that its linearisation gives."""
+    ends = cells.interval(value, slopes, low, confidence)
     return Measured(
         value=value,
-        n=cells.parts(rate)[1],
-        interval=proportion(value * effective, effective, confidence, interval),
+        n=cells.n,
+        interval=ends,
         confidence=confidence,
-        method=f"sums of weights; {interval} on Kish's effective size",
-        parameters={"weighted": True, "effective_size": effective, **cells.counts()},
+        method="sums of weights; normal on the linearised figure",
+        parameters={"weighted": True, **cells.counts()},
+        notes=() if ends else ("There is no interval: the linearised figure has no variance.",),
     )
 
 
@@ -275,7 +272,7 @@ def _bootstrapped(
     seed: int,
     confidence: float,
 ) -> Measured:
-    counts = np.array(list(cells.counts().values()), dtype=np.int64)
+    counts: Ints = np.array(list(cells.counts().values()), dtype=np.int64)
 
     def drawn(draws: Ints) -> FloatArray:
         found = [statistic(Cells(*(int(c) for c in one))) for one in draws]

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from apps.engine.columns import MISSING, BoolArray, Columns, FloatArray
+from apps.engine.columns import MISSING, BoolArray, Coded, Columns, FloatArray
 from apps.engine.errors import BadInput, Unmeasurable
 from apps.engine.intervals import Pair, normal, proportion
+from apps.engine.measures.means import Mean, effective_size, mean_of
 from apps.engine.numeric import (
+    Ints,
+    counts_or_none,
     finite_scores,
-    no_weights,
+    from_near,
+    how_many,
+    near_one,
     probabilities,
     same_length,
     share,
     stable_sum,
+    total_of,
     weights_or_none,
 )
 from apps.engine.values import Measured
@@ -30,6 +36,7 @@ def log_loss(
     score: FloatArray,
     label: BoolArray,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     clip: float = 0.0,
     confidence: float = 0.95,
 ) -> Measured:
@@ -55,20 +62,38 @@ def log_loss(
     True
     """
     same_length(score=score, label=label, weight=weight)
-    values = np.clip(probabilities(score), clip, 1 - clip)
+    times = counts_or_none(count, len(label))
+    values = np.clip(probabilities(score, count=times), clip, 1 - clip)
     given = np.where(label, values, 1 - values)
-    impossible = int(np.count_nonzero(given == 0))
+    impossible, n = how_many(given == 0, times), total_of(times, len(values))
     if impossible:
         raise Unmeasurable(
-            f"Probability 0 was given to what came true in {impossible:,} of {len(values):,} rows: the "
-            f"loss is "
+            f"Probability 0 was given to what came true in {impossible:,} of {n:,} rows: the loss is "
             "infinite; clip keeps probabilities off 0 and 1."
         )
-    return _mean_loss(-np.log(given), weight, confidence, "mean; normal on its standard error")
+    weights = weights_or_none(weight, times)
+    found = mean_of(-np.log(given), weights, times)
+    return Measured(
+        value=found.value,
+        n=n,
+        interval=_from_zero(found.interval(confidence)),
+        confidence=confidence,
+        method="mean; normal on its standard error",
+        parameters={"weighted": weights is not None},
+    )
+
+
+def _from_zero(ends: Pair | None) -> Pair | None:
+    return None if ends is None else (max(0.0, ends[0]), ends[1])
 
 
 def mae(
-    *, score: FloatArray, target: FloatArray, weight: FloatArray | None = None, confidence: float = 0.95
+    *,
+    score: FloatArray,
+    target: FloatArray,
+    weight: FloatArray | None = None,
+    count: Ints | None = None,
+    confidence: float = 0.95,
 ) -> Measured:
     """The mean absolute error ``Σ |s - t| / n``; in [0, inf), lower is better, in the target's unit.
 
@@ -77,12 +102,26 @@ def mae(
     >>> mae(score=np.array([1.0, 2.0]), target=np.array([2.0, 4.0])).value
     1.5
     """
-    errors = _errors(score, target)
-    return _mean_loss(np.abs(errors), weight, confidence, "mean; normal on its standard error")
+    errors = _Errors.of(score, target, weight, count)
+    found = errors.mean(np.abs(errors.values))
+    ends = _from_zero(found.interval(confidence))
+    return Measured(
+        value=errors.grown(found.value),
+        n=errors.n,
+        interval=None if ends is None else (errors.grown(ends[0]), errors.grown(ends[1])),
+        confidence=confidence,
+        method="mean; normal on its standard error",
+        parameters={"weighted": errors.weight is not None},
+    )
 
 
 def rmse(
-    *, score: FloatArray, target: FloatArray, weight: FloatArray | None = None, confidence: float = 0.95
+    *,
+    score: FloatArray,
+    target: FloatArray,
+    weight: FloatArray | None = None,
+    count: Ints | None = None,
+    confidence: float = 0.95,
 ) -> Measured:
     """The root of the mean squared error; in [0, inf), lower is better, in the target's unit.
 
@@ -93,21 +132,26 @@ def rmse(
     >>> rmse(score=np.array([1.0, 2.0]), target=np.array([2.0, 1.0])).value
     1.0
     """
-    errors = _errors(score, target)
-    found = _mean_loss(errors * errors, weight, confidence, "root of the mean; delta method")
-    ends = found.interval
-    root: Pair | None = None if ends is None else (math.sqrt(ends[0] or 0), math.sqrt(ends[1] or 0))
+    errors = _Errors.of(score, target, weight, count)
+    found = errors.mean(errors.values * errors.values)
+    ends = _from_zero(found.interval(confidence))
+    roots = None if ends is None else [errors.grown(math.sqrt(end)) for end in ends]
     return Measured(
-        value=math.sqrt(found.value or 0),
-        n=found.n,
-        interval=root,
+        value=errors.grown(math.sqrt(found.value)),
+        n=errors.n,
+        interval=None if roots is None else (roots[0], roots[1]),
         confidence=confidence,
         method="root of the mean squared error; normal on its standard error",
     )
 
 
 def r2(
-    *, score: FloatArray, target: FloatArray, weight: FloatArray | None = None, confidence: float = 0.95
+    *,
+    score: FloatArray,
+    target: FloatArray,
+    weight: FloatArray | None = None,
+    count: Ints | None = None,
+    confidence: float = 0.95,
 ) -> Measured:
     """The share of variance explained, ``1 - Σ (t - s)² / Σ (t - mean t)²``; in (-inf, 1], higher is better.
 
@@ -123,49 +167,64 @@ def r2(
     >>> r2(score=np.array([1.0, 2.0, 3.0]), target=np.array([1.0, 2.0, 3.0])).value
     1.0
     """
-    errors = _errors(score, target)
-    weights = weights_or_none(weight)
-    w = np.ones(len(errors)) if weights is None else weights
-    centred = target - stable_sum(w * target) / stable_sum(w)
-    total = stable_sum(w * centred**2)
-    if total == 0:
-        raise Unmeasurable(f"All {len(errors):,} targets are equal: there is no variance to explain.")
-    value = 1 - stable_sum(w * errors**2) / total
-    influence = w * (errors**2 - (1 - value) * centred**2)
-    error = math.sqrt(stable_sum(influence**2)) / total
+    errors = _Errors.of(score, target, weight, count)
+    w = np.ones(len(errors.values)) if errors.weight is None else errors.weight
+    aims, times = errors.aims, errors.count
+    if aims[w > 0].min() == aims[w > 0].max():
+        raise Unmeasurable(f"All {errors.n:,} targets are equal: there is no variance to explain.")
+    squares = errors.values**2
+    centred = (aims - stable_sum(w * aims, times) / stable_sum(w, times)) ** 2
+    total = stable_sum(w * centred, times)
+    if not total:
+        raise Unmeasurable(f"The {errors.n:,} targets hardly differ: there is no variance to explain.")
+    value = 1 - stable_sum(w * squares, times) / total
+    influence = w * (squares - (1 - value) * centred)
+    low, high = normal(value, math.sqrt(stable_sum(influence**2, times)) / total, confidence)
     return Measured(
         value=value,
-        n=len(errors),
-        interval=(normal(value, error, confidence)[0], min(1.0, normal(value, error, confidence)[1])),
+        n=errors.n,
+        interval=(low, min(1.0, high)),
         confidence=confidence,
         method="sums of squares; normal on the linearised ratio",
     )
 
 
-def _errors(score: FloatArray, target: FloatArray) -> FloatArray:
-    same_length(score=score, target=target)
-    found: FloatArray = finite_scores(score) - finite_scores(target, name="target")
-    return found
+@dataclass(frozen=True, slots=True)
+class _Errors:
+    """Targets and errors over ``2**power``: as they are, unless their squares would leave the floats."""
 
+    aims: FloatArray
+    values: FloatArray
+    power: int
+    weight: FloatArray | None
+    count: Ints | None
 
-def _mean_loss(losses: FloatArray, weight: FloatArray | None, confidence: float, method: str) -> Measured:
-    weights = weights_or_none(weight)
-    w = np.ones(len(losses)) if weights is None else weights
-    mean = stable_sum(w * losses) / stable_sum(w)
-    k = int(np.count_nonzero(w))
-    interval: Pair | None = None
-    if k > 1:
-        variance = stable_sum((w * (losses - mean)) ** 2) / stable_sum(w) ** 2 * k / (k - 1)
-        low, high = normal(mean, math.sqrt(variance), confidence)
-        interval = max(0.0, low), high
-    return Measured(
-        value=mean,
-        n=len(losses),
-        interval=interval,
-        confidence=confidence,
-        method=method,
-        parameters={"weighted": weights is not None},
-    )
+    @classmethod
+    def of(
+        cls, score: FloatArray, target: FloatArray, weight: FloatArray | None, count: Ints | None
+    ) -> _Errors:
+        same_length(score=score, target=target, weight=weight)
+        times = counts_or_none(count, len(target))
+        made = finite_scores(score, count=times)
+        aims = finite_scores(target, name="target", count=times)
+        power = near_one(np.array([np.abs(made).max(), np.abs(aims).max()]))[1]
+        if power:
+            made, aims = np.ldexp(made, -power), np.ldexp(aims, -power)
+        return cls(aims, made - aims, power, weights_or_none(weight, times), times)
+
+    @property
+    def n(self) -> int:
+        return total_of(self.count, len(self.values))
+
+    def mean(self, losses: FloatArray) -> Mean:
+        return mean_of(losses, self.weight, self.count)
+
+    def grown(self, value: float) -> float:
+        """In the target's unit again; undefined beyond the largest float."""
+        found = from_near(value, self.power)
+        if math.isinf(found):
+            raise Unmeasurable(f"The error over {self.n:,} rows is beyond the largest number that is kept.")
+        return found
 
 
 def override_rate(
@@ -173,6 +232,7 @@ def override_rate(
     columns: Columns,
     override: str,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     confidence: float = 0.95,
     interval: str = "wilson",
 ) -> Measured:
@@ -197,33 +257,41 @@ def override_rate(
     >>> override_rate(columns=Columns.of(changed=[1.0, 0.0]), override="changed").exact
     Fraction(1, 2)
     """
-    no_weights(weight, "performance.override_rate")
     if override not in columns:
         raise BadInput(f'There is no column "{override}" of overrides; there is {", ".join(columns)}.')
     coded = columns[override].coded()
-    if not len(coded):
+    if same_length(override=coded.codes, weight=weight) == 0:
         raise Unmeasurable("There are no rows.", status="insufficient")
-    changed = sum(_count(coded.codes, coded.levels, lambda level: level.lower() in _TRUE))
-    missing = sum(_count(coded.codes, coded.levels, lambda level: level == MISSING))
-    strange = [lv for lv in coded.levels if lv.lower() not in _TRUE | _FALSE and lv != MISSING]
-    if strange:
-        raise BadInput(
-            f'Column "{override}" holds "{strange[0]}" where 0/1, true/false or yes/no was expected.'
-        )
-    if missing:
-        raise Unmeasurable(f'Column "{override}" is missing in {missing:,} of {len(coded):,} rows.')
-    exact = share(changed, len(coded))
+    times = counts_or_none(count, len(coded))
+    changed = _changed(override, coded, times)
+    weights = weights_or_none(weight, times)
+    n, k = total_of(times, len(coded)), how_many(changed, times)
+    if weights is not None:
+        mass, size = stable_sum(weights, times), effective_size(weights, times)
+        value = min(1.0, stable_sum(weights[changed], None if times is None else times[changed]) / mass)
+    else:
+        value, size = k / n, float(n)
     return Measured(
-        value=changed / len(coded),
-        exact=exact,
-        n=len(coded),
-        interval=proportion(changed, len(coded), confidence, interval),
+        value=value,
+        exact=share(k, n) if weights is None else None,
+        n=n,
+        interval=proportion(k if weights is None else value * size, size, confidence, interval),
         confidence=confidence,
-        method=f"counts; {interval}",
-        parameters={"changed": changed},
+        method=f"counts; {interval}"
+        if weights is None
+        else f"sums of weights; {interval} on Kish's effective size",
+        parameters={"changed": k} if weights is None else {"changed": k, "effective_size": size},
     )
 
 
-def _count(codes: object, levels: tuple[str, ...], wanted: Callable[[str], bool]) -> list[int]:
-    counts = np.bincount(np.asarray(codes), minlength=len(levels)).tolist()
-    return [int(n) for n, level in zip(counts, levels, strict=True) if wanted(level)]
+def _changed(name: str, coded: Coded, count: Ints | None) -> BoolArray:
+    """Which rows say that a person changed the decision; refuses what says neither yes nor no."""
+    strange = [lv for lv in coded.levels if lv.lower() not in _TRUE | _FALSE and lv != MISSING]
+    if strange:
+        raise BadInput(f'Column "{name}" holds "{strange[0]}" where 0/1, true/false or yes/no was expected.')
+    missing = how_many(np.array([lv == MISSING for lv in coded.levels])[coded.codes], count)
+    if missing:
+        n = total_of(count, len(coded))
+        raise Unmeasurable(f'Column "{name}" is missing in {missing:,} of {n:,} rows.')
+    found: BoolArray = np.array([lv.lower() in _TRUE for lv in coded.levels])[coded.codes]
+    return found

@@ -3,27 +3,46 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import norm
 
 from apps.engine.columns import BoolArray, Columns, FloatArray
 from apps.engine.errors import BadInput, Unmeasurable
-from apps.engine.intervals import Pair, normal, wilson
+from apps.engine.intervals import normal, within
 from apps.engine.measures import ranking
-from apps.engine.measures.bins import cut_points, place
-from apps.engine.measures.performance import auc, ranked_input
-from apps.engine.numeric import Ints, finite_scores, no_weights, stable_mean, stable_sum
-from apps.engine.resample import cells_of_scores, percentile_interval
+from apps.engine.measures.bins import Band, band_of, bands_of, inner_edges, place
+from apps.engine.measures.performance import auc
+from apps.engine.measures.runs import Runs, Scored, Weighted
+from apps.engine.numeric import (
+    Ints,
+    counted,
+    counts_or_none,
+    finite_scores,
+    how_many,
+    same_length,
+    stable_sum,
+    total_of,
+    weighted_counts,
+    weights_or_none,
+)
+from apps.engine.resample import Drawn, cell_places, drawn
 from apps.engine.values import Measured
 
 
 def gini(
-    *, score: FloatArray, label: BoolArray, weight: FloatArray | None = None, confidence: float = 0.95
+    *,
+    score: FloatArray,
+    label: BoolArray,
+    weight: FloatArray | None = None,
+    count: Ints | None = None,
+    confidence: float = 0.95,
 ) -> Measured:
     """Gini coefficient (accuracy ratio) ``2 AUC - 1``; in [-1, 1], higher is better; 0 is chance.
 
@@ -34,7 +53,7 @@ def gini(
     >>> gini(score=np.array([0.1, 0.4, 0.35, 0.8]), label=np.array([False, False, True, True])).exact
     Fraction(1, 2)
     """
-    found = auc(score=score, label=label, weight=weight, confidence=confidence)
+    found = auc(score=score, label=label, weight=weight, count=count, confidence=confidence)
     ends = None if found.interval is None else tuple(2 * float(end or 0) - 1 for end in found.interval)
     exact = None if found.exact is None else 2 * found.exact - 1
     value = float(exact) if exact is not None else 2 * float(found.value or 0) - 1
@@ -47,6 +66,7 @@ def auc_versus(
     label: BoolArray,
     columns: Columns,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     column: str,
     paired: bool = True,
     confidence: float = 0.95,
@@ -82,46 +102,48 @@ def auc_versus(
     >>> found.exact
     Fraction(1, 2)
     """
-    no_weights(weight, "performance.auc_versus")
     if column not in columns:
         raise BadInput(f'There is no column "{column}" to compare with; there is {", ".join(columns)}.')
-    ours, _ = ranked_input(score, label, None)
-    theirs, _ = ranked_input(finite_scores(columns[column].numbers(), name=column), label, None)
-    first, second = ranking.rank(ours, label), ranking.rank(theirs, label)
-    gap = first.auc - second.auc
-    error = _paired_error(ours, theirs, label, paired)
-    z = None if not error else float(gap) / error
+    ours = Scored.of(score, label, weight, count)
+    other = finite_scores(columns[column].numbers(), name=column, count=ours.count)
+    theirs = Scored.of(other, label, weight, count)
+    first, second = (_area(scored) for scored in (ours, theirs))
+    exact = first - second if isinstance(first, Fraction) and isinstance(second, Fraction) else None
+    gap = float(exact if exact is not None else first - second)
+    error = _paired_error(ours, theirs, paired)
+    z = None if not error else gap / error
+    p_value = None if z is None else float(2 * norm.sf(abs(z)))
     return Measured(
-        value=float(gap),
-        exact=gap,
-        n=len(ours),
-        interval=None if error is None else normal(float(gap), error, confidence),
+        value=gap,
+        exact=exact,
+        n=ours.n,
+        interval=None if error is None else within(normal(gap, error, confidence), -1.0, 1.0),
         confidence=confidence,
-        method="DeLong, paired" if paired else "DeLong, unpaired",
-        parameters={"auc": float(first.auc), "other_auc": float(second.auc)},
-        tables={
-            "test": [
-                {
-                    "test": "delong",
-                    "statistic": z,
-                    "df": None,
-                    "p_value": None if z is None else float(2 * norm.sf(abs(z))),
-                }
-            ]
-        },
+        method=f"DeLong, {'paired' if paired else 'unpaired'}" + (", linearised" if exact is None else ""),
+        parameters={"auc": float(first), "other_auc": float(second)},
+        tables={"test": [{"test": "delong", "statistic": z, "df": None, "p_value": p_value}]},
     )
 
 
-def _paired_error(ours: FloatArray, theirs: FloatArray, label: BoolArray, paired: bool) -> float | None:
+def _area(scored: Scored) -> Fraction | float:
+    runs = scored.runs()
+    return ranking.rank_runs(runs).auc if isinstance(runs, Runs) else ranking.weighted_auc(runs)[0]
+
+
+def _paired_error(ours: Scored, theirs: Scored, paired: bool) -> float | None:
     """The standard error of the difference of two AUCs on the same rows; None with one row in a class."""
     total = 0.0
-    for one, other in zip(ranking.placements(ours, label), ranking.placements(theirs, label), strict=True):
-        k = len(one)
+    for side, one, other in zip(
+        (ours.label, ~ours.label), ranking.placements(ours), ranking.placements(theirs), strict=True
+    ):
+        w = np.ones(len(one)) if ours.weight is None else ours.weight[side]
+        count = None if ours.count is None else ours.count[side]
+        k, mass = how_many(w > 0, count), stable_sum(w, count)
         if k < 2:
             return None
-        a, b = one - stable_mean(one), other - stable_mean(other)
-        cross = 2 * stable_sum(a * b) if paired else 0.0
-        total += (stable_sum(a * a) + stable_sum(b * b) - cross) / (k - 1) / k
+        parts = [part - stable_sum(w * part, count) / mass for part in (one, other)]
+        apart = [parts[0] - parts[1]] if paired else parts
+        total += sum(ranking.linearised(part, w * w, mass, k, count) for part in apart)
     return math.sqrt(max(0.0, total))
 
 
@@ -130,6 +152,7 @@ def average_precision(
     score: FloatArray,
     label: BoolArray,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Measured:
@@ -151,36 +174,53 @@ def average_precision(
     >>> round(found.value, 6)
     0.833333
     """
-    no_weights(weight, "performance.average_precision")
-    values, _ = ranked_input(score, label, None)
-    _, below_0, below_1 = ranking.cumulative(values, label)
-    running = np.stack((below_0, below_1), axis=1)
-    counts: Ints = running - np.concatenate((np.zeros((1, 2), dtype=np.int64), running[:-1]))
-    cell, uppers = cells_of_scores(values)
-    cells = np.bincount(cell * 2 + label, minlength=2 * len(uppers)).reshape(len(uppers), 2)
+    scored = Scored.of(score, label, weight, count)
+    runs = scored.runs()
+    draws = _precision_draws(runs, seed)
     return Measured(
-        value=_precision_sum(counts),
-        n=len(values),
-        interval=percentile_interval(
-            cells,
-            lambda drawn: np.array([_precision_sum(one) for one in drawn]),
-            seed=seed,
-            confidence=confidence,
-        ),
+        value=_precision_sum(_masses(runs)),
+        n=scored.n,
+        interval=draws.percentile(confidence),
         confidence=confidence,
-        method="no interpolation; bootstrap of counts in the distinct scores (at most 480 quantile cells)",
-        parameters={"base_rate": int(label.sum()) / len(label)},
+        method="no interpolation; bootstrap of counts in the distinct scores (at most 480 quantile cells)"
+        + ("" if isinstance(runs, Runs) else ", drawn at Kish's effective size"),
+        parameters={"base_rate": runs.totals[1] / sum(runs.totals)},
+        notes=draws.notes(),
     )
 
 
-def _precision_sum(counts: Ints) -> float:
-    """Average precision of (scores ascending, 2) counts; NaN without positives."""
-    down = counts[::-1]
+def _masses(runs: Runs | Weighted) -> FloatArray:
+    """Rows or weights of each run and class, as floats (k, 2)."""
+    if isinstance(runs, Weighted):
+        return runs.mass
+    return np.stack((runs.negatives, runs.positives), axis=1).astype(np.float64)
+
+
+def _precision_draws(runs: Runs | Weighted, seed: int) -> Drawn:
+    running = np.cumsum(_masses(runs), axis=0)
+    below = running.sum(axis=1)
+    places = cell_places(np.floor(below / below[-1] * 2.0**40).astype(np.int64))
+    cells = np.diff(running[places], axis=0, prepend=0.0)
+    effective = runs.effective() if isinstance(runs, Weighted) else None
+    return drawn(cells, _precision_sums, seed=seed, effective=effective)
+
+
+def _precision_sums(drawn: npt.NDArray[np.generic]) -> FloatArray:
+    """Average precision of each of many (scores ascending, 2) counts; NaN without positives."""
+    down = drawn[:, ::-1].astype(np.float64)
+    positives, rows = np.cumsum(down[..., 1], axis=1), np.cumsum(down.sum(axis=2), axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        parts = np.where(down[..., 1] > 0, down[..., 1] * positives / rows, 0.0)
+        found: FloatArray = parts.sum(axis=1) / positives[:, -1]
+    return found
+
+
+def _precision_sum(masses: FloatArray) -> float:
+    """Average precision of (scores ascending, 2) rows or weights."""
+    down = masses[::-1]
     positives, rows = np.cumsum(down[:, 1]), np.cumsum(down.sum(axis=1))
-    if positives[-1] == 0:
-        return math.nan
     seen = down[:, 1] > 0
-    return stable_sum(down[seen, 1] * positives[seen] / rows[seen]) / float(positives[-1])
+    return min(1.0, stable_sum(down[seen, 1] * positives[seen] / rows[seen]) / float(positives[-1]))
 
 
 def lift_and_gain(
@@ -188,6 +228,7 @@ def lift_and_gain(
     score: FloatArray,
     label: BoolArray,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     top: float = 0.1,
     bands: int = 10,
     confidence: float = 0.95,
@@ -210,70 +251,65 @@ def lift_and_gain(
     >>> found.exact
     Fraction(2, 1)
     """
-    no_weights(weight, "performance.lift_and_gain")
-    values, _ = ranked_input(score, label, None)
-    n, positives = len(values), int(label.sum())
-    cut = np.sort(values)[n - max(1, math.ceil(round(top * n, 9)))]
-    taken = values >= cut
-    k, hits = int(taken.sum()), int(label[taken].sum())
-    base = positives / n
-    low, high = wilson(hits, k, confidence)
-    exact = Fraction(hits * n, k * positives)
+    scored = Scored.of(score, label, weight, count)
+    runs = scored.runs()
+    whole = band_of(runs, 0, len(runs.values))
+    cut = _cut_from_top(runs, top)
+    taken = band_of(runs, cut, len(runs.values))
+    low, high = taken.interval(confidence)
+    exact = (
+        Fraction(taken.hits * whole.mass) / Fraction(taken.mass * whole.hits)
+        if isinstance(runs, Runs)
+        else None
+    )
     return Measured(
-        value=float(exact),
+        value=taken.rate / whole.rate if exact is None else float(exact),
         exact=exact,
-        n=n,
-        interval=(low / base, high / base),
+        n=scored.n,
+        interval=(low / whole.rate, high / whole.rate),
         confidence=confidence,
-        method="Wilson for the rate at the top, the base rate taken as given",
-        parameters={"share_taken": k / n, "at_score": float(cut), "gain": hits / positives},
-        tables={"bands": _gain_rows(values, label, bands)},
+        method="Wilson for the rate at the top, the base rate taken as given"
+        + ("" if exact is not None else "; on Kish's effective size"),
+        parameters={
+            "share_taken": taken.mass / whole.mass,
+            "at_score": float(runs.values[cut]),
+            "gain": taken.hits / whole.hits,
+        },
+        tables={"bands": _gain_rows(bands_of(runs, bands), whole)},
     )
 
 
-def _gain_rows(values: FloatArray, label: BoolArray, bands: int) -> list[dict[str, Any]]:
-    rows = banded(values, label, bands)[::-1]
-    positives, n, seen, found = int(label.sum()), len(values), 0, 0
-    table = []
-    for row in rows:
-        seen, found = seen + row["n"], found + row["positives"]
+def _cut_from_top(runs: Runs | Weighted, top: float) -> int:
+    """The first run of the highest-scored share: it and all above hold at least that share."""
+    mass = runs.rows if isinstance(runs, Runs) else runs.mass.sum(axis=1)
+    above = np.cumsum(mass[::-1])[::-1]
+    wanted = top * float(above[0]) * (1 - 1e-12)
+    return int(np.flatnonzero(above >= wanted)[-1])
+
+
+def _gain_rows(bands: Sequence[Band], whole: Band) -> list[dict[str, Any]]:
+    table, seen, found = [], 0.0, 0.0
+    for number in range(len(bands), 0, -1):
+        band = bands[number - 1]
+        seen, found = seen + band.mass, found + band.hits
         table.append(
             {
-                **row,
-                "lift": row["rate"] * n / positives,
-                "cumulative_share": seen / n,
-                "cumulative_gain": found / positives,
+                **band.row(number),
+                "lift": band.rate / whole.rate,
+                "cumulative_share": min(1.0, seen / whole.mass),
+                "cumulative_gain": min(1.0, found / whole.hits),
             }
         )
     return table
 
 
-def banded(values: FloatArray, label: BoolArray, bands: int) -> list[dict[str, Any]]:
-    """Score bands of equal counts, ascending: rows, positives, rate and Wilson interval of each."""
-    placed = place(values, cut_points(np.sort(values), "quantile", bands))
-    counts = np.bincount(placed.index * 2 + label, minlength=2 * len(placed.uppers)).reshape(-1, 2)
-    rows = []
-    for k, (negatives, positives) in enumerate(counts.tolist()):
-        n = negatives + positives
-        inside = values[placed.index == k]
-        low, high = wilson(positives, n)
-        rows.append(
-            {
-                "band": k + 1,
-                "lowest": float(inside.min()),
-                "highest": float(inside.max()),
-                "n": n,
-                "positives": positives,
-                "rate": positives / n,
-                "low": low,
-                "high": high,
-            }
-        )
-    return rows
-
-
 def rank_ordering(
-    *, score: FloatArray, label: BoolArray, weight: FloatArray | None = None, bands: int = 10
+    *,
+    score: FloatArray,
+    label: BoolArray,
+    weight: FloatArray | None = None,
+    count: Ints | None = None,
+    bands: int = 10,
 ) -> Measured:
     """The number of neighbouring score bands whose positive rate falls as the score rises.
 
@@ -291,15 +327,18 @@ def rank_ordering(
     >>> found.value
     0.0
     """
-    no_weights(weight, "performance.rank_ordering")
-    values, _ = ranked_input(score, label, None)
-    rows = banded(values, label, bands)
-    breaks = [False] + [b["positives"] * a["n"] < a["positives"] * b["n"] for a, b in pairwise(rows)]
+    scored = Scored.of(score, label, weight, count)
+    runs = scored.runs()
+    made = bands_of(runs, bands)
+    breaks = [False] + [b.hits * a.mass < a.hits * b.mass for a, b in pairwise(made)]
+    rows = [band.row(k) for k, band in enumerate(made, start=1)]
     return Measured(
         value=float(sum(breaks)),
         exact=Fraction(sum(breaks)),
-        n=len(values),
-        method="bands of equal counts, ties kept together; rates compared as integers",
+        n=scored.n,
+        method="bands of equal counts, ties kept together; rates compared as integers"
+        if isinstance(runs, Runs)
+        else "bands of equal weight, ties kept together; sums of weights",
         parameters={"bands_made": len(rows)},
         tables={"bands": [{**row, "breaks": b} for row, b in zip(rows, breaks, strict=True)]},
     )
@@ -309,6 +348,7 @@ def concentration(
     *,
     score: FloatArray,
     weight: FloatArray | None = None,
+    count: Ints | None = None,
     bands: int = 10,
     rule: str = "width",
     seed: int = 0,
@@ -333,27 +373,51 @@ def concentration(
     >>> concentration(score=np.array([0.0, 0.0, 1.0, 1.0]), bands=2).exact
     Fraction(1, 2)
     """
-    no_weights(weight, "performance.concentration")
-    values = finite_scores(score)
-    edges = cut_points(np.sort(values), rule, bands)
-    if not len(edges) or values.min() == values.max():
+    times = counts_or_none(count, len(score))
+    same_length(score=score, weight=weight)
+    values, weights = finite_scores(score, count=times), weights_or_none(weight, times)
+    kept = slice(None) if weights is None else weights > 0
+    edges = inner_edges(values[kept], rule, bands)
+    if not len(edges):
         raise Unmeasurable("All scores are equal: there is one band.", status="insufficient")
-    counts = np.bincount(place(values, edges).index, minlength=len(edges) + 1)
-    exact = Fraction(int((counts.astype(object) ** 2).sum()), len(values) ** 2)
+    placed = place(values, edges).index
+    n = total_of(times, len(values))
+    if weights is not None:
+        return _weighted_concentration(
+            *weighted_counts(placed, weights, len(edges) + 1, times), n, seed, confidence
+        )
+    rows = counted(placed, times, len(edges) + 1)
+    exact = Fraction(int((rows.astype(object) ** 2).sum()), n**2)
+    draws = drawn(rows, _hhi, seed=seed)
     return Measured(
         value=float(exact),
         exact=exact,
-        n=len(values),
-        interval=_hhi_interval(counts, seed, confidence),
+        n=n,
+        interval=draws.percentile(confidence),
         confidence=confidence,
         method="sum of squared shares; bootstrap of the counts",
-        parameters={"bands_made": len(counts)},
-        tables={"bands": [{"band": k + 1, "n": int(c)} for k, c in enumerate(counts)]},
+        parameters={"bands_made": len(rows)},
+        tables={"bands": [{"band": k + 1, "n": int(c)} for k, c in enumerate(rows)]},
     )
 
 
-def _hhi_interval(counts: Ints, seed: int, confidence: float) -> Pair | None:
-    n = int(counts.sum())
-    return percentile_interval(
-        counts, lambda drawn: ((drawn / n) ** 2).sum(axis=1), seed=seed, confidence=confidence
+def _weighted_concentration(
+    mass: FloatArray, squares: FloatArray, n: int, seed: int, confidence: float
+) -> Measured:
+    effective = stable_sum(mass) ** 2 / stable_sum(squares)
+    draws = drawn(mass, _hhi, seed=seed, effective=effective)
+    return Measured(
+        value=min(1.0, float(_hhi(mass[None])[0])),
+        n=n,
+        interval=draws.percentile(confidence),
+        confidence=confidence,
+        method="sum of squared shares of weight; bootstrap at Kish's effective size",
+        parameters={"bands_made": len(mass), "weighted": True, "effective_size": effective},
+        tables={"bands": [{"band": k + 1, "weight": float(w)} for k, w in enumerate(mass)]},
     )
+
+
+def _hhi(drawn_masses: npt.NDArray[np.generic]) -> FloatArray:
+    masses = drawn_masses.astype(np.float64)
+    found: FloatArray = ((masses / masses.sum(axis=1, keepdims=True)) ** 2).sum(axis=1)
+    return found

@@ -114,7 +114,7 @@ def test_whole_weights_are_repeated_rows():
 def test_ks_is_scipys(seed):
     score, label = sample(seed)
     wanted = stats.ks_2samp(score[label], score[~label]).statistic
-    found = ks(score=score, label=label, seed=3)
+    found = ks(score=score, label=label)
     assert found.value == pytest.approx(wanted, abs=1e-14)
     assert found.interval[0] < found.value < found.interval[1]
 
@@ -124,10 +124,14 @@ def test_ks_by_hand_with_ties():
     assert found.exact == Fraction(1, 3)
 
 
-def test_the_whole_matrix_has_no_place_for_weights():
-    label = sample(n=50)[1]
-    with pytest.raises(Unmeasurable, match="takes no weights"):
-        confusion(predicted=label, label=label, weight=np.arange(1.0, 51.0))
+def test_the_whole_matrix_of_weights_is_scikit_learns():
+    score, label = sample(n=200)
+    weight = np.random.default_rng(3).random(200)
+    found = confusion(predicted=score > 0.5, label=label, weight=weight)
+    wanted = metrics.confusion_matrix(label, score > 0.5, sample_weight=weight).ravel()
+    assert list(found.parameters["cells"].values()) == pytest.approx(wanted.tolist())
+    assert found.value == pytest.approx(metrics.accuracy_score(label, score > 0.5, sample_weight=weight))
+    assert sum(found.groups[0].counts.values()) == 200
 
 
 @settings(max_examples=40, deadline=None)
