@@ -204,12 +204,6 @@ def test_cut_off_models_of_the_other_formats_are_refused(tmp_path: Path) -> None
         assert refusal(tmp_path / name, form, NAMES).startswith(name)
 
 
-def test_models_of_several_classes_are_refused(tmp_path: Path) -> None:
-    data = xgboost.DMatrix(X, label=np.arange(300) % 3)
-    xgboost.train({"objective": "multi:softprob", "num_class": 3}, data, 2).save_model(tmp_path / "m.json")
-    assert "predicts 3 classes" in refusal(tmp_path / "m.json", "xgboost", NAMES)
-
-
 class Evil:
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[str, ...]]:
         return (print, ("ran",))

@@ -70,12 +70,12 @@ def open_model(artifact: Artifact, features: Sequence[str] | None = None, *, pos
     features : sequence of str, optional
         The columns that the model takes, in order; by default the artifact's own input names.
     positive : scalar, optional
-        The label value that the score predicts; chooses the output of a two-class model.
+        The label value that the score predicts; chooses the output of a model of several classes.
 
     Raises
     ------
     BadInput
-        Another format than named, a damaged file, a model of more classes than two, features that
+        Another format than named, a damaged file, a class that the model does not know, features that
         do not fit, or content that can run code.
     """
     name = artifact.path.name

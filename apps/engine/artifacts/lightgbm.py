@@ -1,4 +1,4 @@
-"""LightGBM text models: one output, missing values as NaN."""
+"""LightGBM text models: the score of one class, missing values as NaN."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from apps.engine.artifacts.matrix import chosen_features, number_matrix, one_line, own_order
+from apps.engine.artifacts.matrix import (
+    chosen_features,
+    number_matrix,
+    numbered_class,
+    of_column,
+    one_line,
+    own_order,
+)
 from apps.engine.columns import Columns, FloatArray
 from apps.engine.errors import BadInput
 
@@ -18,8 +25,11 @@ class LightGBMModel:
 
     format = "lightgbm"
 
-    def __init__(self, path: Path, booster: Any, features: tuple[str, ...]) -> None:
+    def __init__(
+        self, path: Path, booster: Any, features: tuple[str, ...], column: int | None = None
+    ) -> None:
         self.path = path
+        self._column = column
         self.features: Sequence[str] = features
         self.booster = booster
         self._order = own_order(features, own_names(booster))
@@ -33,7 +43,7 @@ class LightGBMModel:
         if not len(matrix):
             return np.zeros(0)
         found = self.booster.predict(np.ascontiguousarray(matrix[:, self._order]))
-        return np.asarray(found, dtype=np.float64).reshape(len(matrix))
+        return of_column(np.asarray(found, dtype=np.float64), len(matrix), self._column)
 
 
 def own_names(booster: Any) -> list[str] | None:
@@ -43,7 +53,7 @@ def own_names(booster: Any) -> list[str] | None:
 
 
 def load(path: Path, features: tuple[str, ...] | None, positive: Any) -> LightGBMModel:
-    """Load a booster from its text; the objective must have one output."""
+    """Load a booster of one score, or of one for each class, from its text."""
     lightgbm = library()
     text = path.read_text(encoding="utf-8")
     for last in ("end of trees", "end of parameters"):
@@ -54,11 +64,9 @@ def load(path: Path, features: tuple[str, ...] | None, positive: Any) -> LightGB
     except (lightgbm.basic.LightGBMError, ValueError) as problem:
         raise BadInput(f"{path.name} is a damaged LightGBM model: {one_line(problem)}.") from problem
     classes = int(booster.num_model_per_iteration())
-    if classes > 1:
-        raise BadInput(f"{path.name} predicts {classes} classes; a model of one score was expected.")
-    return LightGBMModel(
-        path, booster, chosen_features(path, features, own_names(booster), booster.num_feature())
-    )
+    column = None if classes < 2 else numbered_class(path, classes, positive)
+    names = chosen_features(path, features, own_names(booster), booster.num_feature())
+    return LightGBMModel(path, booster, names, column)
 
 
 def library() -> Any:

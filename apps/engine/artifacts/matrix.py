@@ -78,6 +78,29 @@ def positive_index(path: Path, classes: Sequence[Any], positive: Any) -> int:
     )
 
 
+def numbered_class(path: Path, classes: int, positive: Any) -> int:
+    """The positive class of a booster, whose classes are the numbers 0 to `classes` - 1.
+
+    Examples
+    --------
+    >>> numbered_class(Path("m.json"), 3, 2)
+    2
+    """
+    return positive_index(path, range(classes), positive)
+
+
+def of_column(found: FloatArray, rows: int, column: int | None) -> FloatArray:
+    """One score a row: the only one, or that of a class.
+
+    Examples
+    --------
+    >>> of_column(np.array([[0.1, 0.9], [0.6, 0.4]]), 2, 1).tolist()
+    [0.9, 0.4]
+    """
+    scores = found.reshape(rows, -1)
+    return np.ascontiguousarray(scores[:, column or 0])
+
+
 def in_fixed_order(matrix: FloatArray, run: Callable[[FloatArray], FloatArray]) -> FloatArray:
     """Run a model over the rows in an order that depends on their content alone.
 

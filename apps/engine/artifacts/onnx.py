@@ -6,7 +6,7 @@ and probabilities (a tensor, or a sequence of maps), or a single number per row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,17 @@ from apps.engine.artifacts.matrix import (
     one_line,
     positive_index,
 )
+from apps.engine.artifacts.onnx_graph import (
+    Graph,
+    class_labels,
+    known_categories,
+    read_graph,
+    scores_before_maps,
+    with_output,
+)
+from apps.engine.artifacts.onnx_network import network
 from apps.engine.columns import MISSING, Columns, FloatArray, level_text
+from apps.engine.device import Arrays
 from apps.engine.errors import BadInput
 
 _DTYPES = {
@@ -39,12 +49,22 @@ class OnnxModel:
 
     format = "onnx"
 
-    def __init__(self, path: Path, session: Any, features: Sequence[str] | None, positive: Any) -> None:
+    def __init__(
+        self,
+        path: Path,
+        session: Any,
+        features: Sequence[str] | None,
+        positive: Any,
+        graph: Graph | None = None,
+    ) -> None:
         self.path = path
         self.session = session
         self._inputs = session.get_inputs()
         self._positive = positive
-        self._outputs = _outputs(path, session.get_outputs())
+        tensor = None if graph is None else scores_before_maps(graph)
+        self._graph, self._outputs = graph, _outputs(path, session.get_outputs(), tensor)
+        self._classes = None if self._graph is None else class_labels(self._graph)
+        self._known = {} if self._graph is None else known_categories(self._graph)
         self.features: Sequence[str] = _features(path, self._inputs, features)
         for taken in self._inputs:
             if taken.type not in _DTYPES:
@@ -58,7 +78,8 @@ class OnnxModel:
         """The positive class's score of each row, float64 (n,)."""
         if self._numeric:
             return self.score_matrix(number_matrix(features, self.features))
-        return self._run({i.name: _column(self.path, features, i) for i in self._inputs}, features.rows)
+        feed = {i.name: _column(self.path, features, i, self._known.get(i.name)) for i in self._inputs}
+        return self._run(feed, features.rows)
 
     def score_matrix(self, matrix: FloatArray) -> FloatArray:
         """The same for a numeric matrix (n, len(features)); BadInput where the model needs text."""
@@ -72,6 +93,19 @@ class OnnxModel:
     def score_batch(self, matrix: Any) -> FloatArray:
         """The scores of a numeric matrix as its rows stand; may be called from several threads."""
         return self._numbers(matrix)
+
+    def on_device(self, arrays: Arrays, sample: FloatArray) -> Callable[[Any], Any] | None:
+        """The scores of matrices that lie on a device; None where this graph has to stay on the processor."""
+        if not self._numeric or len(self._inputs) != 1 or not len(sample):
+            return None
+        few = np.ascontiguousarray(sample[:256], dtype=self.batch_dtype)
+        found = self.session.run(self._outputs, {self._inputs[0].name: few})
+        if isinstance(found[0], list):
+            return None
+        scores = np.asarray(found[0], dtype=np.float64).reshape(len(few), -1)
+        column = None if scores.shape[1] == 1 else self._class(scores, found[1] if found[1:] else None)
+        wanted = scores[:, column or 0]
+        return network(self._graph, self._outputs[0], column, arrays=arrays, sample=few, scores=wanted)
 
     @property
     def batch_dtype(self) -> Any:
@@ -110,7 +144,9 @@ class OnnxModel:
         return scores[:, self._class(scores, labels)]
 
     def _class(self, scores: FloatArray, labels: Any) -> int:
-        """The output of the positive class; which class an output is, the predicted labels show."""
+        """The output of the positive class: by the graph's own labels, else as the predicted ones show."""
+        if self._classes is not None and len(self._classes) == scores.shape[1]:
+            return positive_index(self.path, self._classes, self._positive)
         classes: list[Any] = [f"class {i}" for i in range(scores.shape[1])]
         if labels is not None:
             best = scores.argmax(axis=1)
@@ -133,13 +169,21 @@ def load(path: Path, features: tuple[str, ...] | None, positive: Any) -> OnnxMod
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     options.log_severity_level = 4
+    graph, data = read_graph(path), path.read_bytes()
     try:
-        session = onnxruntime.InferenceSession(
-            path.read_bytes(), sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        session = _session(data, graph, options)
     except Exception as problem:
         raise BadInput(f"{path.name} is damaged, cut off or not supported: {_reason(problem)}.") from problem
-    return OnnxModel(path, session, features, positive)
+    return OnnxModel(path, session, features, positive, graph)
+
+
+def _session(data: bytes, graph: Graph | None, options: Any) -> Any:
+    """A session; where scores come as one dictionary a row, the tensor behind them is made an output too."""
+    from onnxruntime import InferenceSession
+
+    tensor = None if graph is None or class_labels(graph) is None else scores_before_maps(graph)
+    given = data if tensor is None else with_output(data, tensor)
+    return InferenceSession(given, sess_options=options, providers=["CPUExecutionProvider"])
 
 
 def _features(path: Path, inputs: Sequence[Any], named: Sequence[str] | None) -> tuple[str, ...]:
@@ -150,13 +194,13 @@ def _features(path: Path, inputs: Sequence[Any], named: Sequence[str] | None) ->
     return chosen_features(path, named, [only.name] if width == 1 and named is None else None, width)
 
 
-def _outputs(path: Path, outputs: Sequence[Any]) -> list[str]:
+def _outputs(path: Path, outputs: Sequence[Any], tensor: str | None) -> list[str]:
     """The output that holds the scores, then the one that holds the labels, if there is one."""
     maps = [out.name for out in outputs if out.type.startswith("seq(map(")]
     floats = [out.name for out in outputs if out.type in _FLOATS]
     labels = [out.name for out in outputs if out.type in ("tensor(int64)", "tensor(string)")]
     likely = sorted(floats, key=lambda name: "prob" not in name.lower())
-    scores = maps or likely
+    scores = [name for name in floats if name == tensor] or maps or likely
     if not scores:
         raise BadInput(f"{path.name} gives labels only; an output with probabilities or scores is needed.")
     return [scores[0], *labels[:1]]
@@ -170,15 +214,26 @@ def _typed(path: Path, taken: Any, values: FloatArray) -> Any:
         return np.ascontiguousarray(values, dtype=dtype)
 
 
-def _column(path: Path, features: Columns, taken: Any) -> Any:
+def _column(path: Path, features: Columns, taken: Any, known: Sequence[str] | None) -> Any:
     """One feature as the (n, 1) tensor that the model takes."""
     if taken.name not in features:
         raise BadInput(f'The data has no column "{taken.name}", which the model needs.')
     if taken.type != "tensor(string)":
         return _typed(path, taken, features[taken.name].numbers().reshape(-1, 1))
     coded = features[taken.name].coded()
-    texts = np.array(["" if level == MISSING else level for level in coded.levels], dtype=object)
-    return texts[coded.codes].reshape(-1, 1)
+    texts = ["" if level == MISSING else level for level in coded.levels]
+    for level, text in zip(coded.levels, texts, strict=True):
+        if known is not None and text not in known:
+            raise BadInput(_unknown(path, taken.name, level, known))
+    return np.array(texts, dtype=object)[coded.codes].reshape(-1, 1)
+
+
+def _unknown(path: Path, column: str, level: str, known: Sequence[str]) -> str:
+    more = f" and {len(known) - 8:,} more" if len(known) > 8 else ""
+    return (
+        f'{path.name} does not know the value "{level}" of the column "{column}"; '
+        f"it knows {', '.join(known[:8])}{more}."
+    )
 
 
 def _reason(problem: BaseException) -> str:

@@ -70,7 +70,9 @@ class SkopsModel:
                 return self.estimator.predict(matrix).reshape(len(matrix))
             if hasattr(self.estimator, "predict_proba"):
                 return self.estimator.predict_proba(matrix)[:, self._index]
-            margin = self.estimator.decision_function(matrix).reshape(len(matrix))
+            margin = self.estimator.decision_function(matrix)
+            if margin.ndim == 2:
+                return margin[:, self._index]
             return margin if self._index == 1 else -margin
 
 

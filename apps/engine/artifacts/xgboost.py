@@ -1,4 +1,4 @@
-"""XGBoost models in JSON or UBJ: one output, missing values as NaN."""
+"""XGBoost models in JSON or UBJ: the score of one class, missing values as NaN."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from apps.engine.artifacts.matrix import chosen_features, number_matrix, one_line, own_order
+from apps.engine.artifacts.matrix import (
+    chosen_features,
+    number_matrix,
+    numbered_class,
+    of_column,
+    one_line,
+    own_order,
+)
 from apps.engine.columns import Columns, FloatArray
 from apps.engine.errors import BadInput
 from apps.engine.process import is_ours
@@ -24,8 +31,12 @@ class XGBoostModel:
 
     format = "xgboost"
 
-    def __init__(self, path: Path, booster: Any, features: tuple[str, ...]) -> None:
+    def __init__(
+        self, path: Path, booster: Any, features: tuple[str, ...], column: int | None = None
+    ) -> None:
         self.path = path
+        self._column = column
+        self._linear = json.loads(booster.save_config())["learner"]["gradient_booster"]["name"] == "gblinear"
         self.features: Sequence[str] = features
         self.booster = booster
         self._order = own_order(features, booster.feature_names)
@@ -40,12 +51,21 @@ class XGBoostModel:
             return np.zeros(0)
         with np.errstate(over="ignore"):  # beyond float32 is beyond every threshold
             values = np.asarray(matrix, dtype=np.float32)[:, self._order]
-        found = self.booster.inplace_predict(values, missing=np.nan, validate_features=False)
-        return np.asarray(found, dtype=np.float64).reshape(len(matrix))
+        try:
+            found = self._predict(values)
+        except library().core.XGBoostError as problem:
+            raise BadInput(f"{self.path.name} cannot score these rows: {_reason(problem)}.") from problem
+        return of_column(np.asarray(found, dtype=np.float64), len(matrix), self._column)
+
+    def _predict(self, values: Any) -> Any:
+        """In place; a linear booster knows no other way than through a matrix of XGBoost's own."""
+        if not self._linear:
+            return self.booster.inplace_predict(values, missing=np.nan, validate_features=False)
+        return self.booster.predict(library().DMatrix(values), validate_features=False)
 
 
 def load(path: Path, features: tuple[str, ...] | None, positive: Any) -> XGBoostModel:
-    """Load a booster; the objective must have one output."""
+    """Load a booster of one score, or of one for each class."""
     xgboost = library()
     booster = xgboost.Booster()
     try:
@@ -55,13 +75,17 @@ def load(path: Path, features: tuple[str, ...] | None, positive: Any) -> XGBoost
     except (xgboost.core.XGBoostError, ValueError, KeyError) as problem:
         raise BadInput(f"{path.name} is a damaged or cut-off XGBoost model: {_reason(problem)}.") from problem
     classes = int(learner["learner_model_param"]["num_class"])
-    if classes > 1:
-        raise BadInput(f"{path.name} predicts {classes} classes; a model of one score was expected.")
+    column = None if classes < 2 else numbered_class(path, classes, positive)
+    if classes > 1 and learner["objective"]["name"] != "multi:softprob":
+        raise BadInput(
+            f"{path.name} predicts labels of {classes} classes; "
+            "a score of each (multi:softprob) was expected."
+        )
     types = set(booster.feature_types or ()) - _NUMERIC
     if types:
         raise BadInput(f"{path.name} takes categorical features; encode them as numbers first.")
     names = chosen_features(path, features, booster.feature_names, booster.num_features())
-    return XGBoostModel(path, booster, names)
+    return XGBoostModel(path, booster, names, column)
 
 
 def library() -> Any:

@@ -41,8 +41,11 @@ class Frame:
         column = self.matrix[:, j]
         if j not in self.levels:
             return column
-        used, codes = np.unique(column.astype(np.int64), return_inverse=True)
-        return Coded(codes.astype(np.int32), tuple(self.levels[j][u] for u in used))
+        codes, every = column.astype(np.int64), self.levels[j]
+        used = np.flatnonzero(np.bincount(codes, minlength=len(every)))
+        place = np.zeros(len(every), dtype=np.int32)
+        place[used] = np.arange(len(used))
+        return Coded(place[codes], tuple(every[u] for u in used))
 
 
 def frames(features: Columns, others: Columns | None = None) -> tuple[Frame, Frame | None]:
