@@ -12,7 +12,7 @@ CHECKS: tuple[Check, ...] = (
         unit="unit of the measure",
         range="[0, inf)",
         direction="lower",
-        needs=("roles", "period?", "seed"),
+        needs=("roles", "period?", "count?", "seed"),
         definition=(
             "The largest fall of the measure against the baseline period where higher is better, the largest "
             "rise where lower is, the largest distance otherwise; 0 where no period is worse."
@@ -20,7 +20,8 @@ CHECKS: tuple[Check, ...] = (
         conventions=(
             "The measure is another check, with its arguments, on the rows of each period. Periods are put "
             "in time: numbers, or years with a quarter, half, week, month or day. Rows without a period are "
-            "counted and left out. Periods under min_rows are shown and not compared."
+            "counted and left out. Periods under min_rows are shown and not compared. Weights do what they "
+            "do in the measure."
         ),
         edge_cases=(
             "No period column, or fewer than two periods of enough rows: insufficient. A compared period "

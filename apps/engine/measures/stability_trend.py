@@ -17,7 +17,7 @@ import numpy.typing as npt
 from apps.engine.arguments import resolve
 from apps.engine.catalogue import find
 from apps.engine.catalogue.spec import Check, Direction
-from apps.engine.columns import MISSING, ArrayColumn, Coded, Column, Columns
+from apps.engine.columns import MISSING, ArrayColumn, Coded, Column, Columns, IntArray
 from apps.engine.errors import BadInput, Unmeasurable
 from apps.engine.measures.periods import in_time
 from apps.engine.values import Interval, Measured, Status, finite
@@ -25,7 +25,7 @@ from apps.engine.values import Interval, Measured, Status, finite
 ROWWISE = frozenset(
     {
         "score", "label", "target", "predicted", "selected", "deserving", "weight", "score_column",
-        "protected", "features", "columns",
+        "protected", "features", "columns", "count",
     }
 )  # fmt: skip
 _PLAIN = ROWWISE | {"seed"}
@@ -65,6 +65,7 @@ def trend(
     *,
     roles: Mapping[str, Any],
     period: Coded | None,
+    count: IntArray | None = None,
     seed: int = 0,
     check: str = "performance.auc",
     arguments: Mapping[str, Any] | None = None,
@@ -83,6 +84,8 @@ def trend(
         The inputs that a check may need, row by row, read when asked for.
     period : Coded
         The period of each row; rows without one are counted and left out.
+    count : int array, optional
+        How many equal rows each row stands for; the check must take counts too.
     check : str
         A check that needs rows of one data set only.
     arguments : mapping, optional
@@ -115,17 +118,28 @@ def trend(
             "The manifest names no period column for this data set, or it has no rows.", status="insufficient"
         )
     entry = _measurable(check)
-    run = _runner(entry, roles, arguments or {}, seed)
+    if count is not None and "count?" not in entry.needs:
+        raise Unmeasurable(f"{check} needs its rows one by one, and equal rows are counted here.")
+    run = _runner(entry, roles, arguments or {}, seed, count)
     order = np.argsort(period.codes, kind="stable")
     rows = np.split(order, np.searchsorted(period.codes[order], np.arange(1, len(period.levels))))
     by_level = dict(zip(period.levels, rows, strict=True))
-    points = [_point(level, by_level[level], run, min_rows) for level in in_time(period.levels)]
-    return _summed(entry, points, baseline, len(by_level.get(MISSING, ())), min_rows)
+    points = [
+        _point(level, by_level[level], _rows(by_level[level], count), run, min_rows)
+        for level in in_time(period.levels)
+    ]
+    missing = _rows(by_level[MISSING], count) if MISSING in by_level else 0
+    return _summed(entry, points, baseline, missing, min_rows)
+
+
+def _rows(places: Places, count: IntArray | None) -> int:
+    return len(places) if count is None else int(count[places].sum())
 
 
 def _measurable(check_id: str) -> Check:
     entry = find(check_id)
-    strange = sorted({need.removesuffix("?") for need in entry.needs} - _PLAIN)
+    beside = {need.removesuffix("?") for need in entry.needs} - _PLAIN
+    strange = sorted(beside - {"reference_count", "reference_weight"})
     if strange or entry.id == "stability.trend":
         raise BadInput(
             f"{check_id} cannot be followed over periods: it needs {', '.join(strange) or 'periods'} besides "
@@ -135,13 +149,15 @@ def _measurable(check_id: str) -> Check:
 
 
 def _runner(
-    entry: Check, roles: Mapping[str, Any], given: Mapping[str, Any], seed: int
+    entry: Check, roles: Mapping[str, Any], given: Mapping[str, Any], seed: int, count: IntArray | None
 ) -> Callable[[Places], Measured]:
     """Measures the check on some of the rows."""
     resolved = resolve(entry, given)
     module, _, name = entry.function.partition(":")
     function: Callable[..., Measured] = getattr(import_module(f"apps.engine.measures.{module}"), name)
     held = {need: _role(roles, need) for need in entry.needs if need != "seed"}
+    if count is not None:
+        held["count?"] = count
 
     def run(rows: Places) -> Measured:
         inputs = {need.removesuffix("?"): taken(value, rows) for need, value in held.items()}
@@ -178,14 +194,14 @@ def _part(column: Column, rows: Places) -> ArrayColumn:
     return ArrayColumn(column.name, Coded(codes.astype(np.int32), tuple(coded.levels[k] for k in used)))
 
 
-def _point(level: str, rows: Places, run: Callable[[Places], Measured], min_rows: int) -> Point:
-    if len(rows) < min_rows:
-        return Point(level, len(rows), None)
+def _point(level: str, places: Places, n: int, run: Callable[[Places], Measured], min_rows: int) -> Point:
+    if n < min_rows:
+        return Point(level, n, None)
     try:
-        return Point(level, len(rows), run(rows))
+        return Point(level, n, run(places))
     except Unmeasurable as reason:
         status: Status = "insufficient" if reason.status == "insufficient" else "undefined"
-        return Point(level, len(rows), Measured(value=None, n=len(rows), status=status, notes=(str(reason),)))
+        return Point(level, n, Measured(value=None, n=n, status=status, notes=(str(reason),)))
 
 
 def _summed(entry: Check, points: Sequence[Point], baseline: str, missing: int, min_rows: int) -> Measured:
