@@ -52,7 +52,8 @@ def standing_bank(
     _template: str, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[BankDatabase, Standing]]:
     """Built once a process, in a database of its own."""
-    place = BankDatabase(f"{_template}_standing", tmp_path_factory.mktemp("standing"))
+    folder = tmp_path_factory.mktemp("standing")
+    place = BankDatabase(f"{_template}_{folder.name}", folder)
     with django_db_blocker.unblock():
         database.drop(place.name)
         database.clone(_template, place.name)

@@ -104,12 +104,16 @@ class Fields:
 
     def text(self, name: str, default: str | None = None, *, longest: int = 10_000) -> str:
         """A string in NFC without NUL; required when there is no default."""
+        return unicodedata.normalize("NFC", self.verbatim(name, default, longest=longest))
+
+    def verbatim(self, name: str, default: str | None = None, *, longest: int = 10_000) -> str:
+        """The same, character by character as sent: for files, whose digest counts."""
         value = self._take(name, default)
         if not isinstance(value, str):
             raise self._wrong(name, f"must be text, not {_told(value)}")
         if len(value) > longest or not storable(value):
             raise self._wrong(name, f"must be text of at most {longest:,} whole characters without NUL")
-        return unicodedata.normalize("NFC", value)
+        return value
 
     def mapping(self, name: str, default: dict[str, Any] | None = None) -> dict[str, Any]:
         """A JSON object."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from apps.access.models import Person
     from apps.approvals.models import Approval, Comment, Finding, SignOff, Waiver, WaiverRequest
     from apps.deploys.models import Admission
-    from apps.gates.models import Decision, Evidence, PolicyRelease, Run
+    from apps.gates.models import Decision, Evidence, PolicyProposal, PolicyRelease, Run
     from apps.inventory.models import ModelVersion, RegisteredModel
     from apps.reports.models import Report
 
@@ -222,6 +222,22 @@ def policy(row: PolicyRelease) -> Json:
         "released_by": person(row.released_by),
         "released_at": row.released_at,
         "document": row.document,
+    }
+
+
+def proposal(row: PolicyProposal) -> Json:
+    released = getattr(row, "release", None)
+    return {
+        "id": row.pk,
+        "policy": row.policy,
+        "version": row.version,
+        "digest": row.digest,
+        "note": row.note,
+        "shown": row.shown,
+        "proposed_by": person(row.proposed_by),
+        "proposed_at": row.proposed_at,
+        "released_at": None if released is None else released.released_at,
+        "statement": row.statement_digest,
     }
 
 

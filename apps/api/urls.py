@@ -4,7 +4,7 @@ from django.urls import path, re_path
 
 from apps.api import openapi
 from apps.api.endpoints import not_found
-from apps.api.views import admissions, findings, inventory, people, records, runs
+from apps.api.views import admissions, findings, inventory, people, policies, records, runs
 
 urlpatterns = [
     path("schema", openapi.schema),
@@ -38,7 +38,10 @@ urlpatterns = [
     path("events", records.events),
     path("events/<uuid:event_id>/proof", records.proof),
     path("checkpoints/latest", records.checkpoint),
-    path("policies", records.policies),
+    path("policies", policies.policies),
+    path("policies/impact", policies.impact),
+    path("policies/proposals", policies.proposals),
+    path("policies/proposals/<uuid:proposal_id>", policies.proposal),
     path("reports/<uuid:report_id>", records.report),
     path("reports/<uuid:report_id>/file", records.report_file),
     path("costs", records.costs),

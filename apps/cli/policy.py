@@ -1,4 +1,4 @@
-"""`countersign policy`: lint, test and compare policies."""
+"""`countersign policy`: lint, test, compare and propose policies."""
 
 from __future__ import annotations
 
@@ -24,11 +24,17 @@ GOOD, BAD = 0, 1
 
 def add(commands: Any) -> None:
     """Add the command to the program's parser."""
-    command = commands.add_parser("policy", help="lint, test and compare policies", allow_abbrev=False)
+    command = commands.add_parser(
+        "policy", help="lint, test, compare and propose policies", allow_abbrev=False
+    )
     verbs = command.add_subparsers(dest="verb", metavar="VERB", required=True)
     lint = verbs.add_parser("lint", help="find everything that is wrong with a policy file")
     test = verbs.add_parser("test", help="run the cases of a policy")
     compare = verbs.add_parser("diff", help="say in words what changed between two policies")
+    propose = verbs.add_parser("propose", help="offer a policy to the server for release by a second person")
+    propose.add_argument("file", metavar="FILE", help="a policy or its folder; its cases lie in cases/")
+    propose.add_argument("--note", default="", help="what changes and why; kept with the proposal")
+    propose.add_argument("--server", metavar="URL", help="instead of COUNTERSIGN_URL")
     for verb in (lint, test):
         verb.add_argument(
             "files", nargs="+", metavar="FILE", help="a policy, its folder, or a folder of policies"
@@ -39,13 +45,18 @@ def add(commands: Any) -> None:
     test.add_argument("--junit", metavar="FILE", help="also write the results as JUnit XML")
     compare.add_argument("old", metavar="A")
     compare.add_argument("new", metavar="B")
-    for verb in (lint, test, compare):
+    for verb in (lint, test, compare, propose):
         verb.add_argument("--library", metavar="FOLDER", help="where `extends` looks first")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run one of the verbs; 0 when nothing is wrong, else 1."""
-    verbs: dict[str, Callable[[argparse.Namespace], int]] = {"lint": _lint, "test": _test, "diff": _diff}
+    verbs: dict[str, Callable[[argparse.Namespace], int]] = {
+        "lint": _lint,
+        "test": _test,
+        "diff": _diff,
+        "propose": _propose,
+    }
     return verbs[args.verb](args)
 
 
@@ -170,3 +181,16 @@ def _diff(args: argparse.Namespace) -> int:
     lines = changes or [f"{old.id}@{old.version} and {new.id}@{new.version} ask for the same."]
     put("\n".join([*lines, fault] if fault else lines) + "\n", None)
     return BAD if fault else GOOD
+
+
+# propose -------------------------------------------------------------------------------------------
+
+
+def _propose(args: argparse.Namespace) -> int:
+    """Tested here first: what fails here would be refused there."""
+    from apps.cli.policy_propose import propose
+
+    (path,) = files_of([args.file])
+    tested = _tested(path, argparse.Namespace(library=args.library, mutate=True))
+    put("\n".join(tested.lines()) + "\n", None)
+    return propose(path, note=args.note, server=args.server) if tested.good else BAD

@@ -2,7 +2,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.web.views import decisions, events, findings, models, reports, reviews, runs, session, work
+from apps.web.views import (
+    decisions,
+    events,
+    findings,
+    models,
+    policies,
+    reports,
+    reviews,
+    runs,
+    session,
+    work,
+)
 
 urlpatterns = [
     path("", work.home),
@@ -38,8 +49,11 @@ urlpatterns = [
     path("admissions/<uuid:admission_id>", decisions.admission_page),
     path("decisions/<str:digest>", decisions.decision_page),
     path("decisions/<str:digest>/waiver", findings.request_waiver),
-    path("policies", decisions.policy_list),
-    path("policies/<str:policy>/<str:version>", decisions.policy_page),
+    path("policies", policies.policy_list),
+    path("policies/propose", policies.propose),
+    path("policies/proposals/<uuid:proposal_id>", policies.proposal_page),
+    path("policies/proposals/<uuid:proposal_id>/release", policies.release),
+    path("policies/<str:policy>/<str:version>", policies.policy_page),
     path("costs", decisions.cost_page),
     path("events", events.event_list),
     path("events/<uuid:event_id>", events.event_page),

@@ -16,6 +16,7 @@ from apps.cli import server as commands
 from tests.cli.conftest import Program
 from tests.cli.loopback import Answerer, Asked, Loopback, Told, loopback
 
+VENDOR = Path(__file__).resolve().parents[2] / "policies" / "vendor-model"
 TOKEN = "cs_" + "t" * 43
 CHECK = ("gate", "check", "--model", "credit-pd", "--version", "1", "--environment", "production")
 
@@ -451,3 +452,45 @@ def test_a_subject_without_model_or_version_is_refused(
 
     assert code == 4
     assert "MODEL@VERSION" in err
+
+
+# Proposing a policy -----------------------------------------------------------------------------------
+
+
+def offered(**more: Any) -> dict[str, Any]:
+    effect = {"model": "credit-pd", "version": "3", "use": "loans", "before": "pass", "after": "fail"}
+    impact = {"changed": 1, "in_scope": 4, "cannot_replay": 0, "outside": 2, "models": [effect]}
+    shown = {"changes": ["performance.auc: floor 0.72 → 0.75 (stricter)"], "impact": impact}
+    named = {"id": "1f", "policy": "vendor-model", "version": "1.0.0", "digest": "sha256:x"}
+    return {**named, "shown": shown, **more}
+
+
+def test_a_policy_is_tested_here_and_then_offered(server: Loopback, program: Program) -> None:
+    server.answer = always(Told(201, offered()))
+
+    status, out, _ = program("policy", "propose", str(VENDOR), "--note", "first")
+
+    assert status == 0
+    assert "floor 0.72 → 0.75" in out
+    assert "credit-pd 3: pass → fail" in out
+    assert "1 of 4 verdicts would change" in out
+    (asked,) = server.asked
+    assert asked.json["policy"] == (VENDOR / "policy.yaml").read_text()
+    assert asked.json["note"] == "first"
+    assert asked.json["cases"]
+
+
+def test_a_policy_that_fails_here_is_not_sent(server: Loopback, program: Program, tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text("apiVersion: governance/v1\nkind: Policy\n")
+
+    assert program("policy", "propose", str(tmp_path / "policy.yaml"))[0] == 1
+    assert not server.asked
+
+
+def test_a_refused_proposal_says_why(server: Loopback, program: Program) -> None:
+    server.answer = always(problem(409, "vendor-model: version 1.0.0 does not come after 1.0.0."))
+
+    status, _, err = program("policy", "propose", str(VENDOR))
+
+    assert status == 1
+    assert "does not come after" in err

@@ -16,6 +16,7 @@ from apps.access.models import ApiToken
 from apps.access.tokens import new_token, token_digest
 from apps.api.endpoints import describe
 from apps.audit.models import Event
+from apps.gates.models import PolicyProposal
 from apps.inventory import store
 from tests.standing import Standing, token
 
@@ -75,6 +76,7 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "admission_id": world.admission.pk,
         "digest": _digest(world, route),
         "policy": "baseline-all",
+        "proposal_id": PolicyProposal.objects.get(policy="baseline-all").pk,
         "version": world.granted.subject["policies"][0]["version"],
         "event_id": Event.objects.earliest("occurred_at").pk,
         "report_id": world.report.pk,
@@ -103,6 +105,7 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
     approvals, findings = "/api/v1/approvals/<uuid:approval_id>", "/api/v1/findings/<uuid:finding_id>"
     review, mended = "/reviews/<uuid:approval_id>", "/findings/<uuid:finding_id>"
     reason = {"reason": "because"}
+    policy = _policy()
     return {
         "POST /api/v1/models": model,
         "POST /api/v1/models/<str:key>/versions": _registration(world),
@@ -117,6 +120,9 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
         f"POST {findings}/reopen": reason,
         "POST /api/v1/waivers": {"decision": world.failed.statement_digest, **waiver},
         "POST /api/v1/attestations": {"model": "credit-pd"},
+        "POST /api/v1/policies/impact": {"policy": policy["text"]},
+        "POST /api/v1/policies/proposals": {"policy": policy["text"], "cases": policy["files"]},
+        "POST /policies/propose": {"text": policy["text"], "cases": "---\n".join(policy["files"].values())},
         "POST /api/v1/admissions": {**version, "environment": "production"},
         "POST /models/<str:key>/findings": finding,
         "POST /models/<str:key>/versions/<str:label>/run": {"use": ""},
@@ -132,6 +138,13 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
         "POST /decisions/<str:digest>/waiver": {**waiver, "valid_to": waiver["remediation_due"]},
         "POST /reports/<uuid:report_id>/sign": {"meaning": "validated", "shown_digest": "x"},
     }
+
+
+def _policy() -> dict[str, Any]:
+    """The newest baseline, as the next version."""
+    proposal = PolicyProposal.objects.get(policy="baseline-all")
+    text = bytes(proposal.text).decode().replace("version: 2.0.0", "version: 2.0.1")
+    return {"text": text, "files": proposal.cases}
 
 
 def _registration(world: Standing) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What is kept: events and proofs, policies, reports, costs, environments."""
+"""What is kept: events and proofs, reports, costs, environments."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from apps.audit import trail
 from apps.audit.errors import NotFound
 from apps.costs.queries import statement as cost_statement
 from apps.deploys.queries import environments as declared_environments
-from apps.gates import queries as gates
 from apps.reports import queries as reports
 
 if TYPE_CHECKING:
@@ -56,11 +55,6 @@ def show_checkpoint(request: HttpRequest, *, by: Person | None) -> HttpResponse:
     return HttpResponse(bytes(newest.note), content_type="text/plain; charset=utf-8")
 
 
-@operation("GET", "Released policies.", answers={200: "Policies."})
-def list_policies(request: HttpRequest, *, by: Person) -> HttpResponse:
-    return answer({"policies": [rendering.policy(p) for p in gates.released_policies()]})
-
-
 @operation("GET", "One report with its signatures.", answers={200: "The report."})
 def show_report(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpResponse:
     return answer(rendering.report(readable(by, report_id)))
@@ -97,7 +91,6 @@ def list_environments(request: HttpRequest, *, by: Person) -> HttpResponse:
 events = endpoint(list_events)
 proof = endpoint(show_proof)
 checkpoint = endpoint(show_checkpoint)
-policies = endpoint(list_policies)
 report = endpoint(show_report)
 report_file = endpoint(show_file)
 costs = endpoint(list_costs)

@@ -1,4 +1,4 @@
-"""The deploy gate's answers, decisions, policies, costs."""
+"""The deploy gate's answers, decisions, costs."""
 
 from __future__ import annotations
 
@@ -65,20 +65,6 @@ def decision_page(request: HttpRequest, digest: str, *, by: Person) -> HttpRespo
 def _waivable(document: Mapping[str, Any]) -> list[str]:
     found = (g for g in document["gates"] if g["enforcement"] == "waivable" and g["outcome"] not in PASSING)
     return [gate["id"] for gate in found]
-
-
-@page()
-def policy_list(request: HttpRequest, *, by: Person) -> HttpResponse:
-    """Every released policy, the newest version of each first."""
-    return render(request, "policies/list.html", {"title": "Policies", "rows": gates.released_policies()})
-
-
-@page()
-def policy_page(request: HttpRequest, policy: str, version: str, *, by: Person) -> HttpResponse:
-    """One released policy: its gates in words, and its bytes."""
-    release = gates.find_policy(policy, version)
-    context = {"title": str(release), "release": release, "text": bytes(release.text).decode()}
-    return render(request, "policies/record.html", context)
 
 
 @page()

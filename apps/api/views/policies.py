@@ -1,0 +1,76 @@
+"""Policies: those released, what a draft would change, and drafts offered for release."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+
+from apps.access.guards import require
+from apps.access.states import Permission
+from apps.api import rendering
+from apps.api.endpoints import answer, endpoint, operation
+from apps.api.reading import Fields, body
+from apps.audit.errors import Invalid
+from apps.gates import commands, queries
+from apps.gates.impacts import impact_of
+
+if TYPE_CHECKING:
+    from apps.access.models import Person
+
+LONGEST = 256 << 10
+
+
+@operation("GET", "Released policies.", answers={200: "Policies."})
+def list_policies(request: HttpRequest, *, by: Person) -> HttpResponse:
+    return answer({"policies": [rendering.policy(p) for p in queries.released_policies()]})
+
+
+@operation(
+    "POST",
+    "What a draft would change: each model's latest evidence decided again with it. Changes no state.",
+    request={"policy": "string"},
+    answers={200: "Verdicts that change, by model, with reasons; and what cannot be replayed."},
+)
+def show_impact(request: HttpRequest, *, by: Person) -> HttpResponse:
+    fields = Fields(body(request))
+    text = fields.verbatim("policy", longest=LONGEST)
+    fields.done()
+    return answer(impact_of(by=by, data=text.encode()).as_json())
+
+
+@operation("GET", "Policies offered for release, newest first.", answers={200: "Proposals."})
+def list_proposals(request: HttpRequest, *, by: Person) -> HttpResponse:
+    return answer({"proposals": [rendering.proposal(p) for p in queries.open_proposals()]})
+
+
+@operation(
+    "POST",
+    "Offer a policy with its cases for release by a second person.",
+    request={"policy": "string", "cases": "object", "note": "string?"},
+    answers={201: "The proposal, with what its cases, the comparison and the impact say."},
+)
+def propose(request: HttpRequest, *, by: Person) -> HttpResponse:
+    require(by, Permission.POLICY_PROPOSE)
+    fields = Fields(body(request))
+    text, note = fields.verbatim("policy", longest=LONGEST), fields.text("note", "")
+    cases = fields.mapping("cases")
+    fields.done()
+    if not all(isinstance(case, str) and len(case) <= LONGEST for case in cases.values()):
+        raise Invalid("“cases” must be an object of files: the text of each by its name.", field="cases")
+    files = {name: case.encode() for name, case in cases.items()}
+    found = commands.propose_policy(by=by, data=text.encode(), cases=files, note=note)
+    place = {"Location": f"/api/v1/policies/proposals/{found.pk}"}
+    return answer(rendering.proposal(found), status=201, headers=place)
+
+
+@operation("GET", "One proposal.", answers={200: "The proposal.", 404: "No such proposal."})
+def show_proposal(request: HttpRequest, proposal_id: UUID, *, by: Person) -> HttpResponse:
+    return answer(rendering.proposal(queries.find_proposal(proposal_id)))
+
+
+policies = endpoint(list_policies)
+impact = endpoint(show_impact)
+proposals = endpoint(list_proposals, propose)
+proposal = endpoint(show_proposal)

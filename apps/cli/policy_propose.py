@@ -1,0 +1,56 @@
+"""`countersign policy propose`: hand a policy and its cases to the server, and tell what it answers."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from apps.cli.client import Client, NotConfigured, RefusedByServer, Unreachable
+from apps.cli.text import safe
+
+OFFERED, REFUSED, USAGE, COULD_NOT = 0, 1, 2, 4
+SHOWN = 20
+
+
+def propose(path: Path, *, note: str, server: str | None) -> int:
+    """Offer the file for release; 0 offered, 1 refused, 2 usage, 4 no answer."""
+    try:
+        client = Client.from_environment(server)
+        found = client.post("/policies/proposals", _body(path, note), key=str(uuid.uuid4())).body
+    except NotConfigured as problem:
+        return _say(problem, USAGE)
+    except RefusedByServer as problem:
+        return _say(problem, REFUSED if problem.status < 500 and problem.status != 401 else COULD_NOT)
+    except Unreachable as problem:
+        return _say(problem, COULD_NOT)
+    print("\n".join(safe(line) for line in told(found)))
+    return OFFERED
+
+
+def _body(path: Path, note: str) -> dict[str, Any]:
+    cases = sorted((path.parent / "cases").glob("*.yaml"))
+    texts = {case.name: case.read_bytes().decode() for case in cases}
+    return {"policy": path.read_bytes().decode(), "cases": texts, "note": note}
+
+
+def _say(problem: object, status: int) -> int:
+    print(f"countersign: {safe(problem)}", file=sys.stderr)
+    return status
+
+
+def told(proposal: Mapping[str, Any]) -> Iterator[str]:
+    """The proposal in words: what changes, which verdicts, and what is left to do."""
+    shown, impact = proposal["shown"], proposal["shown"]["impact"]
+    yield f"{proposal['policy']}@{proposal['version']} is offered for release ({proposal['digest']})."
+    yield from (f"  {change}" for change in shown["changes"])
+    yield (
+        f"Impact: {impact['changed']} of {impact['in_scope']} verdicts would change, "
+        f"{impact['cannot_replay']} cannot be replayed, {impact['outside']} models are outside."
+    )
+    for effect in impact["models"][:SHOWN]:
+        if effect["before"] != effect["after"]:
+            yield f"  {effect['model']} {effect['version']}: {effect['before']} → {effect['after']}"
+    yield f"A second person releases it: /policies/proposals/{proposal['id']}"
