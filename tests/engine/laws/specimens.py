@@ -121,7 +121,7 @@ class World:
 
     def roles(self, table: Table) -> dict[str, Any]:
         """What a check may ask for of one table."""
-        every = Columns.of(**{name: values for name, values in table.items()})
+        every = Columns.of(**table)
         label = np.array([v == 1 for v in table["label"]], dtype=bool)
         selected = np.array([v == "yes" for v in table["approved"]], dtype=bool)
         score = np.array([np.nan if v is None else v for v in table["score"]], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Rows by their multiplicity are the rows: for every check that takes counts, and for weights where they repeat rows."""
+"""Rows by their multiplicity are the rows, for every check that takes counts; so are whole weights."""
 
 from __future__ import annotations
 

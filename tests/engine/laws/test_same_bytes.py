@@ -1,4 +1,4 @@
-"""Same input, same bytes: what may not change a single one, for every check of the catalogue, on real files."""
+"""Same input, same bytes: what may not change one of them, for every check, on real files."""
 
 from __future__ import annotations
 
@@ -18,8 +18,20 @@ from apps.engine.measure import measure
 from apps.engine.resources import using
 from apps.engine.subject import Subject, load
 from tests.engine.laws.specimens import (
-    ARGUMENTS, CHECKS, DECLARED, FEATURES, MODELLED, PROTECTED, TIMED, Table, as_bytes, model_file, needs,
-    people, permuted, reading,
+    ARGUMENTS,
+    CHECKS,
+    DECLARED,
+    FEATURES,
+    MODELLED,
+    PROTECTED,
+    TIMED,
+    Table,
+    as_bytes,
+    model_file,
+    needs,
+    people,
+    permuted,
+    reading,
 )  # fmt: skip
 from tests.engine.subjects import csv_bytes
 

@@ -54,7 +54,7 @@ def test_losses_of_a_manual():
     assert math.floor(1000 * r2(**numbers).value) == 948  # the manual cuts, as its ellipsis says
 
 
-@printed("calibration.brier", source="Brier (1950), Monthly Weather Review 78, 1-3, table 1: ten forecasts of rain",
+@printed("calibration.brier", source="Brier (1950), Monthly Weather Review 78, 1-3: ten forecasts of rain",
          what="P = 0.19, summed over both classes; half of it for one")  # fmt: skip
 def test_briers_own_ten_forecasts():
     rain = np.array([0.7, 0.9, 0.8, 0.4, 0.2, 0.0, 0.0, 0.0, 0.0, 0.1])

@@ -24,7 +24,8 @@ def test_penicillin_and_rabbits():
     assert (round(statistic, 3), round(p, 3)) == (3.929, 0.047)
 
 
-@printed(ID, source="Bickel, Hammel, O'Connell (1975), Science 187, 398-404; R's mantelhaen.test(UCBAdmissions)",
+@printed(ID, source="Bickel, Hammel, O'Connell (1975), Science 187, 398-404; R's "
+         "mantelhaen.test(UCBAdmissions)",
          what="corrected CMH 1.4269, p = 0.2323, common odds ratio 0.9046968")  # fmt: skip
 def test_berkeley():
     found = strata(
@@ -42,8 +43,8 @@ CHINA = (
 )  # fmt: skip
 
 
-@printed(ID, source="Liu (1992), International Journal of Epidemiology 21, 197-201: smoking and lung cancer in "
-         "eight Chinese cities; PROC FREQ's printout",
+@printed(ID, source="Liu (1992), International Journal of Epidemiology 21, 197-201: smoking and lung cancer "
+         "in eight Chinese cities; PROC FREQ's printout",
          what="CMH 280.138, common odds ratio 2.174, Breslow-Day 5.200 on 7 df, p = 0.636")  # fmt: skip
 def test_smoking_in_eight_chinese_cities():
     found = strata(*CHINA)
@@ -71,8 +72,8 @@ def test_breslow_day_of_two_strata(tables, statistic, p):
     assert found[2] == pytest.approx(p, rel=2e-3)
 
 
-@printed(ID, source="Breslow, Day (1980), Statistical methods in cancer research I, chapter 4: oesophageal cancer "
-         "and alcohol in Ille-et-Vilaine, six ages",
+@printed(ID, source="Breslow, Day (1980), Statistical methods in cancer research I, chapter 4: oesophageal "
+         "cancer and alcohol in Ille-et-Vilaine, six ages",
          what="common odds ratio 5.158, corrected CMH 83.22, homogeneity 9.32 on 5 df")  # fmt: skip
 def test_oesophageal_cancer():
     found = strata(
