@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextvars
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -107,3 +109,29 @@ def each(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
     with ThreadPoolExecutor(workers) as pool:
         contexts = [contextvars.copy_context() for _ in given]
         return list(pool.map(lambda pair: pair[0].run(work, pair[1]), zip(contexts, given, strict=True)))
+
+
+class _OneBlasThread:
+    """Linear algebra on one thread while anybody is inside: threads are ours, and no bit depends on them."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+        self._limited: Any = None
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._limited = import_module("threadpoolctl").threadpool_limits(1, user_api="blas")
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if not self._inside:
+                    self._limited.restore_original_limits()
+
+
+one_blas_thread = _OneBlasThread()
+"""A context under which linear algebra runs on one thread; may be entered again and by several threads."""

@@ -17,6 +17,7 @@ from apps.engine.artifacts.matrix import (
 )
 from apps.engine.columns import Columns, FloatArray
 from apps.engine.errors import BadInput
+from apps.engine.resources import one_blas_thread
 
 # Types that skops does not trust by itself and that hold numbers only: their state is arrays, and
 # building them runs no code of the file. A type comes here after its constructor has been read.
@@ -49,7 +50,10 @@ class SkopsModel:
 
     def score_matrix(self, matrix: FloatArray) -> FloatArray:
         """The same for a numeric matrix (n, len(features))."""
-        return in_fixed_order(np.asarray(matrix, dtype=np.float64), self._run) if len(matrix) else np.zeros(0)
+        if not len(matrix):
+            return np.zeros(0)
+        with one_blas_thread():
+            return in_fixed_order(np.asarray(matrix, dtype=np.float64), self._run)
 
     def score_batch(self, matrix: FloatArray) -> FloatArray:
         """The scores of a numeric matrix as its rows stand; may be called from several threads."""

@@ -11,12 +11,8 @@ caller; the engine itself opens no connection.
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
-from importlib import import_module
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,6 +29,7 @@ DEVICE_BATCH, DEVICE_CELLS = 1 << 20, 1 << 26
 MOST_FEATURES = 1000
 
 Score = Callable[[Any], Any]
+Places = npt.NDArray[np.intp]
 
 
 class Scorer(Protocol):
@@ -160,8 +157,9 @@ def _plain_box(model: Model, sample: Frame) -> Box:
     if batched is None:
         return Box(model.score_matrix, threads=False)
     dtype = getattr(model, "batch_dtype", np.float64)
-    device = arrays()
-    moved = None if device.is_cpu else model.on_device(device, sample.matrix)  # type: ignore[attr-defined]
+    move = getattr(model, "on_device", None)
+    device = processor() if move is None else arrays()
+    moved = None if move is None or device.is_cpu else move(device, sample.matrix)
     return Box(batched, dtype) if moved is None else Box(moved, dtype, device)
 
 
@@ -170,36 +168,3 @@ def _logit(xp: Any, score: Any) -> Any:
         raise Unmeasurable("The margin space needs scores strictly between 0 and 1.")
     wide = xp.astype(score, xp.float64)
     return xp.log(wide) - xp.log1p(-wide)
-
-
-class _OneBlasThread:
-    """Linear algebra on one thread while anybody is inside: batches run side by side, and no bit moves."""
-
-    def __init__(self) -> None:
-        self._lock, self._inside = threading.Lock(), 0
-        self._limited: Any = None
-
-    @contextlib.contextmanager
-    def __call__(self) -> Iterator[None]:
-        with self._lock:
-            self._inside += 1
-            if self._inside == 1:
-                self._limited = _controller().limit(limits=1, user_api="blas")
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._inside -= 1
-                if not self._inside:
-                    self._limited.restore_original_limits()
-
-
-@cache
-def _controller() -> Any:
-    return import_module("threadpoolctl").ThreadpoolController()  # scikit-learn brings it
-
-
-one_blas_thread = _OneBlasThread()
-"""A context under which linear algebra runs on one thread; may be entered again and by several threads."""
-
-Places = npt.NDArray[np.intp]

@@ -160,15 +160,17 @@ def ensemble_of(model: Model, sample: Frame) -> Ensemble:
 def _read(model: Model) -> Ensemble:
     from apps.engine.explain import lightgbm_trees, onnx_trees, xgboost_trees
 
-    if model.format == "xgboost":
+    form = getattr(model, "format", None)
+    if form == "xgboost":
         return xgboost_trees.read(model.path)
-    if model.format == "lightgbm":
+    if form == "lightgbm":
         return lightgbm_trees.read(model.path)
-    if model.format == "onnx":
+    if form == "onnx":
         return onnx_trees.read(model.path)
     estimator = getattr(model, "estimator", None)
     if estimator is None:
-        raise Unreadable(f"the inside of a {model.format} model cannot be read")
+        inside = "it is known by its scores alone" if form is None else f"its format is {form}"
+        raise Unreadable(f"the inside of the model cannot be read: {inside}")
     return sklearn_models.trees(estimator)
 
 

@@ -19,9 +19,9 @@ from itertools import combinations
 import numpy as np
 
 from apps.engine.columns import BoolArray, FloatArray
-from apps.engine.explain.black_box import Box, Places, Score, as_box, one_blas_thread, too_wide
+from apps.engine.explain.black_box import Box, Places, Score, as_box, too_wide
 from apps.engine.explain.permutation import Sampled
-from apps.engine.resources import current, each, using
+from apps.engine.resources import current, each, one_blas_thread, using
 
 SAMPLES = 2048
 

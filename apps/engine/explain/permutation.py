@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from apps.engine.columns import FloatArray
-from apps.engine.explain.black_box import Box, Places, Score, as_box, one_blas_thread, too_wide
-from apps.engine.resources import current, each, using
+from apps.engine.explain.black_box import Box, Places, Score, as_box, too_wide
+from apps.engine.resources import current, each, one_blas_thread, using
 
 _KEPT = 1 << 23
 
@@ -166,7 +166,7 @@ class _Walks:
         """Changes in the order walked to changes in the order of features."""
         arrays = self.box.arrays
         places = arrays.hand_in(_backward(self.ranks) if way else self.ranks)
-        return arrays.xp.take_along_axis(made, arrays.xp.broadcast_to(places[None], made.shape), axis=2)
+        return arrays.xp.take_along_axis(made, arrays.xp.broadcast_to(places[None, ...], made.shape), axis=2)
 
     def _between(self, rows: FloatArray) -> Any:
         """The scores of the hybrids of every step between the ends: (rows, walks, 2, F - 1)."""
