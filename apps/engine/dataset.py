@@ -10,16 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.engine import files, tables
+from apps.engine import files, table_limits, tables
 from apps.engine.columns import BoolArray, Coded, Column, Columns, FloatArray, IntArray, level_text
-from apps.engine.errors import BadInput
+from apps.engine.errors import BadInput, NotDeclared
 from apps.engine.fields import Scalar
 from apps.engine.inputs import Model
 from apps.engine.manifest import DatasetSpec, Decision
-
-
-class NotDeclared(BadInput):
-    """The manifest does not say where this is found."""
+from apps.engine.parts import Parts
 
 
 class DataSet:
@@ -70,8 +67,35 @@ class DataSet:
         """``"sha256:…"`` over the bytes; of a folder over the sorted names and digests of its parts."""
         return f"sha256:{self._fingerprint.sha256}"
 
+    @property
+    def model(self) -> Model | None:
+        """The loaded model; None where the scores come in a column."""
+        return self._model()
+
     @cached_property
-    def columns(self) -> Columns:
+    def has_model(self) -> bool:
+        """Whether the scores are the model's own."""
+        return self._model() is not None
+
+    @property
+    def declared_features(self) -> Sequence[str] | None:
+        """The manifest's features, if it names any."""
+        return self._features
+
+    @property
+    def parts(self) -> Parts:
+        """The parts that a table is read by."""
+        if self.columns.parts is None:
+            raise LookupError(f"{self._called} is held whole.")
+        return self.columns.parts
+
+    @cached_property
+    def large(self) -> bool:
+        """Whether the table is summed up part by part and never held."""
+        return self.columns.parts is not None and table_limits.large(self.rows, len(self.columns))
+
+    @cached_property
+    def columns(self) -> tables.Table:
         """Every column of the file."""
         before = self._fingerprint
         found = tables.open_table(self._path, name=self._called, missing=self.spec.missing)

@@ -11,6 +11,10 @@ class BadInput(Problem):
     """A file, a manifest, a policy or an argument that cannot be used as given."""
 
 
+class NotDeclared(BadInput):
+    """The manifest does not say where something is found that a check needs."""
+
+
 class Unmeasurable(Problem):
     """A check has no number for this input, and says why: `insufficient` or `undefined`."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from apps.engine.decide import Decision, MeasuredGate, SubjectFacts, decide, gates_for
-from apps.engine.errors import BadInput
+from apps.engine.errors import BadInput, Problem
 from apps.engine.manifest import Manifest
 from apps.engine.policy.model import Policy
 from apps.engine.policy.vocabulary import FIELDS
@@ -160,6 +161,7 @@ def measure_gates(
         Names the gate whose check cannot be used as given.
     """
     say = progress or (lambda _: None)
+    _prepare(subject, gates)
     held: dict[str, dict[str, Any]] = {}
     found: dict[str, dict[str, Any]] = {}
     for done, gate in enumerate(gates):
@@ -197,6 +199,17 @@ def _named(policy: Policy, facts: Mapping[str, Any], now: datetime) -> dict[str,
 def _timeless(gate: Mapping[str, Any]) -> dict[str, Any]:
     """The gate without the moment it was measured, so that two runs give the same bytes."""
     return {key: value for key, value in gate.items() if key != "measured_at"}
+
+
+def _prepare(subject: Subject, gates: Sequence[Mapping[str, Any]]) -> None:
+    """One pass over each large data set for all gates; a gate that cannot be asked is refused later."""
+    from apps.engine.measure import DEVELOPMENT, HOLDOUT
+
+    with contextlib.suppress(Problem):
+        if any(data.large for data in subject.datasets.values()):
+            from apps.engine.summaries.gates import prepare
+
+            prepare(subject, gates, dataset=HOLDOUT, reference=DEVELOPMENT)
 
 
 def _question(gate: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from apps.engine import arguments as args
 from apps.engine.catalogue import find
 from apps.engine.catalogue.spec import Check
-from apps.engine.errors import Unmeasurable
+from apps.engine.errors import NotDeclared, Unmeasurable
 from apps.engine.subject import Subject
 from apps.engine.values import Measured, Measurement, Status, unmeasured
 
@@ -46,7 +46,8 @@ def measure(
     Returns
     -------
     Measurement
-        With status ``"insufficient"`` or ``"undefined"`` and a note where there is no number.
+        With status ``"insufficient"`` or ``"undefined"`` and a note where there is no number: also where
+        the manifest lacks a data set, a field or an artifact that the check needs.
 
     Raises
     ------
@@ -54,12 +55,13 @@ def measure(
         An unknown check or argument, a wrong value, or a file that cannot be used as given.
     """
     check = find(check_id)
-    protected = subject.manifest.dataset(dataset).protected if _reads_data(check) else ()
+    known = subject.manifest.datasets.get(dataset)
+    protected = known.protected if known is not None and _reads_data(check) else ()
     resolved = args.resolve(check, arguments, protected=protected)
-    inputs = subject.fill(
-        check.needs, dataset, reference, seed, attributes=args.attribute_names(resolved.get("attributes"))
-    )
-    measured = _call(check, {**inputs, **resolved}, rows=_rows(subject, dataset, check), seed=seed)
+    try:
+        measured = _measured(check, subject, resolved, dataset=dataset, reference=reference, seed=seed)
+    except NotDeclared as lacking:
+        measured = unmeasured("insufficient", str(lacking), seed=seed)
     return Measurement(
         check=check.id,
         check_version=check.version,
@@ -73,6 +75,45 @@ def function_of(check: Check) -> Callable[..., Measured]:
     module, _, name = check.function.partition(":")
     place = module if module.startswith("apps.") else f"apps.engine.measures.{module}"
     return cast(Callable[..., Measured], getattr(import_module(place), name))
+
+
+def _large(subject: Subject, check: Check, dataset: str, reference: str) -> bool:
+    """Whether a data set that the check reads is too large to hold."""
+    compares = any(need.startswith("reference_") for need in check.needs)
+    names = (dataset, reference) if compares else (dataset,)
+    read = [subject.datasets[name] for name in names if name in subject.datasets]
+    return _reads_data(check) and any(data.large for data in read)
+
+
+def _streamed(
+    check: Check, subject: Subject, resolved: Mapping[str, Any], names: tuple[str, str], *, seed: int
+) -> Measured:
+    """The same where a data set is too large to hold; see `apps.engine.summaries`."""
+    from apps.engine.summaries import gates
+
+    dataset, reference = names
+    question = gates.Question(check, resolved, dataset, reference)
+    attributes = args.attribute_names(resolved.get("attributes"))
+    try:
+        stands = gates.standing(subject, question)
+        inputs = subject.fill(check.needs, dataset, reference, seed, attributes=attributes, standing=stands)
+    except Unmeasurable as reason:
+        return unmeasured(
+            cast(Status, reason.status), str(reason), n=_rows(subject, dataset, check), seed=seed
+        )
+    measured = _call(check, {**inputs, **resolved}, rows=_rows(subject, dataset, check), seed=seed)
+    return gates.explained(measured, question, inputs, stands)
+
+
+def _measured(
+    check: Check, subject: Subject, resolved: Mapping[str, Any], *, dataset: str, reference: str, seed: int
+) -> Measured:
+    """What the check's function finds; NotDeclared where the manifest lacks what it needs."""
+    if _reads_data(check):
+        subject.manifest.dataset(dataset)
+    attributes = args.attribute_names(resolved.get("attributes"))
+    inputs = subject.fill(check.needs, dataset, reference, seed, attributes=attributes)
+    return _call(check, {**inputs, **resolved}, rows=_rows(subject, dataset, check), seed=seed)
 
 
 def _call(check: Check, keywords: Mapping[str, Any], *, rows: int, seed: int) -> Measured:

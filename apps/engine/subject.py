@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from apps.engine import files as disk
-from apps.engine.dataset import DataSet, NotDeclared
-from apps.engine.errors import BadInput
+from apps.engine.dataset import DataSet
+from apps.engine.errors import BadInput, NotDeclared
 from apps.engine.inputs import Artifact, Model
 from apps.engine.manifest import Manifest, read_manifest
 
@@ -62,6 +62,7 @@ class Subject:
 
     def __init__(self, manifest: Manifest, folder: Path, *, files: Files | None = None) -> None:
         self.manifest = manifest
+        self.held: dict[Any, Any] = {}  # what was made of its large data sets
         self._folder = folder
         self._files = files
         self.datasets: Mapping[str, DataSet] = {

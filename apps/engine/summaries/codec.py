@@ -17,8 +17,8 @@ from typing import Any, get_args
 import numpy as np
 
 from apps.engine.errors import BadInput
-from apps.engine.summaries.grid import GRIDS, on_grid
-from apps.engine.summaries.summary import SCORES, Level, Summary, Type, sort_key
+from apps.engine.summaries.grid import GRIDS
+from apps.engine.summaries.summary import SCORES, VALUE, Level, Summary, Type, placed, sort_key
 
 MAGIC = b"countersign-summary/1\n"
 MAX_HEAD = 64 << 20
@@ -110,7 +110,9 @@ def _check_head(head: Mapping[str, Any]) -> None:
     _true(len(keys) == len(types) == len(levels), "its columns do not match")
     _true(all(kind in get_args(Type) for kind in types), "a type is not known")
     _true(all(isinstance(held, list) for held in levels), "levels are no list")
-    _true(numbers == [name for name in NUMBERS if name in numbers], "its numbers are not known")
+    _true(all(isinstance(name, str) for name in numbers), "its numbers are not named")
+    alone = len(numbers) == 1 and numbers[0].startswith(VALUE)
+    _true(alone or numbers == [name for name in NUMBERS if name in numbers], "its numbers are not known")
     _true(len(head["read_as"]) == len(numbers), "its numbers do not match")
     _true(all(_whole(value, 3) for value in head["read_as"]), "its numbers do not match")
     _true(_whole(head["grid"], len(GRIDS) - 1) and _whole(head["rows"], 1 << 62), "a count is out of range")
@@ -161,8 +163,8 @@ def _check_arrays(found: Summary) -> None:
     _true(found.full or sum(found.count.tolist()) == found.rows, "its rows do not add up")
     _true(not found.full or not found.tuples, "it holds tuples beyond the limit")
     for name, values in zip(found.numbers, found.at, strict=True):
-        on = on_grid(values, GRIDS[found.grid]) if name in SCORES else values
-        _true(bool((_bits(on) == _bits(values)).all()), "a score is off the grid")
+        on = placed(name, values, GRIDS[found.grid])
+        _true(bool((_bits(on) == _bits(values)).all()), "a number is off the grid")
         _true(not bool((np.signbit(values) & (values == 0)).any()), "a zero has a sign")
     by: Any = (*reversed(found.at), *reversed(found.codes))
     order = np.lexsort(by) if by else np.arange(found.tuples)

@@ -26,10 +26,13 @@ class Grid:
         Q: 65,520 = 2⁴ · 3² · 5 · 7 · 13 steps hold bins of 10, 12, 15, 20 and 30 equal widths.
     bits : int
         The first bits of a float64's fraction that are kept outside [0, 1].
+    value_bits : int
+        The same for numbers that are no scores, wherever they lie.
     """
 
     steps: int
     bits: int
+    value_bits: int
 
     @property
     def shift(self) -> float:
@@ -37,8 +40,8 @@ class Grid:
         return 0.5 / self.steps
 
 
-FINEST = Grid(65_520, 9)
-GRIDS: tuple[Grid | None, ...] = (None, FINEST, Grid(5_040, 7), Grid(720, 5), Grid(240, 3))
+FINEST = Grid(65_520, 9, 16)
+GRIDS: tuple[Grid | None, ...] = (None, FINEST, Grid(5_040, 7, 12), Grid(720, 5, 9), Grid(240, 3, 6))
 
 
 def on_grid(scores: FloatArray, grid: Grid | None) -> FloatArray:
@@ -60,6 +63,22 @@ def on_grid(scores: FloatArray, grid: Grid | None) -> FloatArray:
     outside = ~(inside | stays)
     if outside.any():
         found[outside] = _few_bits(scores[outside], grid.bits)
+    return found
+
+
+def rounded(values: FloatArray, grid: Grid | None) -> FloatArray:
+    """Numbers that are no scores, with few bits of their fraction; 0, missing and infinite ones stay.
+
+    Examples
+    --------
+    >>> rounded(np.array([0.0, 30.0, 1234.56]), GRIDS[3]).tolist()
+    [0.0, 30.015625, 1235.0]
+    """
+    if grid is None:
+        return values
+    moves = (values != 0.0) & np.isfinite(values)
+    found = values.copy()
+    found[moves] = _few_bits(values[moves], grid.value_bits)
     return found
 
 

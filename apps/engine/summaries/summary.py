@@ -16,12 +16,13 @@ import numpy.typing as npt
 
 from apps.engine.columns import FloatArray, IntArray
 from apps.engine.errors import BadInput
-from apps.engine.summaries.grid import GRIDS, Grid, on_grid
+from apps.engine.summaries.grid import GRIDS, Grid, on_grid, rounded
 
 Codes = npt.NDArray[np.int32]
 Level = str | int | float | bool | None
 Type = Literal["text", "integer", "number", "boolean"]
 SCORES = ("score", "score_column")
+VALUE = "value:"  # and the name of a column: its numbers by themselves
 LIMIT = 1 << 21
 _DENSE = 1 << 23
 _SAFE = 1 << 62
@@ -42,7 +43,7 @@ class Summary:
     codes : tuple of int32 (m,)
         For each key, the place of the tuple's value among its levels.
     numbers : tuple of str
-        Numbers read: ``score``, ``score_column``, ``target``, ``weight``.
+        Numbers read: ``score``, ``score_column``, ``target``, ``weight``, or one column's own values.
     at : tuple of float64 (m,)
         For each number, the tuple's value; NaN where missing, never -0.
     read_as : tuple of int
@@ -160,7 +161,7 @@ def merged(parts: Sequence[Summary], *, limit: int = LIMIT) -> Summary:
 
 def _within(raw: Summary, limit: int, *, fresh: bool = False) -> Summary:
     """The tuples grouped, on the finest grid on which they are no more than the limit."""
-    quantised = any(name in SCORES for name in raw.numbers)
+    quantised = any(name in SCORES or name.startswith(VALUE) for name in raw.numbers)
     grids = range(raw.grid, len(GRIDS)) if quantised else range(1)
     for place in grids:
         found = _grouped(replace(raw, grid=place, at=_on(raw, GRIDS[place])), fresh=fresh)
@@ -170,11 +171,15 @@ def _within(raw: Summary, limit: int, *, fresh: bool = False) -> Summary:
     return _nothing(raw)
 
 
+def placed(name: str, values: FloatArray, grid: Grid | None) -> FloatArray:
+    """The numbers of that name on the grid; targets and weights stay as they are."""
+    if name in SCORES:
+        return on_grid(values, grid)
+    return rounded(values, grid) if name.startswith(VALUE) else values
+
+
 def _on(raw: Summary, grid: Grid | None) -> tuple[FloatArray, ...]:
-    return tuple(
-        on_grid(values, grid) if name in SCORES else values
-        for name, values in zip(raw.numbers, raw.at, strict=True)
-    )
+    return tuple(placed(name, values, grid) for name, values in zip(raw.numbers, raw.at, strict=True))
 
 
 def _nothing(raw: Summary) -> Summary:
