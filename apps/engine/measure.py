@@ -111,6 +111,8 @@ def _measured(
     """What the check's function finds; NotDeclared where the manifest lacks what it needs."""
     if _reads_data(check):
         subject.manifest.dataset(dataset)
+    if _large(subject, check, dataset, reference):
+        return _streamed(check, subject, resolved, (dataset, reference), seed=seed)
     attributes = args.attribute_names(resolved.get("attributes"))
     inputs = subject.fill(check.needs, dataset, reference, seed, attributes=attributes)
     return _call(check, {**inputs, **resolved}, rows=_rows(subject, dataset, check), seed=seed)
