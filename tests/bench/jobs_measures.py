@@ -13,8 +13,8 @@ from tests.bench.registry import job
 def rates_ours(rounds: str) -> dict[str, Any]:
     """Counts and rates of two attributes and their intersection, a million rows of codes."""
     from apps.engine.columns import ArrayColumn, Coded, Columns
-    from apps.engine.measures.fairness.groups import partitions
-    from apps.engine.measures.fairness.rates import cells_of, group_rates, rates_from
+    from apps.engine.measures.fairness.frames import frames
+    from apps.engine.measures.fairness.rates import group_rates
 
     predicted, label, sex, region = _decided()
     held = {"sex": Coded(sex, ("F", "M")), "region": Coded(region, tuple("ABCDE"))}
@@ -22,8 +22,7 @@ def rates_ours(rounds: str) -> dict[str, Any]:
     attributes = ["sex", "region", ["sex", "region"]]
 
     def counts() -> Any:
-        found = [cells_of(part, predicted, label) for part in partitions(protected, attributes)]
-        return [rates_from(cells, rate) for cells in found for rate in ("selection_rate", "tpr", "fpr")]
+        return frames({"sex": sex, "region": region}, label, predicted)
 
     def whole() -> Any:
         return group_rates(predicted=predicted, label=label, protected=protected, attributes=attributes)

@@ -63,7 +63,9 @@ GROUP_CONVENTIONS = (
 )
 GROUP_EDGES = (
     "Fewer than two groups above the floors: insufficient. A compared group with denominator zero: "
-    "undefined. "
-    "No rows or no protected attribute: insufficient. Weights that differ: undefined, but for selection "
-    "rates and equal opportunity, whose intervals take Kish's effective size."
+    "undefined. No rows or no protected attribute: insufficient."
+)
+GROUP_WEIGHTS = (
+    " Weights: rates are shares of weight, and intervals take Kish's effective size; floors count rows. A "
+    "group without weight: undefined."
 )

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from apps.engine.catalogue.common import ADJUST, GROUP_CONVENTIONS, GROUP_EDGES, GROUPS, PROPORTION
+from apps.engine.catalogue.common import (
+    ADJUST,
+    GROUP_CONVENTIONS,
+    GROUP_EDGES,
+    GROUP_WEIGHTS,
+    GROUPS,
+    PROPORTION,
+)
 from apps.engine.catalogue.fairness_rates import RATE_NAMES
 from apps.engine.catalogue.spec import Arg, Check
 
-_NEEDS = ("predicted", "label", "protected", "weight?")
+_NEEDS = ("predicted", "label", "protected", "weight?", "count?")
 _POSITIVE = "Positive is the label value that the score predicts. "
 _FOLDED = "A ratio above one counts as its inverse, so that 1 is equality whoever has the higher rate. "
 _KATZ = "Wilson for rates; Katz log for ratios"
@@ -23,7 +30,7 @@ CHECKS: tuple[Check, ...] = (
         needs=_NEEDS,
         definition="The larger of the largest |TPR - TPR of the reference| and the same for FPR.",
         conventions=_POSITIVE + "Each rate finds its own reference. " + GROUP_CONVENTIONS,
-        edge_cases=GROUP_EDGES,
+        edge_cases=GROUP_EDGES + GROUP_WEIGHTS,
         interval="Wilson for rates; Newcombe for differences",
         cost=_COST,
         references=("Hardt, Price, Srebro (2016), NeurIPS 29",),
@@ -45,7 +52,7 @@ CHECKS: tuple[Check, ...] = (
         needs=_NEEDS,
         definition="The lower of the lowest TPR / TPR of the reference and the same for FPR.",
         conventions=_POSITIVE + _FOLDED + GROUP_CONVENTIONS,
-        edge_cases=GROUP_EDGES + " A higher rate of zero: undefined.",
+        edge_cases=GROUP_EDGES + GROUP_WEIGHTS + " A higher rate of zero: undefined.",
         interval=_KATZ,
         cost=_COST,
         references=("Hardt, Price, Srebro (2016), NeurIPS 29",),
@@ -71,7 +78,7 @@ CHECKS: tuple[Check, ...] = (
             "The chosen rate of the lower group divided by that of the higher one; the lowest over groups."
         ),
         conventions=_POSITIVE + _FOLDED + GROUP_CONVENTIONS,
-        edge_cases=GROUP_EDGES + " A higher rate of zero: undefined.",
+        edge_cases=GROUP_EDGES + GROUP_WEIGHTS + " A higher rate of zero: undefined.",
         interval=_KATZ,
         cost=_COST,
         references=("Chouldechova (2017), Big Data 5, 153-163",),
@@ -100,7 +107,7 @@ CHECKS: tuple[Check, ...] = (
             "tp / (tp + fp) of the lower group divided by that of the higher one; the lowest over groups."
         ),
         conventions=_POSITIVE + _FOLDED + GROUP_CONVENTIONS,
-        edge_cases=GROUP_EDGES + " Nobody predicted positive in a compared group: undefined.",
+        edge_cases=GROUP_EDGES + GROUP_WEIGHTS + " Nobody predicted positive in a compared group: undefined.",
         interval=_KATZ,
         cost=_COST,
         references=("Chouldechova (2017), Big Data 5, 153-163",),

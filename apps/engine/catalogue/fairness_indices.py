@@ -7,7 +7,6 @@ from apps.engine.catalogue.common import (
     ATTRIBUTES,
     CONFIDENCE,
     GROUP_CONVENTIONS,
-    GROUP_EDGES,
     GROUPS,
     MIN_GROUP_SHARE,
     MIN_GROUP_SIZE,
@@ -24,7 +23,7 @@ CHECKS: tuple[Check, ...] = (
         unit="odds ratio",
         range="[0, inf)",
         direction="higher",
-        needs=("selected", "protected", "columns", "weight?"),
+        needs=("selected", "protected", "columns", "weight?", "count?"),
         definition=(
             "Mantel-Haenszel: the sum over strata of ad / n over that of bc / n; the lowest over groups."
         ),
@@ -35,7 +34,10 @@ CHECKS: tuple[Check, ...] = (
             "it. No "
             "continuity correction unless asked. " + GROUP_CONVENTIONS
         ),
-        edge_cases=GROUP_EDGES + " No stratum in which the odds compare: undefined.",
+        edge_cases=(
+            "Fewer than two groups above the floors: insufficient. No rows or no protected attribute: "
+            "insufficient. No stratum in which the odds compare: undefined. Weights that differ: undefined."
+        ),
         interval="Robins, Breslow and Greenland, on the log scale; the lowest ends over groups",
         cost=_COST,
         references=(
@@ -73,15 +75,21 @@ CHECKS: tuple[Check, ...] = (
         unit="log ratio",
         range="[0, inf)",
         direction="lower",
-        needs=("selected", "protected", "weight?", "seed"),
+        needs=("selected", "protected", "weight?", "count?", "seed"),
         definition="The largest |ln(P_i(y) / P_j(y))| over groups i, j and both outcomes y.",
         conventions=(
             "P = (k + 1/2) / (n + 1). By default the groups are the intersection of all protected "
             "attributes. Groups "
             "under a floor are shown and not compared."
         ),
-        edge_cases="Fewer than two groups above the floors: insufficient. Weights that differ: undefined.",
-        interval="bootstrap of the cell counts, moved by the bias: a maximum is only raised by resampling",
+        edge_cases=(
+            "Fewer than two groups above the floors: insufficient. A draw in which a compared group has no "
+            "rows is undefined; above 1 % of them there is no interval. Weights: k and n are sums of weight."
+        ),
+        interval=(
+            "bootstrap of the cell counts, moved by the bias: a maximum is only raised by resampling; with "
+            "weights of cells at Kish's effective size"
+        ),
         cost=_COST,
         references=("Foulds, Islam, Keya, Pan (2020), ICDE, 1918-1921",),
         purpose="One bound for all intersections at once.",
@@ -99,16 +107,17 @@ CHECKS: tuple[Check, ...] = (
         unit="index",
         range="[0, inf)",
         direction="lower",
-        needs=("selected", "deserving", "protected?", "weight?", "seed"),
+        needs=("selected", "deserving", "protected?", "weight?", "count?", "seed"),
         definition="The sum of ((b / mean)^alpha - 1) / (n alpha (alpha - 1)), b = selected - deserving + 1.",
         conventions=(
             "alpha 1 is Theil's index, alpha 0 the mean log deviation. Between: everybody has the group's "
             "mean."
         ),
         edge_cases=(
-            "No rows: insufficient. Mean benefit 0, or alpha at most 0 with a benefit of 0: undefined."
+            "No rows: insufficient. Mean benefit 0, or alpha at most 0 with a benefit of 0: undefined. "
+            "Weights: shares of weight."
         ),
-        interval="bootstrap of the counts of the three benefits",
+        interval="bootstrap of the counts of the three benefits; with weights at Kish's effective size",
         cost=_COST,
         references=("Speicher et al. (2018), KDD, 2239-2248", "Shorrocks (1980), Econometrica 48, 613-625"),
         purpose="How unequally errors share benefits among people, and how much of it lies between groups.",
@@ -156,16 +165,19 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         id="fairness.representation",
-        function="fairness.indices:representation",
+        function="fairness.representation:representation",
         title="Lowest share of a group over its expected share",
         unit="ratio",
         range="[0, inf)",
         direction="higher",
-        needs=("protected", "weight?"),
+        needs=("protected", "weight?", "count?"),
         definition="(rows of the group / all rows) / expected share; the lowest over groups.",
         conventions="Without expected shares every group but (missing) is expected to have an equal share.",
-        edge_cases="No rows: insufficient. A group expected and absent: 0. Shares not above 0: refused.",
-        interval="Wilson, over the expected share",
+        edge_cases=(
+            "No rows: insufficient. A group expected and absent: 0. Shares not above 0: refused. Weights: "
+            "shares of weight."
+        ),
+        interval="Wilson, over the expected share; with weights on Kish's effective size",
         cost="one pass over the rows",
         references=("Wilson (1927), JASA 22, 209-212",),
         purpose="Shows who is missing from the data that every other number rests on.",

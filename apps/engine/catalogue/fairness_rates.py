@@ -6,6 +6,7 @@ from apps.engine.catalogue.common import (
     ADJUST,
     GROUP_CONVENTIONS,
     GROUP_EDGES,
+    GROUP_WEIGHTS,
     GROUPS,
     PROPORTION,
 )
@@ -26,7 +27,7 @@ CHECKS: tuple[Check, ...] = (
         unit="difference of rates",
         range="[0, 1]",
         direction="lower",
-        needs=("predicted", "label", "protected", "weight?"),
+        needs=("predicted", "label", "protected", "weight?", "count?"),
         definition=(
             "Counts and every rate of each group; the value is the largest distance of one rate from the "
             "reference."
@@ -36,7 +37,7 @@ CHECKS: tuple[Check, ...] = (
             "predicted positive. "
             "Disparities are ratios to the reference group's rates. " + GROUP_CONVENTIONS
         ),
-        edge_cases=GROUP_EDGES + " Any other rate with denominator zero is null.",
+        edge_cases=GROUP_EDGES + GROUP_WEIGHTS + " Any other rate with denominator zero is null.",
         interval=_NEWCOMBE,
         cost=_COST,
         references=("Mitchell et al. (2021), Annual Review of Statistics 8, 141-163",),
@@ -67,12 +68,12 @@ CHECKS: tuple[Check, ...] = (
         unit="ratio",
         range="[0, inf)",
         direction="higher",
-        needs=("selected", "protected", "weight?"),
+        needs=("selected", "protected", "weight?", "count?"),
         definition=(
             "(selected / n) of the group divided by (selected / n) of the reference; the lowest over groups."
         ),
         conventions="Selected means: received the decision that is good for the person. " + GROUP_CONVENTIONS,
-        edge_cases=GROUP_EDGES + " A reference rate of zero: undefined.",
+        edge_cases=GROUP_EDGES + GROUP_WEIGHTS + " A reference rate of zero: undefined.",
         interval=_KATZ,
         cost=_COST,
         references=(
@@ -97,10 +98,10 @@ CHECKS: tuple[Check, ...] = (
         unit="difference of rates",
         range="[0, 1]",
         direction="lower",
-        needs=("selected", "protected", "weight?"),
+        needs=("selected", "protected", "weight?", "count?"),
         definition="|selected / n of the group - selected / n of the reference|; the largest over groups.",
         conventions="Selected means: received the decision that is good for the person. " + GROUP_CONVENTIONS,
-        edge_cases=GROUP_EDGES,
+        edge_cases=GROUP_EDGES + GROUP_WEIGHTS,
         interval=_NEWCOMBE,
         cost=_COST,
         references=("Newcombe (1998), Statistics in Medicine 17, 873-890",),
@@ -119,12 +120,12 @@ CHECKS: tuple[Check, ...] = (
         unit="difference of rates",
         range="[0, 1]",
         direction="lower",
-        needs=("selected", "deserving", "protected", "weight?"),
+        needs=("selected", "deserving", "protected", "weight?", "count?"),
         definition=(
             "|P(selected | deserving, group) - P(selected | deserving, reference)|; the largest over groups."
         ),
         conventions="Deserving means: the outcome is the favourable one. " + GROUP_CONVENTIONS,
-        edge_cases=GROUP_EDGES,
+        edge_cases=GROUP_EDGES + GROUP_WEIGHTS,
         interval=_NEWCOMBE,
         cost=_COST,
         references=(
@@ -146,7 +147,7 @@ CHECKS: tuple[Check, ...] = (
         unit="0 pass, 1 review, 2 fail",
         range="{0, 1, 2}",
         direction="lower",
-        needs=("selected", "protected", "weight?"),
+        needs=("selected", "protected", "weight?", "count?"),
         definition=(
             "2 where the ratio is low and the gap significant, 1 where one of the two holds, 0 where "
             "neither; the worst."
@@ -159,7 +160,8 @@ CHECKS: tuple[Check, ...] = (
             "of that table's probability. No continuity correction unless asked. " + GROUP_CONVENTIONS
         ),
         edge_cases=GROUP_EDGES
-        + " A reference rate of zero: undefined. Everybody or nobody selected in both: p = 1.",
+        + " A reference rate of zero: undefined. Everybody or nobody selected in both: p = 1. Weights that "
+        "differ: undefined, for the tests count people.",
         interval="none for the outcome; Katz log for each ratio",
         cost=_COST,
         references=(

@@ -15,6 +15,7 @@ from apps.engine.catalogue.common import (
 from apps.engine.catalogue.spec import Arg, Check
 
 _WELCH = "normal, on the sum of the two groups' squared standard errors"
+_WEIGHTED = " Weights: weighted figures, their variances linearised; floors count rows."
 _OVERALL = Arg(
     name="reference",
     type="string",
@@ -55,12 +56,15 @@ CHECKS: tuple[Check, ...] = (
         unit="standard deviations",
         range="[0, inf)",
         direction="lower",
-        needs=("score", "protected", "weight?"),
+        needs=("score", "protected", "weight?", "count?"),
         definition=(
             "|mean score of the group - of the reference| / standard deviation of all scores; the largest."
         ),
         conventions="Standard deviation over all rows, divisor n - 1. " + GROUP_CONVENTIONS,
-        edge_cases=GROUP_EDGES + " All scores equal, or one not finite: undefined.",
+        edge_cases=GROUP_EDGES
+        + " All scores equal, or one not finite: undefined. A group of one row has no interval."
+        + _WEIGHTED
+        + " They count as rows in the standard deviation, whose divisor is their sum less 1.",
         interval=_WELCH,
         cost="one pass, sums exact",
         references=("Cohen (1988), Statistical Power Analysis, ch. 2",),
@@ -79,10 +83,12 @@ CHECKS: tuple[Check, ...] = (
         unit="probability",
         range="[0, 2]",
         direction="lower",
-        needs=("score", "label", "protected", "weight?"),
+        needs=("score", "label", "protected", "weight?", "count?"),
         definition="|(mean score - outcome rate) of the group - of the reference|; the largest over groups.",
         conventions="The reference is everybody unless asked otherwise. " + GROUP_CONVENTIONS,
-        edge_cases=GROUP_EDGES + " A score outside 0 to 1: undefined.",
+        edge_cases=GROUP_EDGES
+        + " A score outside 0 to 1: undefined. A group of one row has no interval."
+        + _WEIGHTED,
         interval=_WELCH + "; against overall on the group's alone",
         cost="one pass, sums exact",
         references=("Pleiss et al. (2017), NeurIPS 30",),
@@ -101,10 +107,12 @@ CHECKS: tuple[Check, ...] = (
         unit="difference of areas",
         range="[0, 1]",
         direction="lower",
-        needs=("score", "label", "protected", "weight?"),
+        needs=("score", "label", "protected", "weight?", "count?"),
         definition="|AUC of the group - AUC of the reference|; the largest over groups.",
         conventions="Ties count one half. " + GROUP_CONVENTIONS,
-        edge_cases=GROUP_EDGES + " Fewer than two rows in a class of a compared group: insufficient.",
+        edge_cases=GROUP_EDGES
+        + " Fewer than two rows in a class of a compared group: insufficient."
+        + _WEIGHTED,
         interval="DeLong, groups disjoint; against overall on the group's alone, which is too wide",
         cost="two sorts a group",
         references=("DeLong, DeLong, Clarke-Pearson (1988), Biometrics 44, 837-845",),
@@ -125,10 +133,12 @@ CHECKS: tuple[Check, ...] = (
         unit="ratio",
         range="[0, 1]",
         direction="higher",
-        needs=("selected", "protected", "weight?"),
+        needs=("selected", "protected", "weight?", "count?"),
         definition="Selection rate of a category divided by the highest selection rate; the lowest.",
         conventions=_LL144,
-        edge_cases="Fewer than two categories: insufficient. Nobody selected: undefined.",
+        edge_cases=(
+            "Fewer than two categories: insufficient. Nobody selected, or weights that differ: undefined."
+        ),
         interval="Katz log",
         cost="one pass over the rows",
         references=("6 RCNY § 5-300, § 5-301(b), (d)",),
@@ -147,15 +157,15 @@ CHECKS: tuple[Check, ...] = (
         unit="ratio",
         range="[0, 1]",
         direction="higher",
-        needs=("score", "protected", "weight?"),
+        needs=("score", "protected", "weight?", "count?"),
         definition=(
             "Share of a category strictly above the full sample's median over the highest such share; the "
             "lowest."
         ),
         conventions="The median is that of all rows, people of unknown category among them. " + _LL144,
         edge_cases=(
-            "Fewer than two categories: insufficient. Nobody above the median, or a score not finite: "
-            "undefined."
+            "Fewer than two categories: insufficient. Nobody above the median, a score not finite, or "
+            "weights that differ: undefined."
         ),
         interval="Katz log, the median taken as given",
         cost="one pass and a median",

@@ -142,7 +142,7 @@ CHECKS: tuple[Check, ...] = (
         unit="ratio",
         range="[0, 1]",
         direction="lower",
-        needs=("score", "label", "deserving", "selected", "protected"),
+        needs=("score", "label", "deserving", "selected", "protected", "count?"),
         definition=(
             "The lowest selection-rate ratio of the best alternative that costs at most the tolerance in "
             "accuracy, less the ratio of the decisions as they are."

@@ -23,11 +23,12 @@ from apps.engine.measures.fairness.indices import (
     differential_fairness,
     generalized_entropy,
     prohibited_features,
-    representation,
 )
 from apps.engine.measures.fairness.ll144 import ll144_scoring, ll144_selection
+from apps.engine.measures.fairness.mantel_haenszel import Stratified
+from apps.engine.measures.fairness.representation import representation
 from apps.engine.measures.fairness.scores import auc_gap, calibration_gap, standardized_mean_difference
-from apps.engine.measures.fairness.stratified import Stratified, conditional_adverse_impact
+from apps.engine.measures.fairness.stratified import conditional_adverse_impact
 
 
 def people(seed: int = 0, n: int = 900) -> tuple[np.ndarray, np.ndarray, Columns]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache, partial
 from typing import Any
 
-from apps.engine.columns import BoolArray, Columns, FloatArray
+from apps.engine.columns import BoolArray, Columns, FloatArray, IntArray
 from apps.engine.intervals import holm
-from apps.engine.measures.fairness.compare import Rate, Terms, overall, worst_over
-from apps.engine.measures.fairness.groups import Attributes, Floors, Partition, partitions
-from apps.engine.measures.fairness.selection import rates_among
+from apps.engine.measures.fairness.cells import Mass
+from apps.engine.measures.fairness.compare import Given, Terms, worst_over
+from apps.engine.measures.fairness.groups import Attributes, Divided, Floors
+from apps.engine.measures.fairness.rate import Rate, overall, rates_of
+from apps.engine.measures.fairness.tables import tables
 from apps.engine.measures.fairness.tests_2x2 import run
-from apps.engine.numeric import no_weights, same_length
+from apps.engine.numeric import no_weights
 from apps.engine.values import Measured
 
 OUTCOMES = ("pass", "review", "fail")
@@ -34,6 +37,7 @@ def adverse_impact(
     selected: BoolArray,
     protected: Columns,
     weight: FloatArray | None = None,
+    count: IntArray | None = None,
     attributes: Attributes | None = None,
     reference: str = "highest",
     ratio: float = 0.8,
@@ -86,8 +90,6 @@ def adverse_impact(
     (2.0, 'fail')
     """
     no_weights(weight, "fairness.adverse_impact")
-    parts = partitions(protected, attributes)
-    same_length(selected=selected, protected=parts[0].codes)
     terms = Terms(
         kind="ratio",
         reference=reference,
@@ -96,46 +98,41 @@ def adverse_impact(
         interval=interval,
         adjust=adjust,
     )
-    found = {part.attribute: rates_among(part, selected, None, ("selected", "n")) for part in parts}
-    ratios = worst_over(
-        parts, lambda part: found[part.attribute], terms, method=f"ratio (Katz log) and {test} test"
-    )
+    found = [
+        (table, rates_of(table, (1,), (0, 1), ("selected", "n")))
+        for table in tables(protected, attributes, Mass.of(count), selected=selected)
+    ]
+    ratios = worst_over(found, terms, method=f"ratio (Katz log) and {test} test")
     if ratios.status != "measured":
         return ratios
     rule = Rule(ratio=Fraction(str(ratio)), alpha=alpha, test=test, correction=correction)
-    return _judged(ratios, _tests(parts, found, ratios, rule, adjust))
+    return _judged(ratios, _tests(found, ratios, rule, adjust))
 
 
-def _tests(
-    parts: Sequence[Partition],
-    found: dict[str, list[Rate]],
-    ratios: Measured,
-    rule: Rule,
-    adjust: str,
-) -> list[dict[str, Any]]:
+def _tests(found: Given, ratios: Measured, rule: Rule, adjust: str) -> list[dict[str, Any]]:
     """One row a comparison, p-values adjusted where asked, with its outcome."""
     rows = []
-    for part in parts:
+    for part, rates in found:
         named = ratios.parameters["reference_groups"][part.attribute]
-        rows += _against(part, found[part.attribute], named, ratios, rule)
+        rows += _against(part, rates, named, ratios, rule)
     p_values = [row["p_value"] for row in rows]
     adjusted = holm(p_values) if adjust == "holm" else p_values
     return [_with_outcome(row, p, rule) for row, p in zip(rows, adjusted, strict=True)]
 
 
 def _against(
-    part: Partition, rates: Sequence[Rate], named: str, ratios: Measured, rule: Rule
+    part: Divided, rates: Sequence[Rate], named: str, ratios: Measured, rule: Rule
 ) -> list[dict[str, Any]]:
     compared = {
         g.group for g in ratios.groups if g.attribute == part.attribute and g.status == "measured"
     } - {named}
+    whole = overall(rates) if named == "overall" else rates[part.levels.index(named)]
+    test = cache(partial(run, rule.test, correction=rule.correction))
     rows = []
     for level, rate in zip(part.levels, rates, strict=True):
         if level not in compared:
             continue
-        base = _rest(rates, rate) if named == "overall" else rates[part.levels.index(named)]
-        table = (rate.part, rate.whole - rate.part, base.part, base.whole - base.part)
-        whole = overall(rates) if named == "overall" else base
+        base = _rest(whole, rate) if named == "overall" else whole
         rows.append(
             {
                 "attribute": part.attribute,
@@ -146,15 +143,14 @@ def _against(
                 "reference_selected": base.part,
                 "reference_n": base.whole,
                 "ratio": Fraction(rate.part * whole.whole, rate.whole * whole.part),
-                **run(rule.test, table, correction=rule.correction),
+                **test((rate.part, rate.whole - rate.part, base.part, base.whole - base.part)),
             }
         )
     return rows
 
 
-def _rest(rates: Sequence[Rate], rate: Rate) -> Rate:
+def _rest(everybody: Rate, rate: Rate) -> Rate:
     """Everybody but the group: what a test against `overall` is independent of."""
-    everybody = overall(rates)
     return Rate(everybody.part - rate.part, everybody.whole - rate.whole, everybody.n - rate.n, rate.named)
 
 

@@ -2,55 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from apps.engine.columns import BoolArray, Columns, FloatArray
+from apps.engine.columns import BoolArray, Columns, FloatArray, IntArray
 from apps.engine.errors import BadInput, Unmeasurable
 from apps.engine.measures.fairness import groups as grouping
+from apps.engine.measures.fairness.cells import Mass
+from apps.engine.measures.fairness.cuts import (
+    SAME,
+    CommonCut,
+    Cuts,
+    GroupCuts,
+    Option,
+    Scored,
+    curves_of,
+    frontier,
+)
 from apps.engine.measures.fairness.groups import Attributes, Floors, Partition, partitions
-from apps.engine.measures.fairness.table_of import Places
-from apps.engine.numeric import finite_scores, same_length
-from apps.engine.values import Group, Measured, finite
-
-_SAME = 1e-12
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """What one group's cuts can do: its share of the rows, selection rates, accuracies and cuts.
-
-    Selection rates ascend. The upper hull of the accuracies is what cuts drawn at random between two others
-    reach.
-    """
-
-    share: float
-    rate: FloatArray
-    accuracy: FloatArray
-    cut: FloatArray
-
-    def at(self, rate: FloatArray) -> FloatArray:
-        """The accuracy at these selection rates, linear between the points."""
-        return np.asarray(np.interp(rate, self.rate, self.accuracy), dtype=np.float64)
-
-    @property
-    def best(self) -> float:
-        """The selection rate of the highest accuracy, the lowest of several."""
-        return float(self.rate[int(np.argmax(self.accuracy))])
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One alternative: the lowest ratio, the accuracy, each group's selection rate, the common cut."""
-
-    ratio: float
-    accuracy: float
-    rates: tuple[float, ...]
-    cut: float | None = None
+from apps.engine.measures.fairness.tables import Table, table_of
+from apps.engine.numeric import Ints, finite_scores, same_length
+from apps.engine.values import Group, Measured
 
 
 def less_discriminatory_alternative(
@@ -60,6 +35,7 @@ def less_discriminatory_alternative(
     deserving: BoolArray,
     selected: BoolArray,
     protected: Columns,
+    count: IntArray | None = None,
     attributes: Attributes | None = None,
     cuts: str = "group",
     tolerance: float = 0.01,
@@ -109,9 +85,10 @@ def less_discriminatory_alternative(
     (1.0, {'ratio': 0.0, 'accuracy': 0.625})
     """
     parts = partitions(protected, attributes)
-    same_length(score=score, label=label, selected=selected, protected=parts[0].codes)
+    mass = Mass.of(count)
+    same_length(score=score, label=label, selected=selected, protected=parts[0].codes, count=mass.rows)
     turn = _direction(label, deserving)
-    held = _Rows(finite_scores(score) * turn, deserving, selected, turn)
+    held = _Rows(finite_scores(score, count=mass.count) * turn, deserving, selected, mass, turn)
     plan = _Plan(cuts, tolerance, step, Floors(min_group_size, min_group_share))
     found = [_attribute(part, held, plan) for part in parts]
     worst = max(found, key=lambda one: one.value or 0.0)
@@ -130,6 +107,7 @@ class _Rows:
     score: FloatArray
     deserving: BoolArray
     selected: BoolArray
+    mass: Mass
     turn: int
 
 
@@ -155,190 +133,57 @@ def _direction(label: BoolArray, deserving: BoolArray) -> int:
 
 
 def _attribute(part: Partition, rows: _Rows, plan: _Plan) -> Measured:
-    sizes = np.bincount(part.codes, minlength=len(part.levels)).tolist()
-    kept = grouping.eligible(sizes, plan.floors)
-    grouping.require_two(part, sizes, kept, plan.floors)
-    order = np.argsort(part.codes, kind="stable")
-    rows_of = np.split(order, np.searchsorted(part.codes[order], np.arange(1, len(part.levels))))
-    members = [rows_of[k] for k in kept]
-    now = _as_it_is(rows, members)
+    table = table_of(part, rows.deserving, rows.selected, mass=rows.mass)
+    kept = grouping.eligible(table.sizes, plan.floors)
+    grouping.require_two(part, table.sizes, kept, plan.floors)
+    now = _as_it_is(table.rows[kept])
     if now.ratio != now.ratio:
         raise Unmeasurable(f"Nobody in the groups of {part.attribute} is selected now: there is no ratio.")
-    total = sum(len(m) for m in members)
-    curves = [_curve(rows.score[m], rows.deserving[m], total) for m in members]
-    options = _GroupCuts(curves) if plan.cuts == "group" else _CommonCut(rows, members)
+    scored = _scored(part, rows, kept)
+    options = GroupCuts(curves_of(scored)) if plan.cuts == "group" else CommonCut(scored)
     best = options.within(now.accuracy - plan.tolerance)
-    if best is None or best.ratio <= now.ratio + _SAME:
+    if best is None or best.ratio <= now.ratio + SAME:
         best = None
     named = [part.levels[k] for k in kept]
     return Measured(
         value=0.0 if best is None else best.ratio - now.ratio,
-        n=len(part.codes),
+        n=sum(table.sizes),
         method="best rule over all cuts of this score, chosen and judged on the same rows; no interval",
         parameters={
             "attribute": part.attribute,
             "now": {"ratio": now.ratio, "accuracy": now.accuracy},
             "alternative": None if best is None else {"ratio": best.ratio, "accuracy": best.accuracy},
         },
-        groups=_shown(part, sizes, kept, now, best),
+        groups=_shown(table, kept, now, best),
         tables={
-            "frontier": _frontier(part.attribute, options, plan.step),
+            "frontier": _frontier_rows(part.attribute, options, plan.step),
             "cuts": [] if best is None else _cut_rows(part.attribute, named, options, best, rows.turn),
         },
-        notes=grouping.excluded_note(part, sizes, kept, plan.floors),
+        notes=grouping.excluded_note(part, table.sizes, kept, plan.floors),
     )
 
 
-def _as_it_is(rows: _Rows, members: Sequence[Places]) -> Option:
-    rates = [float(rows.selected[m].mean()) for m in members]
-    right = sum(int((rows.selected[m] == rows.deserving[m]).sum()) for m in members)
+def _as_it_is(cells: Ints) -> Option:
+    """Ratio and accuracy of the decisions, from cells (deserving, selected) of the groups compared."""
+    sizes, chosen = cells.sum(axis=1), cells[:, 1] + cells[:, 3]
+    rates = [k / n for k, n in zip(chosen.tolist(), sizes.tolist(), strict=True)]
+    right = int(cells[:, 0].sum() + cells[:, 3].sum())
     ratio = min(rates) / max(rates) if max(rates) else float("nan")
-    return Option(ratio, right / sum(len(m) for m in members), tuple(rates))
+    return Option(ratio, right / int(sizes.sum()), tuple(rates))
 
 
-def _curve(score: FloatArray, deserving: BoolArray, total: int) -> Curve:
-    """The upper hull of a group's accuracies over its selection rates."""
-    n = len(score)
-    order = np.argsort(-score, kind="stable")
-    ordered, worthy = score[order], deserving[order]
-    last = np.concatenate((ordered[1:] != ordered[:-1], [True]))
-    hits = np.concatenate(([0], np.cumsum(worthy)[last]))
-    taken = np.concatenate(([0], np.flatnonzero(last) + 1))
-    right = n - int(worthy.sum()) - taken + 2 * hits
-    hull = _hull(taken.tolist(), right.tolist())
-    cut = np.concatenate(([np.inf], ordered[last]))
-    return Curve(n / total, taken[hull] / n, right[hull] / n, cut[hull])
+def _scored(part: Partition, rows: _Rows, kept: Sequence[int]) -> Scored:
+    """The rows of the groups compared, which are numbered anew."""
+    place = np.full(len(part.levels), -1, dtype=np.intp)
+    place[list(kept)] = np.arange(len(kept))
+    group = place[part.codes]
+    held = group >= 0
+    times = np.ones(len(group), dtype=np.int64) if rows.mass.count is None else rows.mass.count
+    return Scored(group[held], rows.score[held], rows.deserving[held], times[held], len(kept))
 
 
-def _hull(xs: Sequence[int], ys: Sequence[int]) -> list[int]:
-    """The upper hull of points with ascending x, by place.
-
-    Examples
-    --------
-    >>> _hull([0, 1, 2, 3], [0, 0, 4, 3])
-    [0, 2, 3]
-    """
-    kept: list[int] = []
-    for i, (x, y) in enumerate(zip(xs, ys, strict=True)):
-        while len(kept) > 1:
-            a, b = kept[-2], kept[-1]
-            if (ys[b] - ys[a]) * (x - xs[a]) > (y - ys[a]) * (xs[b] - xs[a]):
-                break
-            kept.pop()
-        kept.append(i)
-    return kept
-
-
-class _GroupCuts:
-    """A cut for each group, mixed between two where that is better."""
-
-    def __init__(self, curves: Sequence[Curve]) -> None:
-        self.curves = curves
-        self._rates = np.unique(np.concatenate([c.rate for c in curves]))
-
-    def reaching(self, ratio: float) -> Option:
-        """The most accurate rule whose lowest ratio is at least this.
-
-        For a highest rate M each group takes its best rate within [ratio M, M]; the total is concave and
-        piecewise linear in M, so its maximum lies where an end meets a corner of some curve.
-        """
-        corners = self._rates[self._rates > 0]
-        if ratio > 0:
-            corners = np.union1d(corners, corners[corners <= ratio] / ratio)
-        low, high = 0, len(corners) - 1
-        while low < high:
-            middle = (low + high) // 2
-            if self._total(corners[middle + 1], ratio) > self._total(corners[middle], ratio):
-                low = middle + 1
-            else:
-                high = middle
-        return self._option(float(corners[low]), ratio)
-
-    def _total(self, highest: float, ratio: float) -> float:
-        return self._option(highest, ratio).accuracy
-
-    def _option(self, highest: float, ratio: float) -> Option:
-        rates = [min(max(c.best, ratio * highest), highest) for c in self.curves]
-        right = math.fsum(
-            c.share * float(c.at(np.array([rate]))[0]) for c, rate in zip(self.curves, rates, strict=True)
-        )
-        return Option(min(rates) / max(rates) if max(rates) else 0.0, right, tuple(rates))
-
-    def within(self, accuracy: float) -> Option | None:
-        """The rule of the highest ratio that is at least so accurate."""
-        if self.reaching(0.0).accuracy < accuracy - _SAME:
-            return None
-        low, high = 0.0, 1.0
-        if self.reaching(1.0).accuracy >= accuracy - _SAME:
-            return self.reaching(1.0)
-        for _ in range(50):
-            middle = (low + high) / 2
-            if self.reaching(middle).accuracy >= accuracy - _SAME:
-                low = middle
-            else:
-                high = middle
-        return self.reaching(low)
-
-    def rule(self, group: int, option: Option) -> dict[str, float | None]:
-        """Where a group's cuts lie, and how often the lower one is taken."""
-        curve, rate = self.curves[group], option.rates[group]
-        k = int(np.searchsorted(curve.rate, rate, side="right")) - 1
-        if k + 1 >= len(curve.rate) or rate - curve.rate[k] < _SAME:
-            return {"always_from": finite(float(curve.cut[k])), "sometimes_from": None, "probability": None}
-        share = (rate - curve.rate[k]) / (curve.rate[k + 1] - curve.rate[k])
-        return {
-            "always_from": finite(float(curve.cut[k])),
-            "sometimes_from": float(curve.cut[k + 1]),
-            "probability": float(share),
-        }
-
-
-class _CommonCut:
-    """One cut for everybody."""
-
-    def __init__(self, rows: _Rows, members: Sequence[Places]) -> None:
-        everybody = np.concatenate(list(members))
-        self._cuts = np.unique(rows.score[everybody])
-        right = np.zeros(len(self._cuts))
-        rates = []
-        for m in members:
-            worthy = rows.deserving[m]
-            taken = len(m) - np.searchsorted(np.sort(rows.score[m]), self._cuts, side="left")
-            hits = worthy.sum() - np.searchsorted(np.sort(rows.score[m][worthy]), self._cuts, side="left")
-            rates.append(taken / len(m))
-            right += len(m) - worthy.sum() - taken + 2 * hits
-        self._rates = np.stack(rates, axis=1)
-        self._ratio = self._rates.min(axis=1) / self._rates.max(axis=1)
-        self._accuracy = right / len(everybody)
-
-    def reaching(self, ratio: float) -> Option | None:
-        """The most accurate cut whose lowest ratio is at least this."""
-        fit = np.flatnonzero(self._ratio >= ratio - _SAME)
-        return (
-            self._option(fit[np.lexsort((-self._ratio[fit], -self._accuracy[fit]))[0]]) if len(fit) else None
-        )
-
-    def within(self, accuracy: float) -> Option | None:
-        """The cut of the highest ratio that is at least so accurate."""
-        fit = np.flatnonzero(self._accuracy >= accuracy - _SAME)
-        return (
-            self._option(fit[np.lexsort((-self._accuracy[fit], -self._ratio[fit]))[0]]) if len(fit) else None
-        )
-
-    def _option(self, place: int) -> Option:
-        rates = tuple(float(r) for r in self._rates[place])
-        cut = float(self._cuts[place])
-        return Option(float(self._ratio[place]), float(self._accuracy[place]), rates, cut)
-
-    def rule(self, group: int, option: Option) -> dict[str, float | None]:
-        """The cut, the same for each group."""
-        return {"always_from": option.cut, "sometimes_from": None, "probability": None}
-
-
-def _frontier(attribute: str, options: _GroupCuts | _CommonCut, step: float) -> list[dict[str, Any]]:
+def _frontier_rows(attribute: str, options: Cuts, step: float) -> list[dict[str, Any]]:
     """The highest accuracy that reaches at least each ratio."""
-    wanted = [min(1.0, k * step) for k in range(math.ceil(1 / step - _SAME) + 1)]
-    found = [(ratio, options.reaching(ratio)) for ratio in wanted]
     return [
         {
             "attribute": attribute,
@@ -346,36 +191,32 @@ def _frontier(attribute: str, options: _GroupCuts | _CommonCut, step: float) -> 
             "ratio": None if option is None else option.ratio,
             "accuracy": None if option is None else option.accuracy,
         }
-        for ratio, option in found
+        for ratio, option in frontier(options, step)
     ]
 
 
 def _cut_rows(
-    attribute: str, names: Sequence[str], options: _GroupCuts | _CommonCut, best: Option, turn: int
+    attribute: str, names: Sequence[str], options: Cuts, best: Option, turn: int
 ) -> list[dict[str, Any]]:
     """Each group's cuts as scores; favoured are scores of at least a cut, or of at most it."""
-    rows = []
-    for k, name in enumerate(names):
-        rule = options.rule(k, best)
-        for key in ("always_from", "sometimes_from"):
-            rule[key] = None if rule[key] is None else (rule[key] or 0.0) * turn
-        side = "at least" if turn > 0 else "at most"
-        rows.append({"attribute": attribute, "group": name, "favoured": side, "rate": best.rates[k], **rule})
-    return rows
+    side = "at least" if turn > 0 else "at most"
+    return [
+        {"attribute": attribute, "group": name, "favoured": side, "rate": rate}
+        | {key: value * turn if value and key != "probability" else value for key, value in rule.items()}
+        for name, rate, rule in zip(names, best.rates, options.rules(best), strict=True)
+    ]
 
 
-def _shown(
-    part: Partition, sizes: Sequence[int], kept: Sequence[int], now: Option, best: Option | None
-) -> list[Group]:
+def _shown(table: Table, kept: Sequence[int], now: Option, best: Option | None) -> list[Group]:
     place = {k: i for i, k in enumerate(kept)}
     return [
         Group(
-            attribute=part.attribute,
+            attribute=table.attribute,
             group=level,
-            n=sizes[k],
+            n=n,
             status="measured" if k in place else "insufficient",
             value=now.rates[place[k]] if k in place else None,
             rates={"alternative": best.rates[place[k]]} if best and k in place else {},
         )
-        for k, level in enumerate(part.levels)
+        for k, (level, n) in enumerate(zip(table.levels, table.sizes, strict=True))
     ]

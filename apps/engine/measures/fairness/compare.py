@@ -2,65 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
 
 from apps.engine.errors import Unmeasurable
 from apps.engine.intervals import katz_log, newcombe, proportion, shared_confidence
 from apps.engine.measures.fairness import groups as grouping
-from apps.engine.measures.fairness.groups import Floors, Partition
+from apps.engine.measures.fairness.groups import Divided, Floors
+from apps.engine.measures.fairness.rate import Rate, overall
+from apps.engine.measures.fairness.tables import Table
 from apps.engine.values import Group, Interval, Measured, Status
 
 Kind = Literal["ratio", "difference"]
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A rate of one group: `part` of `whole`, in a group of `n` rows; `named` says what they are.
-
-    With weights both are sums of weights in a unit that makes them integers, `rows` the rows behind them, and
-    `effective` is Kish's size ``(Σ w)² / Σ w²`` of the rows in `whole`.
-
-    Examples
-    --------
-    >>> Rate(30, 100, 120, ("selected", "deserving")).fraction
-    Fraction(3, 10)
-    """
-
-    part: int
-    whole: int
-    n: int
-    named: tuple[str, str]
-    rows: tuple[int, int] | None = None
-    effective: float | None = None
-
-    @property
-    def sample(self) -> tuple[float, float]:
-        """What intervals rest on: the counts, or with weights the share of Kish's effective size."""
-        if self.effective is None:
-            return self.part, self.whole
-        return self.part / self.whole * self.effective, self.effective
-
-    @property
-    def size(self) -> int:
-        """The rows of the denominator."""
-        return self.whole if self.rows is None else self.rows[1]
-
-    @property
-    def fraction(self) -> Fraction | None:
-        """The rate; None where the denominator is zero."""
-        return Fraction(self.part, self.whole) if self.whole else None
-
-    def counts(self) -> dict[str, int]:
-        """Numerator and denominator in rows, by name; the group's size is not said twice."""
-        top, bottom = self.rows if self.rows is not None else (self.part, self.whole)
-        found = {self.named[0]: top}
-        if self.named[1] != "n":
-            found[self.named[1]] = bottom
-        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +56,7 @@ class Contrast:
 class Compared:
     """One attribute compared: its rows, its contrasts, the reference found."""
 
-    part: Partition
+    part: Divided
     rates: Sequence[Rate]
     rows: Sequence[Group]
     contrasts: Sequence[Contrast]
@@ -110,7 +65,7 @@ class Compared:
     excluded: Sequence[str]
 
 
-def compare(part: Partition, rates: Sequence[Rate], terms: Terms, *, comparisons: int = 1) -> Compared:
+def compare(part: Divided, rates: Sequence[Rate], terms: Terms, *, comparisons: int = 1) -> Compared:
     """Compare a rate between the groups of one partition.
 
     Raises
@@ -139,27 +94,16 @@ def compare(part: Partition, rates: Sequence[Rate], terms: Terms, *, comparisons
     )
 
 
-def _left_out(part: Partition, kept: Sequence[int]) -> list[str]:
+def _left_out(part: Divided, kept: Sequence[int]) -> list[str]:
     held = set(kept)
     return [level for k, level in enumerate(part.levels) if k not in held]
-
-
-def overall(rates: Sequence[Rate]) -> Rate:
-    """All rows together."""
-    whole = sum(r.whole for r in rates)
-    joined = Rate(sum(r.part for r in rates), whole, sum(r.n for r in rates), rates[0].named)
-    if rates[0].rows is None:
-        return joined
-    squares = math.fsum(r.whole / whole * (r.whole / whole) / r.effective for r in rates if r.effective)
-    rows = (sum(r.rows[0] for r in rates if r.rows), sum(r.rows[1] for r in rates if r.rows))
-    return replace(joined, rows=rows, effective=1 / squares if squares else None)
 
 
 def _known(rate: Rate) -> Fraction:
     return Fraction(rate.part, rate.whole)
 
 
-def _require_defined(part: Partition, k: int, rate: Rate) -> None:
+def _require_defined(part: Divided, k: int, rate: Rate) -> None:
     if not rate.whole:
         raise Unmeasurable(
             f"{part.attribute} = {part.levels[k]} has no row of {rate.named[1]} among {rate.n:,}: "
@@ -168,7 +112,7 @@ def _require_defined(part: Partition, k: int, rate: Rate) -> None:
 
 
 def _contrast(
-    part: Partition,
+    part: Divided,
     rates: Sequence[Rate],
     k: int,
     base: Rate,
@@ -202,7 +146,7 @@ def _difference(rate: Rate, base: Rate, confidence: float) -> tuple[Fraction, In
 
 
 def _rows(
-    part: Partition,
+    part: Divided,
     rates: Sequence[Rate],
     kept: Sequence[int],
     found: int | None,
@@ -217,9 +161,9 @@ def _rows(
 
 
 def _row(
-    part: Partition, rate: Rate, k: int, *, kept: bool, contrast: Contrast | None, base: bool, terms: Terms
+    part: Divided, rate: Rate, k: int, *, kept: bool, contrast: Contrast | None, base: bool, terms: Terms
 ) -> Group:
-    value = rate.fraction
+    value = rate.number
     shown: dict[str, Any] = {}
     if terms.kind == "ratio" and contrast is not None:
         shown = {"ratio": float(contrast.value), "ratio_interval": contrast.interval}
@@ -233,7 +177,7 @@ def _row(
         n=rate.n,
         status="measured" if kept and value is not None else ("undefined" if kept else "insufficient"),
         counts=rate.counts(),
-        value=None if value is None else float(value),
+        value=value,
         interval=proportion(*rate.sample, terms.confidence, terms.interval) if rate.whole else None,
         note=_row_note(rate, kept, base, terms),
         **shown,
@@ -250,20 +194,22 @@ def _row_note(rate: Rate, kept: bool, base: bool, terms: Terms) -> str | None:
     return None
 
 
-def worst_over(
-    parts: Sequence[Partition],
-    rates_of: Callable[[Partition], Sequence[Rate]],
-    terms: Terms,
-    *,
-    method: str,
-    **parameters: Any,
-) -> Measured:
+Given = Sequence[tuple[Divided, Sequence[Rate]]]
+
+
+def method_of(terms: Terms, found: Sequence[Table]) -> str:
+    """What the figures and intervals of these tables rest on, in words."""
+    source = "counts" if found[0].sums is None else "sums of weights, intervals on Kish's effective size"
+    contrasts = "ratios: Katz log" if terms.kind == "ratio" else "differences: Newcombe"
+    return f"{source}; rates: {terms.interval}; {contrasts}"
+
+
+def worst_over(given: Given, terms: Terms, *, method: str, **parameters: Any) -> Measured:
     """The worst contrast over all attributes: the lowest ratio, or the largest difference.
 
     Its interval runs from the most adverse lower to the most adverse upper end over all contrasts, so
     that a small group whose ratio *may* be low is not hidden behind a large one whose ratio is lower.
     """
-    given = [(part, rates_of(part)) for part in parts]
     comparisons = sum(max(0, _eligible(rates, terms) - (terms.reference != "overall")) for _, rates in given)
     compared, refused = [], []
     for part, rates in given:
@@ -276,12 +222,9 @@ def worst_over(
     return _measured(compared, terms, method, {"comparisons": comparisons, **parameters})
 
 
-Given = Sequence[tuple[Partition, Sequence[Rate]]]
-
-
 def _refused(
     given: Given,
-    refused: Sequence[tuple[Partition, Sequence[Rate], Unmeasurable]],
+    refused: Sequence[tuple[Divided, Sequence[Rate], Unmeasurable]],
     terms: Terms,
     method: str,
 ) -> Measured:
@@ -298,7 +241,7 @@ def _refused(
     )
 
 
-def plain_rows(part: Partition, rates: Sequence[Rate], terms: Terms) -> list[Group]:
+def plain_rows(part: Divided, rates: Sequence[Rate], terms: Terms) -> list[Group]:
     """Each group with its counts and rate, compared with nobody."""
     kept = set(grouping.eligible([rate.n for rate in rates], terms.floors))
     return [

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from apps.engine.columns import BoolArray, Columns, FloatArray
-from apps.engine.measures.confusion_rates import Cells
-from apps.engine.measures.fairness.compare import Kind, Rate, Terms, worst_over
-from apps.engine.measures.fairness.groups import Attributes, Floors, Partition, partitions
-from apps.engine.measures.fairness.rates import cells_of, rates_from
-from apps.engine.numeric import no_weights, same_length
+from apps.engine.columns import BoolArray, Columns, FloatArray, IntArray
+from apps.engine.measures.fairness.cells import Mass
+from apps.engine.measures.fairness.compare import Terms, method_of, worst_over
+from apps.engine.measures.fairness.groups import Attributes, Floors
+from apps.engine.measures.fairness.rates import confusion_rates
+from apps.engine.measures.fairness.tables import Table, tables
 from apps.engine.values import Measured
 
 
@@ -22,6 +22,7 @@ def equalized_odds_difference(
     label: BoolArray,
     protected: Columns,
     weight: FloatArray | None = None,
+    count: IntArray | None = None,
     attributes: Attributes | None = None,
     reference: str = "highest",
     min_group_size: int = 30,
@@ -56,7 +57,6 @@ def equalized_odds_difference(
     >>> found.value, found.parameters["worst_rate"]
     (1.0, 'fpr')
     """
-    no_weights(weight, "fairness.equalized_odds_difference")
     terms = Terms(
         kind="difference",
         reference=reference,
@@ -65,7 +65,9 @@ def equalized_odds_difference(
         interval=interval,
         adjust=adjust,
     )
-    return _over_rates(("tpr", "fpr"), predicted, label, protected, attributes, terms)
+    mass = Mass.of(count, weight)
+    found = tables(protected, attributes, mass, label=label, predicted=predicted)
+    return _over_rates(found, ("tpr", "fpr"), terms)
 
 
 def equalized_odds_ratio(
@@ -74,6 +76,7 @@ def equalized_odds_ratio(
     label: BoolArray,
     protected: Columns,
     weight: FloatArray | None = None,
+    count: IntArray | None = None,
     attributes: Attributes | None = None,
     reference: str = "highest",
     min_group_size: int = 30,
@@ -108,7 +111,6 @@ def equalized_odds_ratio(
     >>> found.exact
     Fraction(1, 2)
     """
-    no_weights(weight, "fairness.equalized_odds_ratio")
     terms = Terms(
         kind="ratio",
         reference=reference,
@@ -118,7 +120,9 @@ def equalized_odds_ratio(
         adjust=adjust,
         folded=True,
     )
-    return _over_rates(("tpr", "fpr"), predicted, label, protected, attributes, terms)
+    mass = Mass.of(count, weight)
+    found = tables(protected, attributes, mass, label=label, predicted=predicted)
+    return _over_rates(found, ("tpr", "fpr"), terms)
 
 
 def error_rate_ratio(
@@ -127,6 +131,7 @@ def error_rate_ratio(
     label: BoolArray,
     protected: Columns,
     weight: FloatArray | None = None,
+    count: IntArray | None = None,
     rate: str = "fpr",
     attributes: Attributes | None = None,
     reference: str = "highest",
@@ -163,7 +168,6 @@ def error_rate_ratio(
     >>> found.exact
     Fraction(1, 2)
     """
-    no_weights(weight, "fairness.error_rate_ratio")
     terms = Terms(
         kind="ratio",
         reference=reference,
@@ -173,7 +177,9 @@ def error_rate_ratio(
         adjust=adjust,
         folded=True,
     )
-    return _over_rates((rate,), predicted, label, protected, attributes, terms)
+    mass = Mass.of(count, weight)
+    found = tables(protected, attributes, mass, label=label, predicted=predicted)
+    return _over_rates(found, (rate,), terms)
 
 
 def predictive_parity_ratio(
@@ -182,6 +188,7 @@ def predictive_parity_ratio(
     label: BoolArray,
     protected: Columns,
     weight: FloatArray | None = None,
+    count: IntArray | None = None,
     attributes: Attributes | None = None,
     reference: str = "highest",
     min_group_size: int = 30,
@@ -216,7 +223,6 @@ def predictive_parity_ratio(
     >>> found.exact
     Fraction(1, 2)
     """
-    no_weights(weight, "fairness.predictive_parity_ratio")
     terms = Terms(
         kind="ratio",
         reference=reference,
@@ -226,26 +232,18 @@ def predictive_parity_ratio(
         adjust=adjust,
         folded=True,
     )
-    return _over_rates(("ppv",), predicted, label, protected, attributes, terms)
+    mass = Mass.of(count, weight)
+    found = tables(protected, attributes, mass, label=label, predicted=predicted)
+    return _over_rates(found, ("ppv",), terms)
 
 
-_METHODS: dict[Kind, str] = {"ratio": "ratios: Katz log", "difference": "differences: Newcombe"}
-
-
-def _over_rates(
-    rates: Sequence[str],
-    predicted: BoolArray,
-    label: BoolArray,
-    protected: Columns,
-    attributes: Attributes | None,
-    terms: Terms,
-) -> Measured:
+def _over_rates(tables_found: Sequence[Table], rates: Sequence[str], terms: Terms) -> Measured:
     """The worst over several rates; the groups shown are those of the worst rate."""
-    parts = partitions(protected, attributes)
-    same_length(predicted=predicted, label=label, protected=parts[0].codes)
-    cells = {part.attribute: cells_of(part, predicted, label) for part in parts}
-    method = f"counts; rates: {terms.interval}; {_METHODS[terms.kind]}"
-    found = {rate: worst_over(parts, _rates_of(cells, rate), terms, method=method) for rate in rates}
+    method = method_of(terms, tables_found)
+    found = {
+        rate: worst_over([(t, confusion_rates(t, rate)) for t in tables_found], terms, method=method)
+        for rate in rates
+    }
     rows = [row for rate, one in found.items() for row in _table(rate, one)]
     refused = [one for one in found.values() if one.status != "measured"]
     if refused:
@@ -261,10 +259,6 @@ def _over_rates(
         parameters={**worst.parameters, "worst_rate": name},
         tables={"rates": rows},
     )
-
-
-def _rates_of(cells: Mapping[str, list[Cells]], rate: str) -> Callable[[Partition], list[Rate]]:
-    return lambda part: rates_from(cells[part.attribute], rate)
 
 
 def _joined(ends: Sequence[Any], pick: Any) -> Any:

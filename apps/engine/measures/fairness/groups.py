@@ -8,16 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from apps.engine.columns import Coded, Columns
+from apps.engine.columns import BoolArray, Coded, Columns, IntArray
 from apps.engine.errors import BadInput, Unmeasurable
+from apps.engine.measures.fairness.cells import count_joint
 from apps.engine.numeric import Ints
 
 JOIN = " × "
 Attributes = Sequence[str | Sequence[str]]
+MOST_CELLS = 1 << 22
+
+
+class Divided(Protocol):
+    """Anything that is divided into named groups by one attribute or intersection."""
+
+    @property
+    def attribute(self) -> str:
+        """The name, or the names joined."""
+        ...
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The groups, all of which occur."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +64,10 @@ class Partition:
     """
 
     attribute: str
-    codes: npt.NDArray[np.intp]
+    codes: npt.NDArray[np.integer]
     levels: tuple[str, ...]
 
-    def counts(self, *flags: npt.NDArray[np.bool_]) -> Ints:
+    def counts(self, *flags: BoolArray, count: IntArray | None = None) -> Ints:
         """Rows by group and flags, shape (groups, 2, …, 2): one pass over the rows.
 
         Examples
@@ -59,17 +76,12 @@ class Partition:
         >>> part.counts(np.array([True, True, False])).tolist()
         [[1, 1], [0, 1]]
         """
-        cells = len(self.levels) << len(flags)
-        code = self.codes.astype(np.min_scalar_type(cells))
-        for flag in flags:
-            code <<= 1
-            code |= flag
-        return np.bincount(code, minlength=cells).reshape(len(self.levels), *([2] * len(flags)))
+        return count_joint([self.codes], [len(self.levels)], flags, count)
 
 
 def partition(coded: Coded, name: str) -> Partition:
     """One attribute as a partition."""
-    return Partition(name, coded.codes.astype(np.intp), coded.levels)
+    return Partition(name, coded.codes, coded.levels)
 
 
 def partitions(protected: Columns | None, attributes: Attributes | None) -> list[Partition]:
@@ -88,6 +100,12 @@ def partitions(protected: Columns | None, attributes: Attributes | None) -> list
     >>> [p.levels for p in partitions(both, ["sex", ["sex", "race"]])]
     [('F', 'M'), ('F × a', 'M × (missing)')]
     """
+    held, asked = asked_for(protected, attributes)
+    return [_of(held, names) for names in asked]
+
+
+def asked_for(protected: Columns | None, attributes: Attributes | None) -> tuple[Columns, list[list[str]]]:
+    """The columns, and which of them make each attribute or intersection; refuses as `partitions` does."""
     if protected is None or not len(protected):
         raise Unmeasurable(
             "The data name no protected attribute, so there are no groups.", status="insufficient"
@@ -98,7 +116,7 @@ def partitions(protected: Columns | None, attributes: Attributes | None) -> list
             raise BadInput(f'There is no protected attribute "{name}"; there is {", ".join(protected)}.')
     if not protected.rows:
         raise Unmeasurable("There are no rows.", status="insufficient")
-    return [_of(protected, [a] if isinstance(a, str) else list(a)) for a in asked]
+    return protected, [[a] if isinstance(a, str) else list(dict.fromkeys(a)) for a in asked]
 
 
 def _names(asked: Iterable[str | Sequence[str]]) -> list[str]:
@@ -113,25 +131,49 @@ def _of(protected: Columns, names: list[str]) -> Partition:
 
 
 def _cross(first: Partition, second: Partition) -> Partition:
-    code = first.codes * len(second.levels) + second.codes
-    cells = np.bincount(code, minlength=len(first.levels) * len(second.levels))
-    present = np.flatnonzero(cells)
-    renumbered = np.zeros(len(cells), dtype=np.intp)
-    renumbered[present] = np.arange(len(present))
+    code = first.codes.astype(np.intp) * len(second.levels) + second.codes
+    present, renumbered = _present(code, len(first.levels) * len(second.levels))
     levels = tuple(
         f"{first.levels[k // len(second.levels)]}{JOIN}{second.levels[k % len(second.levels)]}"
         for k in present.tolist()
     )
-    return Partition(f"{first.attribute}{JOIN}{second.attribute}", renumbered[code], levels)
+    return Partition(f"{first.attribute}{JOIN}{second.attribute}", renumbered, levels)
+
+
+def _present(code: npt.NDArray[np.intp], cells: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """The codes that occur, ascending, and each row's place among them."""
+    if cells > max(MOST_CELLS, len(code)):
+        found, places = np.unique(code, return_inverse=True)
+        return found, places.astype(np.intp)
+    present = np.flatnonzero(np.bincount(code, minlength=cells))
+    renumbered = np.zeros(cells, dtype=np.intp)
+    renumbered[present] = np.arange(len(present))
+    return present, renumbered[code]
+
+
+def crossed_levels(levels: Sequence[Sequence[str]], places: Sequence[int]) -> tuple[str, ...]:
+    """The names of cells of a product of attributes, by place in it.
+
+    Examples
+    --------
+    >>> crossed_levels([("F", "M"), ("a", "b")], [1, 2])
+    ('F × b', 'M × a')
+    """
+    if len(levels) == 1:
+        return tuple(levels[0][k] for k in places)
+    shape = tuple(len(one) for one in levels)
+    spots = np.unravel_index(np.asarray(places, dtype=np.intp), shape)
+    named = [[one[k] for k in spot.tolist()] for one, spot in zip(levels, spots, strict=True)]
+    return tuple(JOIN.join(parts) for parts in zip(*named, strict=True))
 
 
 def eligible(sizes: Sequence[int], floors: Floors) -> list[int]:
     """The groups that are compared, by number."""
-    total = sum(sizes)
-    return [k for k, n in enumerate(sizes) if floors.keeps(int(n), total)]
+    least = max(1, floors.size, floors.share * sum(sizes))
+    return [k for k, n in enumerate(sizes) if n >= least]
 
 
-def require_two(part: Partition, sizes: Sequence[int], kept: Sequence[int], floors: Floors) -> None:
+def require_two(part: Divided, sizes: Sequence[int], kept: Sequence[int], floors: Floors) -> None:
     """Refuse a comparison with fewer than two groups, naming those that are too small."""
     if len(kept) >= 2:
         return
@@ -141,8 +183,7 @@ def require_two(part: Partition, sizes: Sequence[int], kept: Sequence[int], floo
             f"compare.",
             status="insufficient",
         )
-    small = [f"{part.levels[k]} ({int(sizes[k]):,})" for k in range(len(sizes)) if k not in kept]
-    shown = ", ".join(small[:20]) + (f" and {len(small) - 20:,} more" if len(small) > 20 else "")
+    shown = ", ".join(_small(part, sizes, kept))
     raise Unmeasurable(
         f"{part.attribute} has fewer than two groups of at least {wanted(floors)}; too small: {shown}.",
         status="insufficient",
@@ -162,7 +203,7 @@ def wanted(floors: Floors) -> str:
 
 
 def reference_of(
-    part: Partition, sizes: Sequence[int], kept: Sequence[int], reference: str, best: Callable[[int], object]
+    part: Divided, sizes: Sequence[int], kept: Sequence[int], reference: str, best: Callable[[int], object]
 ) -> int | None:
     """The number of the reference group; None for ``"overall"``.
 
@@ -199,11 +240,18 @@ def reference_of(
     return found
 
 
-def excluded_note(part: Partition, sizes: Sequence[int], kept: Sequence[int], floors: Floors) -> list[str]:
+def excluded_note(part: Divided, sizes: Sequence[int], kept: Sequence[int], floors: Floors) -> list[str]:
     """A sentence on the groups left out of the comparison, if any."""
-    held = set(kept)
-    small = [f"{part.levels[k]} ({int(sizes[k]):,})" for k in range(len(sizes)) if k not in held]
+    small = _small(part, sizes, kept)
     if not small:
         return []
-    shown = ", ".join(small[:20]) + (f" and {len(small) - 20:,} more" if len(small) > 20 else "")
+    shown = ", ".join(small)
     return [f"{part.attribute}: not compared, under {wanted(floors)}: {shown}."]
+
+
+def _small(part: Divided, sizes: Sequence[int], kept: Sequence[int]) -> list[str]:
+    """The groups that are not compared with their rows, the first twenty by name and the rest by number."""
+    held = set(kept)
+    small = [k for k in range(len(sizes)) if k not in held]
+    named = [f"{part.levels[k]} ({int(sizes[k]):,})" for k in small[:20]]
+    return named if len(small) <= 20 else [*named[:-1], f"{named[-1]} and {len(small) - 20:,} more"]

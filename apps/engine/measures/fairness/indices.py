@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from apps.engine.columns import MISSING, BoolArray, Columns, FloatArray
-from apps.engine.errors import BadInput, Unmeasurable
-from apps.engine.intervals import wilson
+from apps.engine.columns import BoolArray, Columns, FloatArray, IntArray
+from apps.engine.errors import Unmeasurable
 from apps.engine.measures.fairness import groups as grouping
-from apps.engine.measures.fairness.groups import Attributes, Floors, Partition, partitions
-from apps.engine.numeric import Ints, no_weights, same_length
-from apps.engine.resample import moved_interval, percentile_interval
+from apps.engine.measures.fairness.cells import Mass
+from apps.engine.measures.fairness.groups import Attributes, Floors, Partition
+from apps.engine.measures.fairness.tables import Table, table_of, tables
+from apps.engine.numeric import Ints, same_length
+from apps.engine.resample import drawn
 from apps.engine.values import Group, Measured
 
 
@@ -23,6 +24,7 @@ def differential_fairness(
     selected: BoolArray,
     protected: Columns,
     weight: FloatArray | None = None,
+    count: IntArray | None = None,
     seed: int = 0,
     attributes: Attributes | None = None,
     min_group_size: int = 30,
@@ -48,51 +50,72 @@ def differential_fairness(
     >>> found.value == math.log(6.5 / 3.5)
     True
     """
-    no_weights(weight, "fairness.differential_fairness")
     asked = attributes or ([list(protected)] if len(protected) > 1 else None)
     floors = Floors(min_group_size, min_group_share)
     found = []
-    for part in partitions(protected, asked):
-        same_length(selected=selected, protected=part.codes)
-        counts = part.counts(selected)
-        sizes = [int(n) for n in counts.sum(axis=1)]
-        kept = grouping.eligible(sizes, floors)
-        grouping.require_two(part, sizes, kept, floors)
-        found.append((float(_epsilon(counts[kept][None])[0]), part, counts, kept))
-    value, part, counts, kept = max(found, key=lambda one: one[0])
+    for table in tables(protected, asked, Mass.of(count, weight), selected=selected):
+        kept = grouping.eligible(table.sizes, floors)
+        grouping.require_two(table, table.sizes, kept, floors)
+        _require_weight(table, kept)
+        found.append((float(_epsilon(table.masses[kept][None])[0]), table, kept))
+    value, table, kept = max(found, key=lambda one: one[0])
+    draws = drawn(table.masses[kept], _epsilon, seed=seed, effective=table.effective(kept))
     return Measured(
         value=value,
-        n=len(selected),
-        interval=moved_interval(counts[kept], _epsilon, value, seed=seed, confidence=confidence),
+        n=sum(table.sizes),
+        interval=draws.moved(value, confidence),
         confidence=confidence,
-        method="Dirichlet-smoothed rates, prior one half; bootstrap of the cells, moved by the bias",
-        parameters={"attribute": part.attribute, "smoothing": "(k + 1/2) / (n + 1)"},
-        groups=[row for _, p, c, k in found for row in _epsilon_rows(p, c, k)],
+        method=_method("Dirichlet-smoothed rates, prior one half; bootstrap of the cells", table)
+        + ", moved by the bias",
+        parameters={"attribute": table.attribute, "smoothing": "(k + 1/2) / (n + 1)"},
+        groups=[row for _, one, held in found for row in _epsilon_rows(one, held)],
         notes=[
-            n for _, p, c, k in found for n in grouping.excluded_note(p, c.sum(axis=1).tolist(), k, floors)
+            *(
+                note
+                for _, one, held in found
+                for note in grouping.excluded_note(one, one.sizes, held, floors)
+            ),
+            *draws.notes(),
         ],
     )
 
 
-def _epsilon(counts: Ints) -> FloatArray:
-    """ε of (draws, groups, 2) counts."""
-    logs = np.log((counts + 0.5) / (counts.sum(axis=-1, keepdims=True) + 1.0))
-    return np.asarray((logs.max(axis=1) - logs.min(axis=1)).max(axis=-1), dtype=np.float64)
+def _require_weight(table: Table, kept: Sequence[int]) -> None:
+    for k in kept:
+        if table.sums is not None and not table.sums[k].any():
+            raise Unmeasurable(
+                f"{table.attribute} = {table.levels[k]}: its {table.sizes[k]:,} rows have no weight."
+            )
 
 
-def _epsilon_rows(part: Partition, counts: Ints, kept: Sequence[int]) -> list[Group]:
-    held = set(kept)
+def _method(words: str, table: Table) -> str:
+    return words if table.sums is None else f"{words}, sums of weights at Kish's effective size"
+
+
+def _epsilon(counts: Ints | FloatArray) -> FloatArray:
+    """ε of (draws, groups, 2) cells; NaN where a group has no rows in a draw."""
+    sizes = counts.sum(axis=-1, keepdims=True)
+    rates = (counts + 0.5) / (sizes + 1.0)
+    found = (np.log(rates.max(axis=1)) - np.log(rates.min(axis=1))).max(axis=-1)
+    return np.asarray(np.where((sizes > 0).all(axis=(1, 2)), found, np.nan), dtype=np.float64)
+
+
+def _epsilon_rows(table: Table, kept: Sequence[int]) -> list[Group]:
+    held, masses = set(kept), table.masses.tolist()
     return [
         Group(
-            attribute=part.attribute,
-            group=part.levels[k],
-            n=int(c.sum()),
-            counts={"selected": int(c[1])},
-            value=(int(c[1]) + 0.5) / (int(c.sum()) + 1),
+            attribute=table.attribute,
+            group=table.levels[k],
+            n=no + yes,
+            counts={"selected": yes},
+            value=(masses[k][1] + 0.5) / (masses[k][0] + masses[k][1] + 1),
             status="measured" if k in held else "insufficient",
         )
-        for k, c in enumerate(counts)
+        for k, (no, yes) in enumerate(table.rows.tolist())
     ]
+
+
+_LEVELS = np.array([0.0, 1.0, 2.0])
 
 
 def generalized_entropy(
@@ -101,6 +124,7 @@ def generalized_entropy(
     deserving: BoolArray,
     protected: Columns | None = None,
     weight: FloatArray | None = None,
+    count: IntArray | None = None,
     seed: int = 0,
     alpha: float = 2.0,
     attributes: Attributes | None = None,
@@ -130,41 +154,57 @@ def generalized_entropy(
     >>> found.value
     0.5
     """
-    no_weights(weight, "fairness.generalized_entropy")
-    n = same_length(selected=selected, deserving=deserving)
+    n = same_length(selected=selected, deserving=deserving, weight=weight, count=count)
     if n == 0:
         raise Unmeasurable("There are no rows.", status="insufficient")
-    benefit = selected.astype(np.intp) - deserving + 1
-    counts = np.bincount(benefit, minlength=3)
-    if counts[1] + 2 * counts[2] == 0:
-        raise Unmeasurable("Nobody has a benefit: their mean is 0.")
-    if alpha <= 0 and counts[0]:
-        raise Unmeasurable(f"{int(counts[0]):,} of {n:,} people have the benefit 0: alpha must be above 0.")
-    levels = np.array([0.0, 1.0, 2.0])
-    value = _entropy(levels, counts, alpha)
+    mass = Mass.of(count, weight)
+    everybody = Partition("all", np.zeros(n, dtype=np.uint8), ("all",))
+    table = table_of(everybody, deserving, selected, mass=mass)
+    _require_benefit(_benefits(table.rows)[0], alpha)
+    held = _benefits(table.masses)[0]
+    if not held[1] + held[2]:
+        raise Unmeasurable("Nobody with a weight has a benefit: their mean is 0.")
+    value = _entropy(_LEVELS, held, alpha)
+    draws = drawn(
+        held,
+        lambda cells: np.array([_entropy(_LEVELS, one, alpha) for one in cells]),
+        seed=seed,
+        effective=table.effective([0]),
+    )
     return Measured(
         value=value,
-        n=n,
-        interval=percentile_interval(
-            counts,
-            lambda drawn: np.array([_entropy(levels, one, alpha) for one in drawn]),
-            seed=seed,
-            confidence=confidence,
-        ),
+        n=sum(table.sizes),
+        interval=draws.percentile(confidence),
         confidence=confidence,
-        method="benefit = selected - deserving + 1; bootstrap of the counts of benefits",
-        parameters={"benefits": {str(b): int(c) for b, c in enumerate(counts)}},
-        tables={"parts": _parts(protected, attributes, benefit, alpha, value)},
+        method=_method("benefit = selected - deserving + 1; bootstrap of the counts of benefits", table),
+        parameters={"benefits": {str(b): int(c) for b, c in enumerate(_benefits(table.rows)[0])}},
+        tables={"parts": _parts(protected, attributes, mass, selected, deserving, alpha, value)},
+        notes=draws.notes(),
     )
 
 
-def _entropy(values: FloatArray, counts: Any, alpha: float) -> float:
+def _benefits(cells: Ints | FloatArray) -> Ints | FloatArray:
+    """Rows or weights with the benefits 0, 1, 2, from cells (deserving, selected): (groups, 3)."""
+    return np.stack((cells[:, 2], cells[:, 0] + cells[:, 3], cells[:, 1]), axis=1)
+
+
+def _require_benefit(counts: Ints | FloatArray, alpha: float) -> None:
+    if counts[1] + 2 * counts[2] == 0:
+        raise Unmeasurable("Nobody has a benefit: their mean is 0.")
+    if alpha <= 0 and counts[0]:
+        raise Unmeasurable(
+            f"{int(counts[0]):,} of {int(counts.sum()):,} people have the benefit 0: alpha must be above 0."
+        )
+
+
+def _entropy(values: FloatArray, cells: Ints | FloatArray, alpha: float) -> float:
     """GE(α) of values with multiplicities; NaN where the mean is 0."""
-    n = int(np.sum(counts))
-    mean = math.fsum(v * c for v, c in zip(values, counts, strict=True)) / n
+    held = list(zip(values.tolist(), cells.tolist(), strict=True))
+    n = math.fsum(c for _, c in held)
+    mean = math.fsum(v * c for v, c in held) / n
     if mean == 0:
         return math.nan
-    share = [(v / mean, c / n) for v, c in zip(values, counts, strict=True) if c]
+    share = [(v / mean, c / n) for v, c in held if c]
     if alpha == 1:
         return max(0.0, math.fsum(w * r * math.log(r) for r, w in share if r))
     if alpha == 0:
@@ -175,17 +215,25 @@ def _entropy(values: FloatArray, counts: Any, alpha: float) -> float:
 
 
 def _parts(
-    protected: Columns | None, attributes: Attributes | None, benefit: Any, alpha: float, total: float
+    protected: Columns | None,
+    attributes: Attributes | None,
+    mass: Mass,
+    selected: BoolArray,
+    deserving: BoolArray,
+    alpha: float,
+    total: float,
 ) -> list[dict[str, Any]]:
     if protected is None or not len(protected):
         return []
     rows = []
-    for part in partitions(protected, attributes):
-        sizes = np.bincount(part.codes, minlength=len(part.levels))
-        sums = np.bincount(part.codes, weights=benefit, minlength=len(part.levels))
-        between = _entropy(sums / sizes, sizes, alpha)
+    for table in tables(protected, attributes, mass, deserving=deserving, selected=selected):
+        held = _benefits(table.masses)
+        held = held[held.sum(axis=1) > 0]
+        sizes = held.sum(axis=1)
+        means = (held[:, 1] + 2 * held[:, 2]) / sizes
+        between = _entropy(means, sizes, alpha)
         rows.append(
-            {"attribute": part.attribute, "between": between, "within": total - between, "total": total}
+            {"attribute": table.attribute, "between": between, "within": total - between, "total": total}
         )
     return rows
 
@@ -237,88 +285,3 @@ def prohibited_features(
 
 def _plain(name: str) -> str:
     return "".join(ch for ch in name.casefold() if ch not in "-_ ")
-
-
-def representation(
-    *,
-    protected: Columns,
-    weight: FloatArray | None = None,
-    expected: Mapping[str, Mapping[str, float]] | None = None,
-    attributes: Attributes | None = None,
-    confidence: float = 0.95,
-) -> Measured:
-    """The lowest ratio of a group's share of the data to its expected share.
-
-    ``(n_g / n) / expected_g``, in [0, inf), higher is better; 1 is the share expected. Without `expected`
-    every
-    group is expected to have an equal share.
-
-    Parameters
-    ----------
-    expected : mapping, optional
-        From attribute to group to share, such as census shares. A group expected and absent has ratio 0.
-
-    Raises
-    ------
-    BadInput
-        A share that is not above 0 and at most 1, or shares of an attribute above 1 in sum.
-
-    Examples
-    --------
-    >>> found = representation(
-    ...     protected=Columns.of(sex=["F", "M", "M", "M"]), expected={"sex": {"F": 0.5, "M": 0.5}}
-    ... )
-    >>> found.value
-    0.5
-    """
-    no_weights(weight, "fairness.representation")
-    asked: Attributes | None = attributes or (list(expected) if expected else None)
-    rows = [row for part in partitions(protected, asked) for row in _represented(part, expected, confidence)]
-    worst = min(rows, key=lambda row: row.ratio if row.ratio is not None else math.inf)
-    return Measured(
-        value=worst.ratio,
-        n=protected.rows,
-        interval=worst.ratio_interval,
-        confidence=confidence,
-        method="shares of rows over expected shares; Wilson",
-        groups=rows,
-        parameters={
-            "worst": {"attribute": worst.attribute, "group": worst.group},
-            "expected_shares": "given" if expected else "equal",
-        },
-    )
-
-
-def _represented(
-    part: Partition, expected: Mapping[str, Mapping[str, float]] | None, confidence: float
-) -> list[Group]:
-    counts = dict(zip(part.levels, np.bincount(part.codes, minlength=len(part.levels)).tolist(), strict=True))
-    wanted = _shares(part, expected)
-    n = sum(counts.values())
-    return [
-        _share_row(part, level, counts.get(level, 0), n, wanted.get(level), confidence)
-        for level in sorted({*counts, *wanted})
-    ]
-
-
-def _shares(part: Partition, expected: Mapping[str, Mapping[str, float]] | None) -> dict[str, float]:
-    if expected is None:
-        known = [level for level in part.levels if level != MISSING]
-        return {level: 1 / len(known) for level in known}
-    if part.attribute not in expected:
-        raise BadInput(f"expected names no shares for {part.attribute}; it names {', '.join(expected)}.")
-    given = {str(level): float(share) for level, share in expected[part.attribute].items()}
-    if not given or any(not 0 < share <= 1 for share in given.values()) or sum(given.values()) > 1 + 1e-9:
-        raise BadInput(f"The shares expected of {part.attribute} must lie above 0 and sum to at most 1.")
-    return given
-
-
-def _share_row(part: Partition, level: str, k: int, n: int, wanted: float | None, confidence: float) -> Group:
-    low, high = wilson(k, n, confidence)
-    shown: dict[str, Any] = (
-        {} if wanted is None else {"ratio": k / n / wanted, "ratio_interval": (low / wanted, high / wanted)}
-    )
-    note = None if wanted is not None else "no share is expected of this group"
-    return Group(
-        attribute=part.attribute, group=level, n=k, value=k / n, interval=(low, high), note=note, **shown
-    )

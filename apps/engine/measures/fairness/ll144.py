@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from apps.engine.columns import MISSING, BoolArray, Columns, FloatArray
+from apps.engine.columns import MISSING, BoolArray, Columns, FloatArray, IntArray
 from apps.engine.errors import Unmeasurable
+from apps.engine.measures.fairness.cells import Mass
 from apps.engine.measures.fairness.compare import Terms, worst_over
-from apps.engine.measures.fairness.groups import JOIN, Attributes, Floors, Partition, partitions
-from apps.engine.measures.fairness.selection import rates_among
-from apps.engine.numeric import finite_scores, no_weights, same_length
+from apps.engine.measures.fairness.groups import JOIN, Attributes, Floors
+from apps.engine.measures.fairness.rate import rates_of
+from apps.engine.measures.fairness.tables import Table, tables
+from apps.engine.numeric import finite_scores, no_weights
 from apps.engine.values import Measured
 
 
@@ -22,6 +23,7 @@ def ll144_selection(
     selected: BoolArray,
     protected: Columns,
     weight: FloatArray | None = None,
+    count: IntArray | None = None,
     attributes: Attributes | None = None,
     exclude_below_share: float = 0.02,
     min_group_size: int = 1,
@@ -54,9 +56,9 @@ def ll144_selection(
     Fraction(1, 2)
     """
     no_weights(weight, "fairness.ll144_selection")
-    return _impact(
-        selected, protected, attributes, Floors(min_group_size, exclude_below_share), confidence, "selected"
-    )
+    terms = Terms(kind="ratio", floors=Floors(min_group_size, exclude_below_share), confidence=confidence)
+    found = tables(protected, _asked(protected, attributes), Mass.of(count), selected=selected)
+    return _impact(found, terms, "selected")
 
 
 def ll144_scoring(
@@ -64,6 +66,7 @@ def ll144_scoring(
     score: FloatArray,
     protected: Columns,
     weight: FloatArray | None = None,
+    count: IntArray | None = None,
     attributes: Attributes | None = None,
     higher_is_better: bool = True,
     exclude_below_share: float = 0.02,
@@ -100,11 +103,13 @@ def ll144_scoring(
     (2.0, 0.0)
     """
     no_weights(weight, "fairness.ll144_scoring")
-    values = finite_scores(score)
-    median = float(np.median(values))
+    mass = Mass.of(count)
+    values = finite_scores(score, count=mass.count)
+    median = _median(values, mass.count)
     above = values > median if higher_is_better else values < median
-    floors = Floors(min_group_size, exclude_below_share)
-    found = _impact(above, protected, attributes, floors, confidence, "above_median")
+    terms = Terms(kind="ratio", floors=Floors(min_group_size, exclude_below_share), confidence=confidence)
+    made = tables(protected, _asked(protected, attributes), mass, score=above)
+    found = _impact(made, terms, "above_median")
     return replace(
         found,
         parameters={
@@ -116,54 +121,51 @@ def ll144_scoring(
     )
 
 
-def _impact(
-    chosen: BoolArray,
-    protected: Columns,
-    attributes: Attributes | None,
-    floors: Floors,
-    confidence: float,
-    event: str,
-) -> Measured:
+def _median(values: FloatArray, count: IntArray | None) -> float:
+    """The median of the rows: the mean of the two in the middle where they are even in number.
+
+    Examples
+    --------
+    >>> _median(np.array([1.0, 5.0, 2.0]), np.array([1, 2, 1]))
+    3.5
+    """
+    if count is None:
+        middle = ((len(values) - 1) // 2, len(values) // 2)
+        low, high = np.partition(values, middle)[list(middle)].tolist()
+    else:
+        order = np.argsort(values, kind="stable")
+        below = np.cumsum(count[order])
+        places = np.searchsorted(below, ((below[-1] - 1) // 2, below[-1] // 2), side="right")
+        low, high = values[order][places].tolist()
+    return float(low) if low == high else low / 2 + high / 2
+
+
+def _asked(protected: Columns, attributes: Attributes | None) -> Attributes:
+    """Each attribute alone, and where there are several their intersection."""
     asked: list[str | Sequence[str]] = list(attributes) if attributes else list(protected)
     if len(asked) > 1 and all(isinstance(a, str) for a in asked):
         asked.append([str(a) for a in asked])
-    parts = partitions(protected, asked)
-    same_length(selected=chosen, protected=parts[0].codes)
-    known = [_known(part) for part in parts]
-    terms = Terms(kind="ratio", floors=floors, confidence=confidence)
-    found = worst_over(
-        [part for part, _ in known],
-        lambda part: rates_among(part, chosen[_mask(parts, known, part)], None, (event, "n")),
-        terms,
-        method="counts; Katz log for ratios",
-    )
-    unknown = [
-        {"attribute": part.attribute, "unknown": int(np.count_nonzero(~mask)), "n": len(mask)}
-        for part, (_, mask) in zip(parts, known, strict=True)
-    ]
+    return asked
+
+
+def _impact(found: Sequence[Table], terms: Terms, event: str) -> Measured:
+    n = sum(found[0].sizes)
+    known = [_known(table) for table in found]
+    given = [(table, rates_of(table, (1,), (0, 1), (event, "n"))) for table in known]
+    compared = worst_over(given, terms, method="counts; Katz log for ratios")
+    unknown = [{"attribute": table.attribute, "unknown": n - sum(table.sizes), "n": n} for table in known]
     notes = [
         f"{row['attribute']}: {row['unknown']:,} of {row['n']:,} people are of unknown category."
         for row in unknown
     ]
     return replace(
-        found, n=len(chosen), tables={**found.tables, "unknown": unknown}, notes=[*found.notes, *notes]
+        compared, n=n, tables={**compared.tables, "unknown": unknown}, notes=[*compared.notes, *notes]
     )
 
 
-Known = Sequence[tuple[Partition, np.ndarray[Any, Any]]]
-
-
-def _known(part: Partition) -> tuple[Partition, np.ndarray[Any, Any]]:
-    """The partition without the people of unknown category, and who is known."""
-    kept = [k for k, level in enumerate(part.levels) if MISSING not in level.split(JOIN)]
-    if not kept:
-        raise Unmeasurable(f"{part.attribute} is unknown for everybody.", status="insufficient")
-    renumbered = np.full(len(part.levels), -1)
-    renumbered[kept] = np.arange(len(kept))
-    codes = renumbered[part.codes]
-    mask = codes >= 0
-    return Partition(part.attribute, codes[mask].astype(np.intp), tuple(part.levels[k] for k in kept)), mask
-
-
-def _mask(parts: Sequence[Partition], known: Known, part: Partition) -> np.ndarray[Any, Any]:
-    return next(mask for one, mask in known if one is part)
+def _known(table: Table) -> Table:
+    """The table without the people of unknown category."""
+    known = table.only(lambda level: MISSING not in level.split(JOIN))
+    if not known.levels:
+        raise Unmeasurable(f"{table.attribute} is unknown for everybody.", status="insufficient")
+    return known

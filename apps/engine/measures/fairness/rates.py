@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
-from apps.engine.columns import BoolArray, Columns, FloatArray
+from apps.engine.columns import BoolArray, Columns, FloatArray, IntArray
 from apps.engine.intervals import proportion
-from apps.engine.measures.confusion_rates import RATES, Cells
-from apps.engine.measures.fairness.compare import Rate, Terms, worst_over
-from apps.engine.measures.fairness.groups import Attributes, Floors, Partition, partitions
-from apps.engine.numeric import no_weights, same_length
+from apps.engine.measures.confusion_rates import RATES
+from apps.engine.measures.fairness.cells import Mass
+from apps.engine.measures.fairness.compare import Terms, method_of, worst_over
+from apps.engine.measures.fairness.groups import Attributes, Floors
+from apps.engine.measures.fairness.rate import Rate, overall, rates_of, whole_numbers
+from apps.engine.measures.fairness.tables import Table, tables
 from apps.engine.values import Group, Measured
 
 ALL = "all"
+CELLS = ("tn", "fp", "fn", "tp")
+_PARTS = {
+    rate: tuple(tuple(CELLS.index(cell) for cell in cells) for cells in parts)
+    for rate, parts in RATES.items()
+}
+Four = Sequence[int]
 
 
 def group_rates(
@@ -22,6 +31,7 @@ def group_rates(
     label: BoolArray,
     protected: Columns,
     weight: FloatArray | None = None,
+    count: IntArray | None = None,
     attributes: Attributes | None = None,
     reference: str = "highest",
     rate: str = "selection_rate",
@@ -63,9 +73,6 @@ def group_rates(
     >>> [(g.group, dict(g.counts)) for g in found.groups][1]
     ('F', {'tn': 0, 'fp': 0, 'fn': 1, 'tp': 1})
     """
-    no_weights(weight, "fairness.group_rates")
-    parts = partitions(protected, attributes)
-    same_length(predicted=predicted, label=label, protected=parts[0].codes)
     terms = Terms(
         kind="difference",
         reference=reference,
@@ -73,85 +80,91 @@ def group_rates(
         confidence=confidence,
         interval=interval,
     )
-    cells = {part.attribute: cells_of(part, predicted, label) for part in parts}
-    found = worst_over(
-        parts,
-        lambda part: rates_from(cells[part.attribute], rate),
-        terms,
-        method=f"counts; rates: {interval}; differences: Newcombe",
-    )
-    return _with_cells(found, parts, cells, Cells.of(predicted, label), rate, terms)
-
-
-def cells_of(part: Partition, predicted: BoolArray, label: BoolArray) -> list[Cells]:
-    """The four cells of each group."""
-    counted = part.counts(label, predicted)
-    return [Cells(*(int(c) for c in four.ravel())) for four in counted]
-
-
-def rates_from(cells: list[Cells], rate: str) -> list[Rate]:
-    """One rate of each group, as counts."""
-    named = ("+".join(RATES[rate][0]), "+".join(RATES[rate][1]))
-    return [Rate(*four.parts(rate), sum(four.counts().values()), named) for four in cells]
-
-
-def _with_cells(
-    found: Measured,
-    parts: list[Partition],
-    cells: Mapping[str, list[Cells]],
-    everybody: Cells,
-    rate: str,
-    terms: Terms,
-) -> Measured:
-    """The rows of `found` with the four counts, all rates and disparities; everybody comes first."""
-    by_name = {
-        (part.attribute, level): four
-        for part in parts
-        for level, four in zip(part.levels, cells[part.attribute], strict=True)
-    }
-    references = found.parameters.get("reference_groups", {})
-    rows = [_everybody(everybody, rate, terms)]
-    for row in found.groups:
-        four = by_name[str(row.attribute), row.group]
-        base = by_name.get((str(row.attribute), references.get(row.attribute)), everybody)
-        compared = bool(references) and row.status == "measured"
-        rows.append(
-            replace(
-                row,
-                counts=four.counts(),
-                rates=four.rates(),
-                disparities=disparities(four, base) if compared else {},
-            )
+    mass = Mass.of(count, weight)
+    found = tables(protected, attributes, mass, label=label, predicted=predicted)
+    given = [(table, confusion_rates(table, rate)) for table in found]
+    compared = worst_over(given, terms, method=method_of(terms, found))
+    everybody = _everybody(found[0], overall(given[0][1]), terms)
+    references = compared.parameters.get("reference_groups", {})
+    rows = iter(compared.groups)
+    shown = [
+        group
+        for table in found
+        for group in _with_cells(
+            list(islice(rows, len(table.levels))), table, references.get(table.attribute)
         )
-    return replace(found, groups=rows)
+    ]
+    return replace(compared, groups=[everybody, *shown])
 
 
-def _everybody(cells: Cells, rate: str, terms: Terms) -> Group:
-    value = cells.fraction(rate)
-    top, bottom = cells.parts(rate)
+def confusion_rates(table: Table, rate: str) -> list[Rate]:
+    """One rate of each group from a table of labels and predictions."""
+    top, bottom = _PARTS[rate]
+    return rates_of(table, top, bottom, ("+".join(RATES[rate][0]), "+".join(RATES[rate][1])))
+
+
+def _masses(table: Table) -> list[list[int]]:
+    """The four cells of each group in whole numbers: rows, or weights in a common unit."""
+    if table.sums is not None:
+        return whole_numbers(table.sums.tolist()).cells
+    rows: list[list[int]] = table.rows.tolist()
+    return rows
+
+
+def _with_cells(rows: Sequence[Group], table: Table, reference: str | None) -> list[Group]:
+    """The rows of one attribute with the four counts, all rates and disparities."""
+    counts, masses = table.rows.tolist(), _masses(table)
+    base = masses[table.levels.index(reference)] if reference in table.levels else _summed(masses)
+    return [
+        replace(
+            row,
+            counts=dict(zip(CELLS, four, strict=True)),
+            rates=_all_rates(mass),
+            disparities=disparities(mass, base) if reference and row.status == "measured" else {},
+        )
+        for row, four, mass in zip(rows, counts, masses, strict=True)
+    ]
+
+
+def _summed(masses: Sequence[Four]) -> list[int]:
+    return [sum(cell) for cell in zip(*masses, strict=True)]
+
+
+def _everybody(table: Table, rate: Rate, terms: Terms) -> Group:
     return Group(
         attribute=None,
         group=ALL,
-        n=sum(cells.counts().values()),
-        status="undefined" if value is None else "measured",
-        counts=cells.counts(),
-        rates=cells.rates(),
-        value=None if value is None else float(value),
-        interval=proportion(top, bottom, terms.confidence, terms.interval) if bottom else None,
+        n=rate.n,
+        status="undefined" if rate.number is None else "measured",
+        counts=dict(zip(CELLS, table.rows.sum(axis=0).tolist(), strict=True)),
+        rates=_all_rates(_summed(_masses(table))),
+        value=rate.number,
+        interval=proportion(*rate.sample, terms.confidence, terms.interval) if rate.whole else None,
     )
 
 
-def disparities(cells: Cells, base: Cells) -> dict[str, float | None]:
+def _all_rates(cells: Four) -> Mapping[str, float | None]:
+    return {rate: top / bottom if bottom else None for rate, top, bottom in _shares(cells)}
+
+
+def _shares(cells: Four) -> list[tuple[str, int, int]]:
+    """Numerator and denominator of every rate."""
+    return [
+        (rate, sum([cells[c] for c in top]), sum([cells[c] for c in bottom]))
+        for rate, (top, bottom) in _PARTS.items()
+    ]
+
+
+def disparities(cells: Four, base: Four) -> dict[str, float | None]:
     """Each rate divided by the reference's; null where that is zero or one is undefined.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> disparities(Cells(tn=6, fp=2, fn=1, tp=1), Cells(tn=4, fp=4, fn=1, tp=1))["fpr"]
+    >>> disparities([6, 2, 1, 1], [4, 4, 1, 1])["fpr"]
     0.5
     """
-    found: dict[str, float | None] = {}
-    for rate in RATES:
-        one, other = cells.fraction(rate), base.fraction(rate)
-        found[rate] = None if one is None or not other else float(one / other)
-    return found
+    pairs = zip(_shares(cells), _shares(base), strict=True)
+    return {
+        rate: top * other / (bottom * least) if bottom and least else None
+        for (rate, top, bottom), (_, least, other) in pairs
+    }

@@ -2,59 +2,13 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
-import numpy as np
-
-from apps.engine.columns import BoolArray, Columns, FloatArray
-from apps.engine.measures.fairness.compare import Kind, Rate, Terms, worst_over
-from apps.engine.measures.fairness.groups import Attributes, Floors, Partition, partitions
-from apps.engine.numeric import same_length, weighted_counts, weights_or_none
+from apps.engine.columns import BoolArray, Columns, FloatArray, IntArray
+from apps.engine.measures.fairness.cells import Mass
+from apps.engine.measures.fairness.compare import Terms, method_of, worst_over
+from apps.engine.measures.fairness.groups import Attributes, Floors
+from apps.engine.measures.fairness.rate import rates_of
+from apps.engine.measures.fairness.tables import Table, tables
 from apps.engine.values import Measured
-
-
-def rates_among(
-    part: Partition,
-    event: BoolArray,
-    among: BoolArray | None,
-    named: tuple[str, str],
-    weight: FloatArray | None = None,
-) -> list[Rate]:
-    """For each group, rows (or weights) with the event out of those in `among` (None: all).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> both = Columns.of(sex=["F", "M", "F"])
-    >>> rates_among(partitions(both, None)[0], np.array([True, True, False]), None, ("selected", "n"))[0].part
-    1
-    """
-    if weight is not None:
-        return _weighted_rates(part, event, np.ones_like(event) if among is None else among, named, weight)
-    if among is None:
-        counted = part.counts(event)
-        return [Rate(int(c[1]), int(c.sum()), int(c.sum()), named) for c in counted]
-    counted = part.counts(among, event)
-    return [Rate(int(c[1, 1]), int(c[1].sum()), int(c.sum()), named) for c in counted]
-
-
-def _weighted_rates(
-    part: Partition, event: BoolArray, among: BoolArray, named: tuple[str, str], weight: FloatArray
-) -> list[Rate]:
-    """Rates of weights, exact: sums of weights are multiples of one power of two."""
-    cells = part.counts(among, event)
-    count = 4 * len(part.levels)
-    sums, squares = weighted_counts(part.codes * 4 + among * 2 + event, weight, count)
-    held = [Fraction(s) for s in sums.tolist()]
-    unit = max(one.denominator for one in held)
-    found = []
-    for k, c in enumerate(cells):
-        no, yes = held[4 * k + 2], held[4 * k + 3]
-        square = float(squares[4 * k + 2] + squares[4 * k + 3])
-        rows = (int(c[1, 1]), int(c[1].sum()))
-        effective = float(no + yes) ** 2 / square if square else None
-        found.append(Rate(int(yes * unit), int((no + yes) * unit), int(c.sum()), named, rows, effective))
-    return found
 
 
 def selection_rate_ratio(
@@ -62,6 +16,7 @@ def selection_rate_ratio(
     selected: BoolArray,
     protected: Columns,
     weight: FloatArray | None = None,
+    count: IntArray | None = None,
     attributes: Attributes | None = None,
     reference: str = "highest",
     min_group_size: int = 30,
@@ -114,7 +69,6 @@ def selection_rate_ratio(
     >>> found.exact, found.parameters["reference_groups"]
     (Fraction(4, 5), {'sex': 'M'})
     """
-    weights = weights_or_none(weight)
     terms = Terms(
         kind="ratio",
         reference=reference,
@@ -123,7 +77,7 @@ def selection_rate_ratio(
         interval=interval,
         adjust=adjust,
     )
-    return _selection(selected, protected, attributes, terms, weights)
+    return _selection(tables(protected, attributes, Mass.of(count, weight), selected=selected), terms)
 
 
 def selection_rate_difference(
@@ -131,6 +85,7 @@ def selection_rate_difference(
     selected: BoolArray,
     protected: Columns,
     weight: FloatArray | None = None,
+    count: IntArray | None = None,
     attributes: Attributes | None = None,
     reference: str = "highest",
     min_group_size: int = 30,
@@ -157,7 +112,6 @@ def selection_rate_difference(
     >>> selection_rate_difference(selected=chosen, protected=sexes, min_group_size=5).exact
     Fraction(1, 10)
     """
-    weights = weights_or_none(weight)
     terms = Terms(
         kind="difference",
         reference=reference,
@@ -166,31 +120,12 @@ def selection_rate_difference(
         interval=interval,
         adjust=adjust,
     )
-    return _selection(selected, protected, attributes, terms, weights)
+    return _selection(tables(protected, attributes, Mass.of(count, weight), selected=selected), terms)
 
 
-def _selection(
-    selected: BoolArray,
-    protected: Columns,
-    attributes: Attributes | None,
-    terms: Terms,
-    weights: FloatArray | None,
-) -> Measured:
-    parts = partitions(protected, attributes)
-    same_length(weight=weights, selected=selected, protected=parts[0].codes)
-    return worst_over(
-        parts,
-        lambda part: rates_among(part, selected, None, ("selected", "n"), weights),
-        terms,
-        method=f"{_source(weights)}; rates: {terms.interval}; {_METHODS[terms.kind]}",
-    )
-
-
-def _source(weights: FloatArray | None) -> str:
-    return "counts" if weights is None else "sums of weights, intervals on Kish's effective size"
-
-
-_METHODS: dict[Kind, str] = {"ratio": "ratios: Katz log", "difference": "differences: Newcombe"}
+def _selection(found: list[Table], terms: Terms) -> Measured:
+    given = [(table, rates_of(table, (1,), (0, 1), ("selected", "n"))) for table in found]
+    return worst_over(given, terms, method=method_of(terms, found))
 
 
 def equal_opportunity_difference(
@@ -199,6 +134,7 @@ def equal_opportunity_difference(
     deserving: BoolArray,
     protected: Columns,
     weight: FloatArray | None = None,
+    count: IntArray | None = None,
     attributes: Attributes | None = None,
     reference: str = "highest",
     min_group_size: int = 30,
@@ -240,9 +176,6 @@ def equal_opportunity_difference(
     ... ).exact
     Fraction(1, 2)
     """
-    weights = weights_or_none(weight)
-    parts = partitions(protected, attributes)
-    same_length(weight=weights, selected=selected, deserving=deserving, protected=parts[0].codes)
     terms = Terms(
         kind="difference",
         reference=reference,
@@ -251,9 +184,8 @@ def equal_opportunity_difference(
         interval=interval,
         adjust=adjust,
     )
-    return worst_over(
-        parts,
-        lambda part: rates_among(part, selected, deserving, ("selected_deserving", "deserving"), weights),
-        terms,
-        method=f"{_source(weights)}; rates: {interval}; differences: Newcombe",
-    )
+    mass = Mass.of(count, weight)
+    found = tables(protected, attributes, mass, deserving=deserving, selected=selected)
+    named = ("selected_deserving", "deserving")
+    given = [(table, rates_of(table, (3,), (2, 3), named)) for table in found]
+    return worst_over(given, terms, method=method_of(terms, found))

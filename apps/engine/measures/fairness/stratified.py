@@ -8,103 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import chi2
 
-from apps.engine.columns import BoolArray, Columns, FloatArray
+from apps.engine.columns import BoolArray, Columns, FloatArray, IntArray
 from apps.engine.errors import BadInput, Unmeasurable
 from apps.engine.intervals import Pair, normal, shared_confidence
 from apps.engine.measures.fairness import groups as grouping
+from apps.engine.measures.fairness.cells import Mass, count_joint
 from apps.engine.measures.fairness.groups import Attributes, Floors, Partition, partitions
+from apps.engine.measures.fairness.mantel_haenszel import Stratified
 from apps.engine.numeric import Ints, no_weights, same_length
 from apps.engine.values import Group, Measured, Status
 
-
-@dataclass(frozen=True, slots=True)
-class Stratified:
-    """2 x 2 tables by stratum: rows (group, reference), columns (selected, not).
-
-    Parameters
-    ----------
-    tables : int array (strata, 2, 2)
-        ``tables[s] = [[a, b], [c, d]]``.
-    """
-
-    tables: Ints
-
-    def _cells(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
-        t = self.tables.astype(np.float64)
-        t = t[t.sum(axis=(1, 2)) > 1]
-        return t[:, 0, 0], t[:, 0, 1], t[:, 1, 0], t[:, 1, 1], t.sum(axis=(1, 2))
-
-    def cmh(self, *, correction: bool = False) -> tuple[float, float] | None:
-        """The Cochran-Mantel-Haenszel statistic and its p-value (1 df); None where nothing varies.
-
-        ``(|Σ (a - E a)| - ½?)² / Σ var a`` with the hypergeometric mean and variance of each stratum.
-        """
-        a, b, c, d, n = self._cells()
-        expected = (a + b) * (a + c) / n
-        variance = math.fsum((a + b) * (c + d) * (a + c) * (b + d) / (n * n * (n - 1)))
-        if variance == 0:
-            return None
-        gap = abs(math.fsum(a - expected))
-        gap = max(0.0, gap - 0.5) if correction else gap
-        statistic = gap * gap / variance
-        return statistic, float(chi2.sf(statistic, 1))
-
-    def odds_ratio(self) -> float | None:
-        """The Mantel-Haenszel common odds ratio ``Σ ad/n / Σ bc/n``; None where the divisor is zero."""
-        a, b, c, d, n = self._cells()
-        bottom = math.fsum(b * c / n)
-        return math.fsum(a * d / n) / bottom if bottom else None
-
-    def log_error(self) -> float | None:
-        """The standard error of the log common odds ratio by Robins, Breslow and Greenland."""
-        a, b, c, d, n = self._cells()
-        r, s, p, q = a * d / n, b * c / n, (a + d) / n, (b + c) / n
-        total_r, total_s = math.fsum(r), math.fsum(s)
-        if not total_r or not total_s:
-            return None
-        variance = (
-            math.fsum(p * r) / (2 * total_r**2)
-            + math.fsum(p * s + q * r) / (2 * total_r * total_s)
-            + math.fsum(q * s) / (2 * total_s**2)
-        )
-        return math.sqrt(variance)
-
-    def breslow_day(self) -> tuple[float, int, float] | None:
-        """Homogeneity of the odds ratios: statistic with Tarone's adjustment, df, p-value.
-
-        Strata in which a margin is empty say nothing of it and are left out.
-        """
-        odds = self.odds_ratio()
-        t = self.tables
-        used = t[(t.sum(axis=1) > 0).all(axis=1) & (t.sum(axis=2) > 0).all(axis=1)].astype(np.float64)
-        if not odds or len(used) < 2:
-            return None
-        a, row, column, n = (
-            used[:, 0, 0],
-            used[:, 0].sum(axis=1),
-            used[:, :, 0].sum(axis=1),
-            used.sum(axis=(1, 2)),
-        )
-        fitted = _fitted(odds, row, column, n)
-        variance = 1 / (
-            1 / fitted + 1 / (row - fitted) + 1 / (column - fitted) + 1 / (n - row - column + fitted)
-        )
-        statistic = math.fsum((a - fitted) ** 2 / variance)
-        statistic -= math.fsum(a - fitted) ** 2 / math.fsum(variance)
-        df = len(used) - 1
-        return statistic, df, float(chi2.sf(statistic, df))
-
-
-def _fitted(odds: float, row: FloatArray, column: FloatArray, n: FloatArray) -> FloatArray:
-    """The count of cell a in each stratum at the common odds ratio and the margins given."""
-    if abs(odds - 1) < 1e-12:
-        return row * column / n
-    p, q, r = 1 - odds, n - row - column + odds * (row + column), -odds * row * column
-    root = np.sqrt(q * q - 4 * p * r)
-    fitted: FloatArray = -2 * r / (q + root)
-    return fitted
+_MOST_CELLS = 1 << 26
 
 
 def conditional_adverse_impact(
@@ -114,6 +29,7 @@ def conditional_adverse_impact(
     columns: Columns,
     strata: Sequence[str],
     weight: FloatArray | None = None,
+    count: IntArray | None = None,
     attributes: Attributes | None = None,
     reference: str = "highest",
     min_group_size: int = 30,
@@ -163,18 +79,20 @@ def conditional_adverse_impact(
     no_weights(weight, "fairness.conditional_adverse_impact")
     if reference == "overall":
         raise BadInput("conditional_adverse_impact compares with a group; reference may not be overall.")
-    parts = partitions(protected, attributes)
-    same_length(selected=selected, protected=parts[0].codes)
     layer = _layer(columns, strata)
+    layered = [_Layered.of(part, layer, selected, count) for part in partitions(protected, attributes)]
     floors = Floors(min_group_size, min_group_share)
     found, problems = [], []
-    for part in parts:
+    for one in layered:
         try:
-            found += _contrasts(part, layer, selected, reference, floors)
+            found += _contrasts(one, reference, floors)
         except Unmeasurable as problem:
             problems.append(problem)
-    groups = [_group(part, k, selected, floors) for part in parts for k in range(len(part.levels))]
-    common: dict[str, Any] = {"n": len(selected), "confidence": confidence, "groups": groups}
+    common: dict[str, Any] = {
+        "n": int(layered[0].cells.sum()),
+        "confidence": confidence,
+        "groups": [group for one in layered for group in _groups(one, floors)],
+    }
     if problems:
         status: Status = "undefined" if any(p.status == "undefined" for p in problems) else "insufficient"
         return Measured(value=None, status=status, notes=[str(p) for p in problems], **common)
@@ -198,6 +116,25 @@ def conditional_adverse_impact(
 
 
 @dataclass(frozen=True, slots=True)
+class _Layered:
+    """The groups of an attribute in each stratum: rows selected and not, (groups, strata, 2)."""
+
+    part: Partition
+    cells: Ints
+
+    @classmethod
+    def of(cls, part: Partition, layer: Partition, selected: BoolArray, count: IntArray | None) -> _Layered:
+        mass = Mass.of(count)
+        same_length(selected=selected, protected=part.codes, strata=layer.codes, count=mass.rows)
+        sizes = [len(part.levels), len(layer.levels)]
+        if 2 * math.prod(sizes) > _MOST_CELLS:
+            raise BadInput(
+                f"{part.attribute} has {sizes[0]:,} groups and the strata are {sizes[1]:,}: too many tables."
+            )
+        return cls(part, count_joint([part.codes, layer.codes], sizes, [~selected], mass.count))
+
+
+@dataclass(frozen=True, slots=True)
 class _Contrast:
     attribute: str
     group: str
@@ -214,12 +151,8 @@ def _layer(columns: Columns, strata: Sequence[str]) -> Partition:
     return partitions(columns.only(list(strata)), [list(strata)])[0]
 
 
-def _contrasts(
-    part: Partition, layer: Partition, selected: BoolArray, reference: str, floors: Floors
-) -> list[_Contrast]:
-    cell = (part.codes * len(layer.levels) + layer.codes) * 2 + ~selected
-    shape = (len(part.levels), len(layer.levels), 2)
-    counted = np.bincount(cell, minlength=math.prod(shape)).reshape(shape)
+def _contrasts(one: _Layered, reference: str, floors: Floors) -> list[_Contrast]:
+    part, counted = one.part, one.cells
     totals = counted.sum(axis=1)
     sizes = [int(n) for n in totals.sum(axis=1)]
     kept = grouping.eligible(sizes, floors)
@@ -299,18 +232,20 @@ def _paradox(rows: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _group(part: Partition, k: int, selected: BoolArray, floors: Floors) -> Group:
-    inside = part.codes == k
-    n, chosen = int(np.count_nonzero(inside)), int(np.count_nonzero(selected & inside))
-    status: Status = "measured" if floors.keeps(n, len(selected)) else "insufficient"
-    return Group(
-        attribute=part.attribute,
-        group=part.levels[k],
-        n=n,
-        counts={"selected": chosen},
-        value=chosen / n,
-        status=status,
-    )
+def _groups(one: _Layered, floors: Floors) -> list[Group]:
+    totals = one.cells.sum(axis=1).tolist()
+    kept = set(grouping.eligible([yes + no for yes, no in totals], floors))
+    return [
+        Group(
+            attribute=one.part.attribute,
+            group=one.part.levels[k],
+            n=yes + no,
+            counts={"selected": yes},
+            value=yes / (yes + no),
+            status="measured" if k in kept else "insufficient",
+        )
+        for k, (yes, no) in enumerate(totals)
+    ]
 
 
 def _stratum_rows(one: _Contrast, layer: Partition) -> list[dict[str, Any]]:
