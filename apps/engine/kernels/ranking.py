@@ -14,10 +14,17 @@ _LOW_MASK = (1 << 31) - 1
 
 
 @kernel
-def part(score: Any, first: Any, second: Any, starts: Any, parted: Any) -> None:
-    """Put scores beside those of the same cell ``2 · first + second``; `starts` (used up) says where."""
+def count_cells(codes: Any, flags: Any, groups: int, sizes: Any) -> None:
+    """Add to `sizes` how many rows lie in each cell ``flag · groups + code``."""
+    for i in range(len(codes)):
+        sizes[flags[i] * groups + codes[i]] += 1
+
+
+@kernel
+def part(score: Any, codes: Any, flags: Any, groups: int, starts: Any, parted: Any) -> None:
+    """Put scores beside those of the same cell; `starts` (used up) says where each cell goes on."""
     for i in range(len(score)):
-        cell = 2 * first[i] + second[i]
+        cell = flags[i] * groups + codes[i]
         parted[starts[cell]] = score[i]
         starts[cell] += 1
 
@@ -63,3 +70,32 @@ def rank_runs(negatives: Any, positives: Any, n: int, p: int) -> Any:
         if distance > gap:
             gap, place = distance, k
     return total, x_low, x_high, w_low, w_high, gap, place
+
+
+@kernel
+def walk_sorted(negative: Any, positive: Any) -> Any:
+    """As `rank_runs`, straight from the sorted scores of both classes; the place is left out."""
+    n, p = len(negative), len(positive)
+    i, j, total, gap = 0, 0, 0, 0
+    x_low, x_high, w_low, w_high = 0, 0, 0, 0
+    while i < n and j < p:
+        value = min(negative[i], positive[j])
+        below_0, below_1 = i, j
+        while i < n and negative[i] == value:
+            i += 1
+        while j < p and positive[j] == value:
+            j += 1
+        a, b = i - below_0, j - below_1
+        x, w = below_0 + i, below_1 + j
+        total += b * x
+        x_low += b * ((x * x) & _LOW_MASK)
+        x_high += b * ((x * x) >> _LOW_BITS)
+        w_low += a * ((w * w) & _LOW_MASK)
+        w_high += a * ((w * w) >> _LOW_BITS)
+        gap = max(gap, abs(i * p - j * n))
+    total += (p - j) * 2 * n
+    x_low += (p - j) * ((4 * n * n) & _LOW_MASK)
+    x_high += (p - j) * ((4 * n * n) >> _LOW_BITS)
+    w_low += (n - i) * ((4 * p * p) & _LOW_MASK)
+    w_high += (n - i) * ((4 * p * p) >> _LOW_BITS)
+    return total, x_low, x_high, w_low, w_high, gap

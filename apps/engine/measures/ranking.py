@@ -105,6 +105,16 @@ def _long_walk(runs: Runs, n: int, p: int) -> Walk:
     return Walk((b * x).sum(), (b * x * x).sum(), (a * w * w).sum(), int(distance[place]), place)
 
 
+def walk_sides(negative: FloatArray, positive: FloatArray) -> Walk | None:
+    """The walk over the sorted scores of both classes, compiled; without the place. None with one class."""
+    from apps.engine.kernels.ranking import walk_sorted
+
+    if not len(negative) or not len(positive):
+        return None
+    pairs, x_low, x_high, w_low, w_high, gap = walk_sorted(negative, positive)
+    return Walk(pairs, (x_high << _LOW_BITS) + x_low, (w_high << _LOW_BITS) + w_low, gap, -1)
+
+
 def rank(score: FloatArray, label: BoolArray, count: Ints | None = None) -> Ranking:
     """AUC and its variance from rows; see `rank_runs`.
 
@@ -116,7 +126,7 @@ def rank(score: FloatArray, label: BoolArray, count: Ints | None = None) -> Rank
     return rank_runs(runs_of(score, label, count))
 
 
-def rank_runs(runs: Runs, walked: Walk | None = None) -> Ranking:
+def rank_runs(runs: Runs) -> Ranking:
     """AUC = U / (N P) with U = Σ over positives of (negatives below + ½ negatives equal).
 
     The variance is the unbiased DeLong form, from the same placements:
@@ -126,8 +136,11 @@ def rank_runs(runs: Runs, walked: Walk | None = None) -> Ranking:
     ----------
     DeLong, DeLong, Clarke-Pearson (1988), Biometrics 44, 837-845. Sun, Xu (2014), IEEE SPL 21, 1389-1393.
     """
-    n, p = runs.totals
-    found = walked or walk(runs)
+    return ranking_of(walk(runs), *runs.totals)
+
+
+def ranking_of(found: Walk, n: int, p: int) -> Ranking:
+    """AUC and its variance from what a walk over n negatives and p positives adds up."""
     auc = Fraction(found.pairs, 2 * n * p)
     if n < 2 or p < 2:
         return Ranking(auc, None, n, p)

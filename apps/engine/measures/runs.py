@@ -28,7 +28,7 @@ from apps.engine.numeric import (
     two_classes,
     weights_or_none,
 )
-from apps.engine.resources import each
+from apps.engine.resources import current, each
 
 _ALL = slice(None)
 
@@ -116,10 +116,10 @@ def runs_of(score: FloatArray, label: BoolArray, count: Ints | None = None) -> R
 def sorted_classes(score: FloatArray, label: BoolArray) -> list[FloatArray]:
     """The scores of the negatives and of the positives, each sorted."""
     fast = worth(len(score))
-    return each(_sorted_fast if fast else np.sort, _by_class(score, label, fast=fast))
+    return each(sorted_fast if fast else np.sort, _by_class(score, label, fast=fast))
 
 
-def _sorted_fast(values: FloatArray) -> FloatArray:
+def sorted_fast(values: FloatArray) -> FloatArray:
     """Finite values sorted by the compiled radix sort, which is several times as fast as NumPy's here."""
     from apps.engine.kernels.drift import sort_bits
 
@@ -155,21 +155,32 @@ def _merged_fast(negative: FloatArray, positive: FloatArray) -> Runs:
 def _by_class(score: FloatArray, label: BoolArray, *, fast: bool) -> list[FloatArray]:
     if not fast:
         return [score[~label], score[label]]
-    return parted(score, np.zeros(len(score), dtype=np.uint8), label, 1)
+    return parted(score, label, np.zeros(len(score), dtype=np.uint8), 1)[1]
 
 
 def parted(
-    score: FloatArray, codes: npt.NDArray[np.integer[Any]], label: BoolArray, groups: int
-) -> list[FloatArray]:
-    """Scores of each cell ``2 · code + label``, in the order of the rows, by the compiled loop."""
-    from apps.engine.kernels.ranking import part
+    score: FloatArray, label: BoolArray, codes: npt.NDArray[np.integer[Any]], groups: int
+) -> tuple[FloatArray, list[FloatArray]]:
+    """Scores by class, and in a class by group, through the compiled loop: all, and each cell's.
+
+    The cells of the negatives of all groups stand first, then those of the positives.
+    """
+    from apps.engine.kernels.ranking import count_cells, part
 
     flags = np.asarray(label, dtype=bool).view(np.uint8)
-    sizes = np.bincount(codes.astype(np.int64) * 2 + flags, minlength=2 * groups)
-    starts = np.concatenate(([0], np.cumsum(sizes)))
+    cuts = np.linspace(0, len(score), current().workers + 1).astype(int).tolist()
+    spans = [slice(*cut) for cut in pairwise(cuts)]
+    sizes = np.zeros((len(spans), 2 * groups), dtype=np.int64)
+    each(lambda k: count_cells(codes[spans[k]], flags[spans[k]], groups, sizes[k]), range(len(spans)))
+    ends = np.cumsum(sizes.sum(axis=0))
+    starts = ends - sizes.sum(axis=0) + np.cumsum(sizes, axis=0) - sizes
     made = np.empty(len(score))
-    part(score, codes, flags, starts[:-1].copy(), made)
-    return [made[start:stop] for start, stop in pairwise(starts.tolist())]
+    each(
+        lambda k: part(score[spans[k]], codes[spans[k]], flags[spans[k]], groups, starts[k], made),
+        range(len(spans)),
+    )
+    cells = pairwise([0, *ends.tolist()])
+    return made, [made[start:stop] for start, stop in cells]
 
 
 def _counted_runs(score: FloatArray, label: BoolArray, count: Ints) -> Runs:
