@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from apps.engine import strict_yaml
-from apps.engine.errors import BadInput
+from apps.engine.errors import NotDeclared
 from apps.engine.fields import NAME, Fields, Scalar, dotted
 from apps.engine.inputs import FORMATS
 from apps.engine.strict_yaml import Document, Path
@@ -90,11 +90,11 @@ class Manifest:
     document: Document = field(repr=False)
 
     def dataset(self, name: str) -> DatasetSpec:
-        """The data set of that name; BadInput names those that the manifest has."""
+        """The data set of that name; NotDeclared names those that the manifest has."""
         if name in self.datasets:
             return self.datasets[name]
         known = ", ".join(self.datasets)
-        raise BadInput(f'The manifest has no data set "{name}"; it has {known}.')
+        raise NotDeclared(f'The manifest has no data set "{name}"; it has {known}.')
 
 
 def read_manifest(data: bytes, *, name: str = "model.yaml") -> Manifest:

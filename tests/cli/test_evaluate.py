@@ -105,9 +105,22 @@ def test_a_wrong_date_is_refused(folder: Path, program: Program) -> None:
     assert (code, err) == (4, 'countersign: --as-of takes a date such as 2027-01-31, not "soon".\n')
 
 
-def test_a_gate_that_cannot_be_measured_is_named(folder: Path, program: Program) -> None:
+def test_what_the_manifest_lacks_makes_its_gate_insufficient(folder: Path, program: Program) -> None:
     text = (folder / "fail.yaml").read_text().replace("with: {draws: 100}", "with: {dataset: other}")
     (folder / "fail.yaml").write_text(text)
+    code, out, err = run(program, "fail.yaml")
+    assert (code, err) == (3, "")
+    assert 'The manifest has no data set "other"; it has holdout.' in " ".join(out.split())
+
+
+def test_a_gate_that_cannot_be_measured_is_named(folder: Path, program: Program) -> None:
+    manifest, policy = folder / "model.yaml", folder / "fail.yaml"
+    manifest.write_text(manifest.read_text().replace("defaulted", "defaulte"))
+    gate = policy.read_text().replace("explainability.global_importance", "performance.auc")
+    policy.write_text(gate.replace("{max: 0.001}", "{min: 0.5}").replace("    with: {draws: 100}\n", ""))
     code, _, err = run(program, "fail.yaml")
     assert code == 4
-    assert 'The gate top cannot be measured. The manifest has no data set "other"; it has holdout.' in err
+    assert (
+        'The gate top cannot be measured. The data set "holdout" (holdout.csv) has no column "defaulte"'
+        in err
+    )

@@ -120,3 +120,11 @@ def test_a_gpu_that_is_not_there_is_said_and_nothing_measured(
 def test_the_device_leaves_no_trace_in_the_measurement(folder: Path, program: Program) -> None:
     check = (*MEASURE, "explainability.additivity", "--format", "json")
     assert program(*check, "--device", "cpu")[1] == program(*check)[1]
+
+
+def test_what_the_manifest_lacks_is_insufficient_with_its_sentence(folder: Path, program: Program) -> None:
+    code, out, err = program(*MEASURE, "stability.psi")
+    assert (code, err) == (3, "")
+    assert 'the reference data set "development", which the manifest lacks' in " ".join(out.split())
+    code, _, err = program(*MEASURE, "performance.auc", "--dataset", "holdot")
+    assert (code, err) == (4, 'countersign: The manifest has no data set "holdot"; it has holdout.\n')

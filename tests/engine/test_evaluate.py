@@ -23,6 +23,8 @@ gates:
 """
 AUC = "  - {id: auc, title: It ranks, check: performance.auc, pass: {min: 0.7}}\n"
 SAME = "  - {id: auc.again, title: It ranks, check: performance.auc, pass: {min: 0.99}}\n"
+PSI = "  - {id: psi, title: It stays, check: stability.psi, pass: {max: 0.25}}\n"
+KS = "  - {id: score.ks, title: It parts, check: performance.ks, pass: {min: 0.1}}\n"
 OTHERS = """\
   - id: eu
     title: Only there
@@ -98,9 +100,29 @@ def test_measuring_and_deciding_apart_come_to_the_same(subject: Subject) -> None
     assert [gate.why for gate in decision.gates] == [gate["why"] for gate in whole["gates"]]
 
 
-def test_a_gate_that_cannot_be_measured_names_itself(tmp_path: Path) -> None:
-    subject = load(write_subject(tmp_path, roles={"label": None}))
-    with pytest.raises(BadInput, match=r"The gate auc cannot be measured\. .* needs the field label"):
+@pytest.mark.parametrize(
+    ("gate", "roles", "sentence"),
+    [
+        (AUC, {"label": None}, "needs the field label"),
+        (PSI, {}, 'reference data set "development", which the manifest lacks; it has holdout.'),
+        (AUC.replace("pass:", "with: {dataset: later}, pass:"), {}, 'no data set "later"; it has holdout.'),
+    ],
+)
+def test_what_the_manifest_lacks_makes_one_gate_insufficient(
+    tmp_path: Path, gate: str, roles: dict[str, None], sentence: str
+) -> None:
+    subject = load(write_subject(tmp_path, roles=roles))
+    found = evaluate(subject, [policy(gate, KS)], now=NOW)
+    assert found["outcome"] == "insufficient"
+    assert found["gates"][0]["outcome"] == "insufficient"
+    assert sentence in found["gates"][0]["measurement"]["notes"][0]
+    assert found["gates"][1]["outcome"] == ("insufficient" if roles else "pass")
+
+
+def test_a_gate_whose_files_are_wrong_names_itself(tmp_path: Path) -> None:
+    subject = load(write_subject(tmp_path, roles={"label": {"column": "defaulte", "positive": 1}}))
+    sentence = r'The gate auc cannot be measured\. .* has no column "defaulte", which is its label\.'
+    with pytest.raises(BadInput, match=sentence):
         evaluate(subject, [policy(AUC)], now=NOW)
 
 

@@ -188,13 +188,11 @@ def test_monitoring_measures_the_named_data_set(dora, policy, tmp_path: Path) ->
     assert queries.latest_decision(version, run.use).outcome == "pass"
 
 
-def test_a_gate_that_cannot_be_measured_ends_the_run_with_a_sentence(dora, version) -> None:
+def test_a_gate_whose_data_set_the_manifest_lacks_is_insufficient(dora, version) -> None:
     release(POLICY.replace("pass: {min: 0.70}", "with: {dataset: outoftime}, pass: {min: 0.70}"))
     run = execute(request(dora, version))
-    assert (run.state, run.attempt) == (RunState.ERRORED, 1)
-    assert run.cause.startswith("The gate performance.floor cannot be measured.")
-    assert "outoftime" in run.cause
-    assert not Decision.objects.exists()
+    assert (run.state, run.decision.outcome) == (RunState.DECIDED, "insufficient")
+    assert any("outoftime" in note for e in run.evidence.all() for note in e.measurement["notes"])
 
 
 def test_bytes_changed_in_the_store_end_the_run(dora, version, policy) -> None:
