@@ -114,8 +114,13 @@ class DataSet:
 
     def column(self, name: str, role: str) -> Column:
         """The column that plays a role; BadInput names the nearest right name."""
+        self._named(name, role)
+        return self.columns[name]
+
+    def _named(self, name: str, role: str) -> None:
+        """Refuse a column that the file lacks, without reading one that it has."""
         if name in self.columns:
-            return self.columns[name]
+            return
         near = difflib.get_close_matches(name, list(self.columns), n=1, cutoff=0.6)
         hint = (
             f' Did you mean "{near[0]}"?'
@@ -127,7 +132,7 @@ class DataSet:
     def pick(self, names: Sequence[str], role: str) -> Columns:
         """Several columns, in the order given."""
         for name in names:
-            self.column(name, role)
+            self._named(name, role)
         return self.columns.only(names)
 
     # Roles ------------------------------------------------------------------------------------------
@@ -142,7 +147,7 @@ class DataSet:
         """The label as a number, for a model that predicts one; 1 and 0 where a positive class is named."""
         if self.spec.positive is not None:
             return self.label.astype(np.float64)
-        return self._numbers(self._label_column.name, "label", key="target")
+        return self._numbers(self.spec.label or self._label_column.name, "label", key="target")
 
     @cached_property
     def deserving(self) -> BoolArray:

@@ -15,7 +15,9 @@ from apps.engine.summaries.codec import NUMBERS
 
 AT_LEAST = "\0at least"
 REFERENCE = "reference_"
-_ROWWISE = frozenset({"score", "label", "target", "predicted", "selected", "deserving", "roles"})
+JOINT = frozenset({"data.duplicates", "data.train_test_overlap"})
+_BY_ARGUMENT = frozenset({"performance.override_rate"})
+_ROWWISE = frozenset({"score", "label", "target", "predicted", "selected", "deserving", "roles", "period"})
 _TABLES = frozenset({"features", "columns"})
 
 
@@ -35,7 +37,7 @@ def counted(check: Check) -> bool:
 def columnwise(check: Check) -> bool:
     """Whether it looks at each column by itself."""
     names = needed(check.needs)
-    return bool(names & _TABLES) and not names & _ROWWISE
+    return bool(names & _TABLES) and not names & _ROWWISE and check.id not in JOINT | _BY_ARGUMENT
 
 
 def needed(needs: Iterable[str], *, of: str = "") -> set[str]:
@@ -70,6 +72,8 @@ def layout_of(data: DataSet, check: Check, arguments: Mapping[str, Any], *, of: 
         keys |= set(attribute_names(arguments.get("attributes")) or data.spec.protected)
     if "columns" in needs or "roles" in needs:
         keys |= set(_texts(arguments))
+    if check.id in JOINT:
+        keys |= set(arguments.get("key") or (data.features if "features" in needs else data.columns))
     numbers = {name for need in needs for name in _numbers(data, need)}
     known = {name for name in keys if name == AT_LEAST or name in data.columns}
     return Layout(tuple(sorted(known)), tuple(name for name in NUMBERS if name in numbers))

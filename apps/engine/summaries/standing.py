@@ -61,7 +61,8 @@ class Standing(DataSet):
         summary = self.summary
         if name not in summary.keys:
             raise Unmeasurable(
-                f'This check reads the column "{name}" row by row, and {self._called} is too large to hold.',
+                f'The column "{name}" is read row by row here, which the size of the data set '
+                f'"{self.name}" does not allow.',
                 status="insufficient",
             )
         at = summary.keys.index(name)
@@ -71,7 +72,7 @@ class Standing(DataSet):
         )
 
     def _numbers(self, name: str, role: str, *, key: str) -> FloatArray:
-        self.column(name, role)
+        self._named(name, role)
         if key == "score_column" and not self.has_model:
             key = "score"
         return self._number(key, name)
