@@ -72,15 +72,15 @@ def find_admission(by: Person, admission_id: UUID) -> Admission:
 
 
 _OWN_ANSWER = """
-SELECT a.outcome, a.answer FROM access_apitoken t
+SELECT a.answer FROM access_apitoken t
   JOIN access_person p ON p.id = t.person_id AND p.is_active
   JOIN deploys_admission a ON a.asked_by_id = p.id AND a.id = %s
  WHERE t.digest = %s AND t.revoked_at IS NULL AND t.expires_at > now()
 """
 
 
-def own_answer(raw_token: str, admission_id: UUID) -> tuple[str, bytes] | None:
-    """Outcome and bytes of an answer that this token's own holder asked for: one statement, two index reads.
+def own_answer(raw_token: str, admission_id: UUID) -> bytes | None:
+    """The bytes of an answer that this token's own holder asked for: one statement, two index reads.
 
     None says nothing: the caller then goes the long way, which tells a wrong token from an unknown answer.
     """
@@ -89,7 +89,7 @@ def own_answer(raw_token: str, admission_id: UUID) -> tuple[str, bytes] | None:
     with connection.cursor() as cursor:
         cursor.execute(_OWN_ANSWER, [admission_id, token_digest(raw_token)])
         row = cursor.fetchone()
-    return None if row is None else (row[0], bytes(row[1]))
+    return None if row is None else bytes(row[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
+import uuid
 from typing import Any
 
 import pytest
 
+from apps.access.models import Person
 from apps.api.views import admissions
+from apps.deploys.models import Admission
 from tests.api.asking import Asker
 from tests.standing import Standing
 
@@ -98,3 +102,40 @@ def test_the_feed_is_narrowed_and_paged(pipeline: Asker) -> None:
     assert len(found["admissions"]) == 3
     assert found["next"] is None
     assert pipeline.get("/admissions?cursor=rubbish").status_code == 422
+
+
+def forged(admission: Admission, by: Person, *, keep_id: bool = False, **changes: Any) -> Admission:
+    """A row as raw SQL would write it: the fields say what it likes, the statement is another's."""
+    key = uuid.uuid4()
+    told = {**json.loads(bytes(admission.answer)), "id": str(admission.pk if keep_id else key), **changes}
+    row = Admission.objects.get(pk=admission.pk)
+    row.pk, row._state.adding = key, True
+    row.asked_by, row.answer = by, json.dumps(told).encode()
+    row.outcome, row.allowed = "allow", True
+    row.statement_digest = f"sha256:{key.hex}{key.hex}"
+    row.save(force_insert=True)
+    return row
+
+
+def test_a_forged_row_is_never_served_as_an_answer(world: Standing, pipeline: Asker) -> None:
+    pipeline.post("/admissions", asked(version="2"))
+    pending, by = Admission.objects.latest("asked_at"), Admission.objects.latest("asked_at").asked_by
+    for row in (
+        forged(pending, by),
+        forged(pending, by, outcome="allow", allowed=True),
+        forged(pending, by, keep_id=True),
+        forged(pending, by, statement={"payload": "AAAA", "payloadType": "x", "signatures": []}),
+    ):
+        answer = pipeline.get(f"/admissions/{row.pk}")
+        assert answer.status_code == 503, row.answer
+        assert "not the one that was signed" in answer.json()["detail"]
+        assert "nothing is allowed by it" in answer.json()["detail"]
+
+
+def test_the_status_follows_the_statement_not_the_column(world: Standing, pipeline: Asker) -> None:
+    made = pipeline.post("/admissions", asked(model="card-limit"))
+    key = made.json()["id"]
+    by = Admission.objects.get(pk=key).asked_by
+    row = forged(Admission.objects.get(pk=key), by, keep_id=True)
+    assert pipeline.get(f"/admissions/{row.pk}?strict=1").status_code == 503
+    assert pipeline.get(f"/admissions/{key}?strict=1").status_code == 403

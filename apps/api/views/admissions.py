@@ -16,7 +16,9 @@ from apps.api import rendering
 from apps.api.endpoints import answer, describe, endpoint, operation, refuse_secrets_in
 from apps.api.problems import ApiProblem, answers_problems
 from apps.api.reading import Fields, body
+from apps.audit.errors import Refused
 from apps.deploys import commands, queries
+from apps.deploys.genuine import sealed_outcome
 from apps.deploys.states import Outcome
 
 if TYPE_CHECKING:
@@ -68,14 +70,17 @@ def ask(request: HttpRequest, *, by: Person) -> HttpResponse:
         exposure_eur=fields.text("exposure_eur", "", longest=40),
     )
     fields.done()
-    response = _told(request, admission)
+    response = _bytes(request, Outcome(admission.outcome), bytes(admission.answer))
     response.headers["Location"] = f"/api/v1/admissions/{admission.pk}"
     return response
 
 
-def _told(request: HttpRequest, admission: Admission) -> HttpResponse:
-    status = STRICT[Outcome(admission.outcome)] if strict(request) else 200
-    return HttpResponse(bytes(admission.answer), status=status, content_type="application/json")
+def _stored(request: HttpRequest, admission_id: UUID, answer: bytes) -> HttpResponse:
+    """A stored answer, once it is found to be the one that was sealed."""
+    try:
+        return _bytes(request, sealed_outcome(answer, admission_id), answer)
+    except Refused as error:
+        raise ApiProblem(503, str(error), code=error.code) from error
 
 
 def strict(request: HttpRequest) -> bool:
@@ -97,7 +102,7 @@ def show(request: HttpRequest, admission_id: UUID, *, by: Person) -> HttpRespons
     admission = queries.find_admission(by, admission_id)
     if patience and Permission.ADMISSION_ASK in held_anywhere(by):
         admission = _awaited(by, admission, until=time.monotonic() + patience)
-    return _told(request, admission)
+    return _stored(request, admission.pk, bytes(admission.answer))
 
 
 def _awaited(by: Person, admission: Admission, *, until: float) -> Admission:
@@ -145,13 +150,13 @@ def admission(request: HttpRequest, admission_id: UUID) -> HttpResponseBase:
         refuse_secrets_in(request)
         found = queries.own_answer(raw.strip(), admission_id)
         if found is not None:
-            return _bytes(request, *found)
+            return _stored(request, admission_id, found)
     return _shown(request, admission_id=admission_id)
 
 
-def _bytes(request: HttpRequest, outcome: str, stored: bytes) -> HttpResponse:
-    status = STRICT[Outcome(outcome)] if strict(request) else 200
-    response = HttpResponse(stored, status=status, content_type="application/json")
+def _bytes(request: HttpRequest, outcome: Outcome, answer: bytes) -> HttpResponse:
+    status = STRICT[outcome] if strict(request) else 200
+    response = HttpResponse(answer, status=status, content_type="application/json")
     response.headers["Cache-Control"] = "private, no-store"
     return response
 

@@ -15,6 +15,7 @@ from apps.approvals.guards import PASSING
 from apps.approvals.queries import open_findings
 from apps.costs.queries import statement as cost_statement
 from apps.deploys import queries as deploys
+from apps.deploys.genuine import sealed_outcome
 from apps.deploys.states import Outcome
 from apps.gates import queries as gates
 from apps.web.gates import gate_counts, gate_groups
@@ -43,6 +44,7 @@ def admission_list(request: HttpRequest, *, by: Person) -> HttpResponse:
 def admission_page(request: HttpRequest, admission_id: UUID, *, by: Person) -> HttpResponse:
     """One answer with every reason and its statement."""
     admission = deploys.find_admission(by, admission_id)
+    sealed_outcome(bytes(admission.answer), admission.pk)
     return render(request, "decisions/admission.html", {"title": str(admission), "admission": admission})
 
 
