@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -98,19 +100,21 @@ def _value(arg: Arg, given: Mapping[str, Any], check_id: str) -> Any:
 
 
 _WRONG: Any = object()
+_LARGEST = 2**63 - 1
 
 
 def _number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         return _WRONG
     if isinstance(value, int):
-        return value
-    return float(value) if math.isfinite(value) else _WRONG
+        return value if abs(value) <= sys.float_info.max else _WRONG
+    number = float(value)
+    return number if math.isfinite(number) else _WRONG
 
 
 def _integer(value: Any) -> Any:
     number = _number(value)
-    if number is _WRONG or number != int(number):
+    if number is _WRONG or number != int(number) or abs(number) > _LARGEST:
         return _WRONG
     return int(number)
 
@@ -121,9 +125,9 @@ def _boolean(value: Any) -> Any:
 
 def _string(value: Any) -> Any:
     """Text; a bare number, which YAML reads as one, is taken as the text it was."""
-    if isinstance(value, (bool, dict, list)):
-        return _WRONG if not isinstance(value, bool) else str(value).lower()
-    return str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, (str, int, float, Decimal, date)) else _WRONG
 
 
 def _each(read: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -25,7 +25,7 @@ BIN_ARGS = (
     Arg(
         name="floor",
         type="number",
-        minimum=0,
+        minimum=0.000001,
         maximum=0.5,
         help="Least share of a bin, in place of a smaller one. Without it an empty bin has no number.",
     ),

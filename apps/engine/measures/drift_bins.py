@@ -39,6 +39,8 @@ class Cut:
                     f"bins must be one of {', '.join(RULES)}, or a list of edges, not {self.bins}."
                 )
             return None
+        if self.edges is None and isinstance(self.bins, str):
+            raise BadInput("bins: edges needs the argument edges: a list of ascending numbers.")
         found = np.asarray(self.edges if isinstance(self.bins, str) else self.bins, dtype=np.float64)
         if found.ndim != 1 or not len(found) or not np.isfinite(found).all() or (np.diff(found) <= 0).any():
             raise BadInput("The edges of bins must be a list of ascending, different numbers.")
