@@ -63,6 +63,7 @@ def decode(place: str, rounds: str, *columns: str) -> dict[str, Any]:
 
     path = Path(place)
     files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    coded = [name for name in columns if name in ("sex", "race")]
     groups = [(f, g) for f in files for g in range(pq.ParquetFile(f).metadata.num_row_groups)]
 
     def work(waiting: Any) -> int:
@@ -72,7 +73,7 @@ def decode(place: str, rounds: str, *columns: str) -> dict[str, Any]:
                 file, group = waiting.get_nowait()
             except queue.Empty:
                 return rows
-            held = pq.ParquetFile(file, memory_map=True, read_dictionary=["sex", "race"])
+            held = pq.ParquetFile(file, memory_map=True, read_dictionary=coded)
             rows += held.read_row_group(group, columns=list(columns), use_threads=False).num_rows
 
     def way() -> int:

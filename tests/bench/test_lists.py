@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from django.utils import timezone
 from apps.access.models import Person, RoleGrant
 from apps.access.states import Scope
 from apps.api import rendering
+from apps.api.endpoints import answer
 from apps.inventory.models import BusinessUnit, ModelVersion, RegisteredModel, Tiering
 from apps.inventory.queries import model_page
 from tests import factories
@@ -96,7 +96,7 @@ def _long(by: Person) -> int:
     while told < LONG:
         page = model_page(by, cursor=cursor)
         told += len(page.rows)
-        json.dumps({"models": [rendering.model(m) for m in page.rows], "next": page.next})
+        assert answer({"models": [rendering.model(m) for m in page.rows], "next": page.next}).content
         cursor = page.next
     return told
 
