@@ -5,66 +5,69 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from apps.engine.columns import FloatArray, IntArray
+from apps.engine import kernels
+from apps.engine.columns import FloatArray
 from apps.engine.explain.ensemble import AS_ZERO, LEFT, ZERO_LEFT, Ensemble, is_missing
+from apps.engine.explain.forest import Forest
 
-Codes = npt.NDArray[np.uint16]
-_RIGHTMOST = np.iinfo(np.uint16).max
+Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
+ROWS = 64
 
 
 class Coder:
     """Ranks of one ensemble: a node asks `codes[view, row] <= rank`.
 
     A view is a feature together with how a node treats missing values; most features have one. Missing
-    values get rank 0 (always left) or the largest rank (always right).
+    values get rank 0 (always left) or the largest number that fits (always right). A split by categories
+    is a view of its own, 0 where the category goes left.
+
+    Attributes
+    ----------
+    view, rank : int array (nodes,)
+        What each node of the forest asks.
+    dtype : numpy type
+        The smallest integers that hold the ranks: one byte up to 255 thresholds a feature.
     """
 
-    def __init__(self, ensemble: Ensemble) -> None:
-        trees = ensemble.trees
-        inner = [np.flatnonzero(t.left >= 0) for t in trees]
-        feature = _joined([t.feature[i] for t, i in zip(trees, inner, strict=True)]).astype(np.int64)
-        threshold = _joined([t.threshold[i] for t, i in zip(trees, inner, strict=True)]).astype(np.float64)
-        mode = _joined([t.missing[i] for t, i in zip(trees, inner, strict=True)]).astype(np.int64)
-        keys, view = np.unique(feature * 8 + mode, return_inverse=True)
+    def __init__(self, ensemble: Ensemble, nodes: Forest) -> None:
         self.ensemble = ensemble
-        self.views = [(int(k) // 8, int(k) % 8) for k in keys]
-        self.cuts = {f: np.unique(threshold[feature == f]) for f in sorted({f for f, _ in self.views})}
-        rank = np.zeros(len(feature), np.int64)
-        for f, cuts in self.cuts.items():
-            mine = feature == f
-            rank[mine] = np.searchsorted(cuts, threshold[mine])
-        self._place(trees, inner, view.astype(np.int64), rank)
-
-    def _place(self, trees: object, inner: list[IntArray], view: IntArray, rank: IntArray) -> None:
-        """Per tree: the view and rank of each node, in the tree's own node numbers."""
-        self.view: list[npt.NDArray[np.int32]] = []
-        self.rank: list[Codes] = []
-        at = 0
-        for tree, nodes in zip(self.ensemble.trees, inner, strict=True):
-            views, ranks = np.zeros(tree.size, np.int32), np.zeros(tree.size, np.uint16)
-            views[nodes] = view[at : at + len(nodes)]
-            ranks[nodes] = rank[at : at + len(nodes)]
-            at += len(nodes)
-            self.view.append(views)
-            self.rank.append(ranks)
+        inner = np.flatnonzero(nodes.left >= 0)
+        feature, threshold = nodes.feature[inner], nodes.threshold[inner]
+        keys, view = np.unique(feature * 8 + nodes.missing[inner], return_inverse=True)
+        self.features, self.modes = keys // 8, keys % 8
+        self.view, self.rank = np.zeros(len(nodes.left), np.int64), np.zeros(len(nodes.left), np.int64)
+        self.view[inner] = view
+        order = np.lexsort((threshold, view))
+        fresh = np.ones(len(order), bool)
+        fresh[1:] = np.diff(view[order]) != 0
+        fresh[1:] |= np.diff(threshold[order]) != 0
+        number = np.cumsum(fresh) - 1
+        self.cuts = threshold[order][fresh]
+        self.first = np.searchsorted(view[order][fresh], np.arange(len(keys) + 1)).astype(np.int64)
+        self.rank[inner[order]] = number - self.first[view[order]]
+        most = int(np.diff(self.first).max(initial=0))
+        self.dtype = np.uint8 if most < 256 else np.uint16 if most < 1 << 16 else np.uint32
 
     def encode(self, matrix: FloatArray) -> Codes:
-        """Ranks of a matrix (n, F), one row per view: (views, n)."""
-        values = self.ensemble.values(matrix)
-        codes = np.zeros((max(1, len(self.views)), len(values)), np.uint16)
-        for number, (feature, mode) in enumerate(self.views):
+        """Ranks of a matrix (n, F), one row per view; columns are padded to a multiple of 64: (views, n+)."""
+        values = np.ascontiguousarray(self.ensemble.values(matrix))
+        codes = np.zeros((max(1, len(self.features)), -(-len(values) // ROWS) * ROWS), self.dtype)
+        if kernels.worth(values.shape[0] * len(self.features), enough=1 << 16):
+            from apps.engine.kernels.trees import encode
+
+            encode(values, self.features, self.modes, self.first, self.cuts, codes)
+        else:
+            self._encode(values, codes)
+        return codes
+
+    def _encode(self, values: FloatArray, codes: Codes) -> None:
+        for number, (feature, mode) in enumerate(
+            zip(self.features.tolist(), self.modes.tolist(), strict=True)
+        ):
             column = values[:, feature]
             if mode == AS_ZERO:
                 column = np.where(np.isnan(column), 0.0, column)
-            codes[number] = np.searchsorted(self.cuts[feature], column, side="left")
-            absent = is_missing(column, mode)
-            codes[number, absent] = 0 if mode in (LEFT, ZERO_LEFT) else _RIGHTMOST
-        return codes
-
-    def decisions(self, tree: int, codes: Codes) -> npt.NDArray[np.bool_]:
-        """Whether each row goes left at each node of one tree: (nodes, n)."""
-        return np.asarray(codes[self.view[tree]] <= self.rank[tree][:, None])
-
-
-def _joined(parts: list[npt.NDArray[np.generic]]) -> npt.NDArray[np.generic]:
-    return np.concatenate(parts) if parts else np.zeros(0)
+            cuts = self.cuts[self.first[number] : self.first[number + 1]]
+            code = codes[number, : len(values)]
+            code[:] = np.searchsorted(cuts, column, side="left")
+            code[is_missing(column, mode)] = 0 if mode in (LEFT, ZERO_LEFT) else np.iinfo(self.dtype).max

@@ -7,158 +7,139 @@ determine the conditions of all its leaves, so one table row per pattern holds t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from apps.engine.explain.ensemble import Tree
+import numpy as np
+import numpy.typing as npt
 
-Path = tuple[tuple[int, bool], ...]
+from apps.engine.columns import FloatArray, IntArray
+from apps.engine.explain.forest import Forest
 
-
-@dataclass(slots=True)
-class Leaf:
-    """One leaf inside a group: per distinct feature, which pattern bits must be how, and its cover ratio."""
-
-    value: float
-    features: list[int]
-    masks: list[int]
-    wants: list[int]
-    ratios: list[float]
+Flags = npt.NDArray[np.bool_]
 
 
-@dataclass(slots=True)
-class LeafGroup:
-    """Leaves that share a table: `bits[b]` lists the (node, went left) that bit b is the AND of."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaves:
+    """Leaves side by side: per distinct feature of the path (`slot`), its feature and cover ratio: (L, D).
 
-    tree: int
-    bits: list[list[tuple[int, bool]]] = field(default_factory=list)
-    leaves: list[Leaf] = field(default_factory=list)
+    `width` is the number of distinct features; further columns are padding.
+    """
 
-
-@dataclass(slots=True)
-class LongLeaf:
-    """A leaf with too many distinct features for a table, by feature: its conditions and cover ratio."""
-
-    tree: int
-    value: float
-    features: list[int]
-    conditions: list[list[tuple[int, bool]]]
-    ratios: list[float]
+    node: IntArray
+    value: FloatArray
+    width: IntArray
+    feature: IntArray
+    ratio: FloatArray
 
 
-def cut(trees: Sequence[Tree], bits: int, most: int) -> tuple[list[LeafGroup], list[LongLeaf]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Groups:
+    """Groups in the order of their roots, with their pattern bits and leaves.
+
+    Bit b of all bits is the AND of the conditions from `bit_first[b]` on: node and whether left. Group g has
+    the bits from `group_first[g]` on, lowest first, and the leaves from `leaf_first[g]` on. A leaf meets its
+    condition on a slot where `pattern & mask == want`.
+    """
+
+    bit_first: IntArray
+    node: IntArray
+    left: Flags
+    group_first: IntArray
+    leaf_first: IntArray
+    leaves: Leaves
+    mask: IntArray
+    want: IntArray
+
+    @property
+    def bits(self) -> IntArray:
+        """Pattern bits of each group."""
+        return np.diff(self.group_first)
+
+
+def cut(nodes: Forest, bits: int, most: int) -> tuple[Groups, IntArray]:
     """Groups of at most `bits` pattern bits (a lone leaf: `most`), and the leaves beyond that."""
-    groups: list[LeafGroup] = []
-    long: list[LongLeaf] = []
-    for number, tree in enumerate(trees):
-        _Cutter(number, tree, bits, most, groups, long).place()
-    return groups, long
-
-
-class _Cutter:
-    """Cuts one tree."""
-
-    def __init__(
-        self, number: int, tree: Tree, bits: int, most: int, groups: list[LeafGroup], long: list[LongLeaf]
-    ) -> None:
-        self.number, self.bits, self.most, self.groups, self.long = number, bits, most, groups, long
-        self.feature = tree.feature.tolist()
-        self.left, self.right = tree.left.tolist(), tree.right.tolist()
-        self.value = tree.value.tolist()
-        self.cover = tree.cover.tolist() if tree.cover is not None else None
-        self.inner = self._count()
-
-    def _count(self) -> list[int]:
-        """How many inner nodes each subtree has; children before parents, without recursion."""
-        order, waiting = [], [0]
-        while waiting:
-            node = waiting.pop()
-            order.append(node)
-            if self.left[node] >= 0:
-                waiting += [self.left[node], self.right[node]]
-        inner = [0] * len(self.feature)
-        for node in reversed(order):
-            if self.left[node] >= 0:
-                inner[node] = 1 + inner[self.left[node]] + inner[self.right[node]]
-        return inner
-
-    def place(self) -> None:
-        """Emit maximal subtrees that fit."""
-        waiting: list[tuple[int, Path]] = [(0, ())]
-        while waiting:
-            node, path = waiting.pop()
-            width = len({self.feature[n] for n, _ in path}) + self.inner[node]
-            leaf = self.left[node] < 0
-            if width <= self.bits or (leaf and width <= self.most):
-                self._group(node, path)
-            elif leaf:
-                self._long(node, path)
-            else:
-                waiting.append((self.right[node], (*path, (node, False))))
-                waiting.append((self.left[node], (*path, (node, True))))
-
-    def ratio(self, node: int, left: bool) -> float:
-        """The share of the node's training data that went to that side."""
-        if self.cover is None or self.cover[node] <= 0:
-            return 0.5
-        return float(self.cover[self.left[node] if left else self.right[node]] / self.cover[node])
-
-    def _above(self, path: Path) -> tuple[dict[int, list[tuple[int, bool]]], dict[int, float]]:
-        conditions: dict[int, list[tuple[int, bool]]] = {}
-        ratios: dict[int, float] = {}
-        for node, left in path:
-            feature = self.feature[node]
-            conditions.setdefault(feature, []).append((node, left))
-            ratios[feature] = ratios.get(feature, 1.0) * self.ratio(node, left)
-        return conditions, ratios
-
-    def _long(self, node: int, path: Path) -> None:
-        conditions, ratios = self._above(path)
-        self.long.append(
-            LongLeaf(
-                self.number,
-                self.value[node],
-                list(conditions),
-                list(conditions.values()),
-                list(ratios.values()),
-            )
-        )
-
-    def _group(self, root: int, path: Path) -> None:
-        conditions, ratios = self._above(path)
-        group = LeafGroup(self.number, bits=list(conditions.values()))
-        masks = {f: (1 << b, 1 << b) for b, f in enumerate(conditions)}
-        waiting = [(root, masks, ratios)]
-        while waiting:
-            node, masks, ratios = waiting.pop()
-            if self.left[node] < 0:
-                group.leaves.append(_leaf(self.value[node], masks, ratios))
-                continue
-            bit = 1 << len(group.bits)
-            group.bits.append([(node, True)])
-            for left in (False, True):
-                waiting.append(self._step(node, left, bit, masks, ratios))
-        self.groups.append(group)
-
-    def _step(
-        self, node: int, left: bool, bit: int, masks: dict[int, tuple[int, int]], ratios: dict[int, float]
-    ) -> tuple[int, dict[int, tuple[int, int]], dict[int, float]]:
-        feature = self.feature[node]
-        mask, want = masks.get(feature, (0, 0))
-        child = self.left[node] if left else self.right[node]
-        return (
-            child,
-            {**masks, feature: (mask | bit, want | bit if left else want)},
-            {**ratios, feature: ratios.get(feature, 1.0) * self.ratio(node, left)},
-        )
-
-
-def _leaf(value: float, masks: dict[int, tuple[int, int]], ratios: dict[int, float]) -> Leaf:
-    features = sorted(masks)
-    return Leaf(
-        value,
-        features,
-        [masks[f][0] for f in features],
-        [masks[f][1] for f in features],
-        [ratios[f] for f in features],
+    root = _roots(nodes, bits, most)
+    leaf = np.flatnonzero(nodes.leaf)
+    inside = leaf[root[leaf] >= 0]
+    roots = np.unique(root[inside])
+    number = np.full(len(root), -1)
+    number[root >= 0] = np.searchsorted(roots, root[root >= 0])
+    bit = _bits(nodes, number, roots)
+    group_first = np.concatenate([[0], np.cumsum(nodes.above[roots] + nodes.inner[roots])]).astype(np.int64)
+    inside = inside[np.lexsort((inside, number[inside]))]
+    leaves = leaves_of(nodes, inside)
+    mask, want = _masks(nodes, leaves, number, bit)
+    conditions = _conditions(nodes, roots, number, bit, group_first)
+    leaf_first = np.searchsorted(number[inside], np.arange(len(roots) + 1)).astype(np.int64)
+    groups = Groups(
+        bit_first=conditions[0],
+        node=conditions[1],
+        left=conditions[2],
+        group_first=group_first,
+        leaf_first=leaf_first,
+        leaves=leaves,
+        mask=mask,
+        want=want,
     )
+    return groups, leaf[root[leaf] < 0]
+
+
+def _roots(nodes: Forest, bits: int, most: int) -> IntArray:
+    """The root of the group that each node belongs to; -1 above all groups and for leaves beyond tables."""
+    fits = (nodes.above + nodes.inner <= bits) | (nodes.leaf & (nodes.above <= most))
+    root = np.where(fits, np.arange(len(fits)), -1)
+    for level in range(1, int(nodes.level.max(initial=0)) + 1):
+        at = np.flatnonzero(nodes.level == level)
+        above = root[nodes.parent[at]]
+        root[at] = np.where(above >= 0, above, root[at])
+    return np.asarray(root, np.int64)
+
+
+def _bits(nodes: Forest, number: IntArray, roots: IntArray) -> IntArray:
+    """The pattern bit of each inner node in its group; above groups the slot of its feature."""
+    bit = nodes.slot.copy()
+    inner = np.flatnonzero(~nodes.leaf & (number >= 0))
+    order = inner[np.lexsort((inner, number[inner]))]
+    first = np.searchsorted(number[order], np.arange(len(roots)))
+    place = np.arange(len(order)) - first[number[order]]
+    bit[order] = nodes.above[roots[number[order]]] + place
+    return bit
+
+
+def _conditions(
+    nodes: Forest, roots: IntArray, number: IntArray, bit: IntArray, group_first: IntArray
+) -> tuple[IntArray, IntArray, Flags]:
+    """Every condition by bit: those of the path above a group, then one for each node inside."""
+    inner = np.flatnonzero(~nodes.leaf & (number >= 0))
+    places, found = [group_first[number[inner]] + bit[inner]], [inner]
+    sides = [np.ones(len(inner), bool)]
+    for which, at, side in nodes.ups(roots):
+        places.append(group_first[which] + bit[at])
+        found.append(at)
+        sides.append(side)
+    place, node, left = np.concatenate(places), np.concatenate(found), np.concatenate(sides)
+    order = np.lexsort((node, place))
+    first = np.searchsorted(place[order], np.arange(int(group_first[-1]) + 1))
+    return first.astype(np.int64), node[order], left[order]
+
+
+def leaves_of(nodes: Forest, leaf: IntArray) -> Leaves:
+    """What the paths of leaves ask, feature by feature."""
+    width = nodes.above[leaf]
+    shape = (len(leaf), int(width.max(initial=1)) or 1)
+    feature, ratio = np.zeros(shape, np.int64), np.ones(shape)
+    for which, at, side in nodes.ups(leaf):
+        slot = nodes.slot[at]
+        feature[which, slot] = nodes.feature[at]
+        ratio[which, slot] *= nodes.share_of(at, side)
+    return Leaves(node=leaf, value=nodes.value[leaf], width=width, feature=feature, ratio=ratio)
+
+
+def _masks(nodes: Forest, leaves: Leaves, number: IntArray, bit: IntArray) -> tuple[IntArray, IntArray]:
+    mask, want = np.zeros(leaves.feature.shape, np.int64), np.zeros(leaves.feature.shape, np.int64)
+    for which, at, side in nodes.ups(leaves.node):
+        slot, one = nodes.slot[at], np.left_shift(1, bit[at])
+        met = side | (number[at] < 0)
+        mask[which, slot] |= one
+        want[which, slot] |= np.where(met, one, 0)
+    return mask, want
