@@ -65,7 +65,8 @@ def less_discriminatory_alternative(
     Raises
     ------
     Unmeasurable
-        Insufficient: fewer than two groups of enough rows. Undefined: nobody is selected now.
+        Insufficient: fewer than two groups of enough rows. Undefined: nobody is selected now, or all
+        scores are equal.
     BadInput
         The favourable outcome is neither the positive one nor its opposite.
 
@@ -88,7 +89,10 @@ def less_discriminatory_alternative(
     mass = Mass.of(count)
     same_length(score=score, label=label, selected=selected, protected=parts[0].codes, count=mass.rows)
     turn = _direction(label, deserving)
-    held = _Rows(finite_scores(score, count=mass.count) * turn, deserving, selected, mass, turn)
+    values = finite_scores(score, count=mass.count)
+    if values.min() == values.max():
+        raise Unmeasurable(f"All {mass.total(len(values)):,} scores are equal: there is no cut between them.")
+    held = _Rows(values * turn, deserving, selected, mass, turn)
     plan = _Plan(cuts, tolerance, step, Floors(min_group_size, min_group_share))
     found = [_attribute(part, held, plan) for part in parts]
     worst = max(found, key=lambda one: one.value or 0.0)
@@ -96,8 +100,15 @@ def less_discriminatory_alternative(
         worst,
         groups=[group for one in found for group in one.groups],
         tables={name: [row for one in found for row in one.tables[name]] for name in worst.tables},
-        notes=[note for one in found for note in one.notes],
+        notes=[*(note for one in found for note in one.notes), *_one_class(label, mass)],
     )
+
+
+def _one_class(label: BoolArray, mass: Mass) -> list[str]:
+    if bool(label.any()) != bool(label.all()):
+        return []
+    which = "positive" if label.all() else "negative"
+    return [f"All {mass.total(len(label)):,} labels are {which}: there is one class."]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -250,6 +250,11 @@ def _over_rates(tables_found: Sequence[Table], rates: Sequence[str], terms: Term
         first = next((one for one in refused if one.status == "undefined"), refused[0])
         notes = list(dict.fromkeys(note for one in refused for note in one.notes))
         return replace(first, tables={"rates": rows}, notes=notes)
+    worst = _worst_of(found, terms)
+    return replace(worst, tables={"rates": rows}, notes=[*worst.notes, *one_class(tables_found[0])])
+
+
+def _worst_of(found: Mapping[str, Measured], terms: Terms) -> Measured:
     pick = min if terms.kind == "ratio" else max
     name, worst = pick(found.items(), key=lambda item: item[1].exact or Fraction(0))
     ends = [one.interval for one in found.values() if one.interval is not None]
@@ -257,8 +262,24 @@ def _over_rates(tables_found: Sequence[Table], rates: Sequence[str], terms: Term
         worst,
         interval=_joined(ends, pick) if len(found) > 1 else worst.interval,
         parameters={**worst.parameters, "worst_rate": name},
-        tables={"rates": rows},
     )
+
+
+def one_class(table: Table) -> list[str]:
+    """A sentence where a table of labels and predictions has one class of labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one_class(Table("g", ("a",), np.array([[0, 0, 2, 1]])))
+    ['All 3 labels are positive: there is one class.']
+    """
+    cells = table.rows.sum(axis=0).tolist()
+    negatives, positives = sum(cells[:2]), sum(cells[2:])
+    if negatives and positives:
+        return []
+    which = "positive" if positives else "negative"
+    return [f"All {negatives + positives:,} labels are {which}: there is one class."]
 
 
 def _joined(ends: Sequence[Any], pick: Any) -> Any:

@@ -158,6 +158,8 @@ def generalized_entropy(
     if n == 0:
         raise Unmeasurable("There are no rows.", status="insufficient")
     mass = Mass.of(count, weight)
+    if mass.total(n) == 1:
+        raise Unmeasurable("There is one row: one person has no inequality.", status="insufficient")
     everybody = Partition("all", np.zeros(n, dtype=np.uint8), ("all",))
     table = table_of(everybody, deserving, selected, mass=mass)
     _require_benefit(_benefits(table.rows)[0], alpha)

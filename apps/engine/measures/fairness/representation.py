@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.engine.columns import MISSING, Columns, FloatArray, IntArray
-from apps.engine.errors import BadInput
+from apps.engine.errors import BadInput, Unmeasurable
 from apps.engine.intervals import wilson
 from apps.engine.measures.fairness.cells import Mass
 from apps.engine.measures.fairness.groups import Attributes, Divided
@@ -73,7 +73,15 @@ def _represented(
 ) -> list[Group]:
     held = table.masses[:, 0].tolist()
     masses = dict(zip(table.levels, zip(table.sizes, held, strict=True), strict=True))
+    if table.levels == (MISSING,):
+        raise Unmeasurable(f"{table.attribute} is missing for everybody.", status="insufficient")
     wanted = _shares(table, expected)
+    if len(wanted) < 2 and expected is None:
+        raise Unmeasurable(
+            f"{table.attribute} has one group only ({next(iter(wanted))}): without expected shares there is "
+            "nothing to compare.",
+            status="insufficient",
+        )
     total = math.fsum(held)
     effective = table.effective(range(len(held)))
     size = total if effective is None else effective

@@ -160,7 +160,7 @@ def auc_gap(
     Raises
     ------
     Unmeasurable
-        Insufficient: a compared group has one class, or one row in a class.
+        Insufficient: a compared group has one class, or one row in a class. Undefined: all scores equal.
 
     Examples
     --------
@@ -177,6 +177,8 @@ def auc_gap(
     same_length(score=score, label=label, weight=weight, count=count)
     mass = Mass.of(count, weight)
     values = finite_scores(score, count=mass.count)
+    if values.min() == values.max():
+        raise Unmeasurable(f"All {mass.total(len(values)):,} scores are equal: they rank nobody.")
     plan = Plan(
         reference=reference,
         floors=Floors(min_group_size, min_group_share),

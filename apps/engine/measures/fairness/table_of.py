@@ -14,6 +14,7 @@ from apps.engine.measures.bins import cut_points
 from apps.engine.resample import generator
 
 Places = npt.NDArray[np.intp]
+_LARGE, _SHRINK = 2.0**400, 2.0**-600
 
 
 def chosen_features(features: Columns, over: Sequence[str] | None, without: Sequence[str] = ()) -> list[str]:
@@ -91,9 +92,10 @@ def scaled(column: Column) -> tuple[FloatArray, Places]:
         return np.zeros(len(coded)), coded.codes.astype(np.intp)
     values = column.numbers()
     known = np.isfinite(values)
+    if known.any() and float(np.abs(values[known]).max()) > _LARGE:
+        values = values * _SHRINK
     held = np.sort(values[known])
-    with np.errstate(over="ignore"):
-        spread = float(held.std()) if len(held) else 0.0
+    spread = float(held.std()) if len(held) else 0.0
     moved = np.where(known, values - (float(held.mean()) if len(held) else 0.0), 0.0)
     codes = np.where(np.isnan(values), 1, np.where(known, 0, np.where(values > 0, 2, 3)))
     return (moved / spread if spread > 0 else moved * 0.0), codes.astype(np.intp)
