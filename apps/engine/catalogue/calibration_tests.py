@@ -27,12 +27,12 @@ CHECKS: tuple[Check, ...] = (
             "The distance of mean score and outcome rate over bins: mean (l1), root mean square (l2) or "
             "largest (max)."
         ),
-        conventions="Bins are closed above. Empty bins count nothing.",
-        edge_cases=(
-            "No rows: insufficient. A score missing, infinite or outside 0 to 1: undefined. Weights that "
-            "differ: refused."
+        conventions="Bins are closed above. Empty bins count nothing. Weights multiply rows.",
+        edge_cases=("No rows: insufficient. A score missing, infinite or outside 0 to 1: undefined."),
+        interval=(
+            "bootstrap of (bin, outcome) counts, with weights at Kish's effective size, percentiles moved "
+            "by the estimated bias"
         ),
-        interval="bootstrap of (bin, outcome) counts, percentiles moved by the estimated bias",
         cost="one pass and a sort",
         references=(
             "Naeini, Cooper, Hauskrecht (2015), AAAI, 2901-2907",
@@ -62,12 +62,11 @@ CHECKS: tuple[Check, ...] = (
         definition=(
             "Share of rows in bins whose mean score lies within the interval of the bin's outcome rate."
         ),
-        conventions="Bins are closed above; the table has the curve.",
+        conventions="Bins are closed above; the table has the curve. Weights multiply rows.",
         edge_cases=(
-            "No rows: insufficient. A score missing, infinite or outside 0 to 1: undefined. Weights that "
-            "differ: refused."
+            "No rows or one row: insufficient. A score missing, infinite or outside 0 to 1: undefined."
         ),
-        interval="Wilson for each bin's rate; none for the share",
+        interval="Wilson for each bin's rate, with weights on Kish's effective size; none for the share",
         cost="one pass and a sort",
         references=("Murphy, Winkler (1977), Applied Statistics 26, 41-47",),
         purpose="Draws the reliability curve and counts where it holds.",
@@ -87,12 +86,11 @@ CHECKS: tuple[Check, ...] = (
         direction="nearest",
         needs=("score", "label", "weight?", "count?"),
         definition="The mean of score - outcome.",
-        conventions="Above 0 the risk is overstated.",
-        edge_cases=(
-            "No rows: insufficient. A score missing, infinite or outside 0 to 1: undefined. Weights that "
-            "differ: refused."
+        conventions="Above 0 the risk is overstated. Weights multiply rows.",
+        edge_cases=("No rows: insufficient. A score missing, infinite or outside 0 to 1: undefined."),
+        interval=(
+            "normal, on the standard error of the differences, with weights linearised; none for one row"
         ),
-        interval="normal, on the standard error of the differences; none for one row",
         cost="one pass, sums exact",
         references=("Van Calster et al. (2019), BMC Medicine 17, 230",),
         purpose="Shows whether the score is right on average.",
@@ -119,11 +117,11 @@ CHECKS: tuple[Check, ...] = (
             "Newton's method."
         ),
         edge_cases=(
-            "No rows: insufficient. A score missing, infinite or outside 0 to 1: undefined. Weights that "
-            "differ: refused. One class or a constant score: insufficient. Scores of 0 or 1, or separated "
+            "No rows: insufficient. A score missing, infinite or outside 0 to 1: undefined. "
+            "One class or a constant score: insufficient. Scores of 0 or 1, or separated "
             "classes: undefined."
         ),
-        interval="Wald",
+        interval="Wald; with weights on the robust (sandwich) standard error",
         cost="a regression on the distinct scores",
         references=(
             "Cox (1958), Biometrika 45, 562-565",
@@ -153,8 +151,8 @@ CHECKS: tuple[Check, ...] = (
             "the model was fitted on."
         ),
         edge_cases=(
-            "No rows: insufficient. A score missing, infinite or outside 0 to 1: undefined. Weights that "
-            "differ: refused. A bin with all scores 0 or 1: undefined."
+            "No rows or one row: insufficient. A score missing, infinite or outside 0 to 1: undefined. "
+            "Weights that differ: refused. A bin with all scores 0 or 1: undefined."
         ),
         interval="none: a p-value",
         cost="one pass and a sort",
@@ -186,10 +184,10 @@ CHECKS: tuple[Check, ...] = (
         direction="higher",
         needs=("score", "label", "weight?", "count?"),
         definition="Two-sided normal p-value of Z = sum (y - s)(1 - 2 s) / sqrt(sum (1 - 2 s)² s (1 - s)).",
-        conventions="No bins.",
+        conventions="No bins. With weights Z is a weighted sum over its own standard deviation.",
         edge_cases=(
-            "No rows: insufficient. A score missing, infinite or outside 0 to 1: undefined. Weights that "
-            "differ: refused. All scores 0, 1/2 or 1: undefined."
+            "No rows or one row: insufficient. A score missing, infinite or outside 0 to 1: undefined. "
+            "All scores 0, 1/2 or 1: undefined."
         ),
         interval="none: a p-value",
         cost="one pass, sums exact",

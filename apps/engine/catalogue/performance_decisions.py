@@ -7,10 +7,16 @@ from apps.engine.catalogue.spec import Arg, Check
 
 _FAWCETT = ("Fawcett (2006), Pattern Recognition Letters 27, 861-874",)
 _COST = "one pass over the rows"
-_CONVENTIONS = "Positive is the label value that the score predicts. Exact fractions of counts."
-_EDGES = "No rows: insufficient. Denominator zero: undefined. Weights that differ: Kish's effective size."
-_WILSON = "Wilson; Clopper-Pearson or Jeffreys on request"
-_BOOTSTRAP = "bootstrap of the four cells"
+_CONVENTIONS = (
+    "Positive is the label value that the score predicts. Exact fractions of counts; with weights, ratios of "
+    "their sums."
+)
+_EDGES = "No rows: insufficient. Denominator zero: undefined. One class is said in a note."
+_WILSON = "Wilson; Clopper-Pearson or Jeffreys on request; with weights on Kish's effective size"
+_BOOTSTRAP = (
+    "bootstrap of the four cells; with weights normal on the linearised figure, none where that has no "
+    "variance"
+)
 
 
 def _rate(  # one text differs from rate to rate, the rest is shared
@@ -91,7 +97,7 @@ CHECKS: tuple[Check, ...] = (
         needs=("predicted", "label", "weight?", "count?", "seed"),
         definition="(recall + specificity) / 2.",
         conventions=_CONVENTIONS,
-        edge_cases="No rows or one class: insufficient. Weights that differ: undefined.",
+        edge_cases="No rows or one class: insufficient.",
         interval=_BOOTSTRAP,
         cost=_COST,
         references=("Brodersen et al. (2010), ICPR, 3121-3124",),
@@ -114,7 +120,7 @@ CHECKS: tuple[Check, ...] = (
         definition="(1 + b²) tp / ((1 + b²) tp + b² fn + fp).",
         conventions="beta 1 weighs recall and precision equally. " + _CONVENTIONS,
         edge_cases=(
-            "No rows: insufficient. No row positive or predicted so, or weights that differ: undefined."
+            "No rows: insufficient. No row positive or predicted so: undefined. One class is said in a note."
         ),
         interval=_BOOTSTRAP,
         cost=_COST,
@@ -140,10 +146,7 @@ CHECKS: tuple[Check, ...] = (
         needs=("predicted", "label", "weight?", "count?", "seed"),
         definition="(tp tn - fp fn) / sqrt((tp + fp)(tp + fn)(tn + fp)(tn + fn)).",
         conventions=_CONVENTIONS,
-        edge_cases=(
-            "No rows or one class: insufficient. All predicted alike: undefined. Weights that differ: "
-            "refused."
-        ),
+        edge_cases=("No rows or one class: insufficient. All predicted alike: undefined."),
         interval=_BOOTSTRAP,
         cost=_COST,
         references=("Matthews (1975), Biochimica et Biophysica Acta 405, 442-451",),

@@ -82,9 +82,7 @@ CHECKS: tuple[Check, ...] = (
         mechanism="Walks the distinct scores upwards and compares both cumulative shares.",
         signs_of_high_risk="A fall since development; the largest gap far from the cut-off in use.",
         strengths="Simple, exact, known to every credit committee.",
-        limitations=(
-            "One point of the curve; biased upwards in small samples; the interval allows for it."
-        ),
+        limitations=("One point of the curve; biased upwards in small samples; the interval allows for it."),
         args=(
             CONFIDENCE,
             Arg(

@@ -110,11 +110,11 @@ CHECKS: tuple[Check, ...] = (
         direction="lower",
         needs=("columns", "weight?", "count?"),
         definition="Rows in which a person changed the model's decision, over all rows.",
-        conventions="The column says 1, true or yes where the decision was changed.",
+        conventions="The column says 1, true or yes where the decision was changed. Weights multiply rows.",
         edge_cases=(
             "No rows: insufficient. Missing values: undefined. Other values or no such column: refused."
         ),
-        interval="Wilson; Clopper-Pearson or Jeffreys on request",
+        interval="Wilson; Clopper-Pearson or Jeffreys on request; with weights on Kish's effective size",
         cost="one pass over the column",
         references=("Siddiqi (2006), Credit Risk Scorecards, ch. 9",),
         purpose="Shows how far people trust the model, or work around it.",

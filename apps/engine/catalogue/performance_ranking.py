@@ -5,11 +5,7 @@ from __future__ import annotations
 from apps.engine.catalogue.common import CONFIDENCE
 from apps.engine.catalogue.spec import REQUIRED, Arg, Check
 
-_EDGES = (
-    "One class, no rows or a constant score: insufficient. A score missing or infinite: undefined. "
-    "Weights that "
-    "differ: refused."
-)
+_EDGES = "One class, no rows or a constant score: insufficient. A score missing or infinite: undefined."
 _COST = "sorts: n log n"
 _BANDS = Arg(name="bands", type="integer", default=10, minimum=2, maximum=1000, help="Score bands wanted.")
 _SIDDIQI = ("Siddiqi (2006), Credit Risk Scorecards, ch. 6 and 9",)
@@ -48,7 +44,7 @@ CHECKS: tuple[Check, ...] = (
         definition="AUC of the score - AUC of the column, on the same rows.",
         conventions="Paired unless asked otherwise: the covariance of the placements counts.",
         edge_cases=_EDGES,
-        interval="DeLong, paired; none with one row in a class",
+        interval="DeLong, paired, with weights linearised; none with one row in a class",
         cost=_COST,
         references=("DeLong, DeLong, Clarke-Pearson (1988), Biometrics 44, 837-845",),
         purpose="Shows whether a version is better or worse than the one before, or than a challenger.",
@@ -72,9 +68,14 @@ CHECKS: tuple[Check, ...] = (
         direction="higher",
         needs=("score", "label", "weight?", "count?", "seed"),
         definition="The sum of (R_k - R_{k-1}) P_k over distinct scores from the highest down.",
-        conventions="Rows with the same score enter together; nothing is interpolated.",
+        conventions=(
+            "Rows with the same score enter together; nothing is interpolated. Weights multiply rows."
+        ),
         edge_cases=_EDGES,
-        interval="bootstrap of counts in the distinct scores, at most 480 quantile cells",
+        interval=(
+            "bootstrap of counts in the distinct scores, at most 480 quantile cells; with weights drawn "
+            "at Kish's effective size"
+        ),
         cost=_COST,
         references=("Davis, Goadrich (2006), ICML, 233-240",),
         purpose="Ranking where positives are rare.",
@@ -94,9 +95,14 @@ CHECKS: tuple[Check, ...] = (
         direction="higher",
         needs=("score", "label", "weight?", "count?"),
         definition="Positive rate of the highest-scored share over the positive rate of all.",
-        conventions="Rows tied with the cut are all in; the share really taken is reported.",
+        conventions=(
+            "Rows tied with the cut are all in; the share really taken is reported. Weights multiply rows."
+        ),
         edge_cases=_EDGES,
-        interval="Wilson for the rate at the top, the base rate taken as given",
+        interval=(
+            "Wilson for the rate at the top, with weights on Kish's effective size; the base rate taken "
+            "as given"
+        ),
         cost=_COST,
         references=_SIDDIQI,
         purpose="Shows what looking at the top of the ranking buys.",
@@ -120,7 +126,9 @@ CHECKS: tuple[Check, ...] = (
         direction="lower",
         needs=("score", "label", "weight?", "count?"),
         definition="The number of neighbouring bands whose positive rate falls as the score rises.",
-        conventions="Bands of equal counts, ties kept together; rates are compared as integers.",
+        conventions=(
+            "Bands of equal counts or weight, ties kept together; rates of counts are compared as integers."
+        ),
         edge_cases=_EDGES,
         interval="none: the count is exact; each band's rate has Wilson's",
         cost=_COST,
@@ -143,10 +151,11 @@ CHECKS: tuple[Check, ...] = (
         needs=("score", "weight?", "count?", "seed"),
         definition="Herfindahl-Hirschman: the sum of squared shares of rows in score bands.",
         conventions=(
-            "Bands of equal width from the lowest to the highest score, or one for every distinct score."
+            "Bands of equal width from the lowest to the highest score, or one for every distinct score, of "
+            "which there may be 10,000. With weights, shares of weight."
         ),
         edge_cases="No rows or a constant score: insufficient. A score missing or infinite: undefined.",
-        interval="bootstrap of the counts",
+        interval="bootstrap of the counts; with weights at Kish's effective size",
         cost=_COST,
         references=("Hirschman (1964), American Economic Review 54, 761",),
         purpose="Shows whether most people fall into one grade.",

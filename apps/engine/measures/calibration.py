@@ -70,7 +70,7 @@ def brier(
         method="mean; normal on the standard error of the losses",
         parameters={"bins_made": len(held.bins), "weighted": rows.weight is not None},
         tables={"decomposition": [murphy(held)], "bins": [b.row() for b in held.bins]},
-        notes=_notes(rows),
+        notes=[f"{said[:-1]}: uncertainty and resolution are 0." for said in rows.one_class()],
     )
 
 
@@ -86,10 +86,3 @@ def murphy(held: Binned) -> dict[str, float]:
         "within_variance": variance / total,
         "within_covariance": 2 * covariance / total,
     }
-
-
-def _notes(rows: Forecasts) -> tuple[str, ...]:
-    if 0 < rows.positives < rows.n:
-        return ()
-    which = "positive" if rows.positives else "negative"
-    return (f"All {rows.n:,} labels are {which}: uncertainty and resolution are 0.",)

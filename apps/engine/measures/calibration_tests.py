@@ -74,6 +74,7 @@ def ece(
         method=f"{norm} over bins; bootstrap of {drawn_from}, percentiles moved by the bias",
         parameters={"bins_made": len(held.bins), **({"weighted": True} if weighted else {})},
         tables={"bins": [b.row_with_gap() for b in held.bins]},
+        notes=held.rows.one_class(),
     )
 
 
@@ -134,7 +135,9 @@ def reliability_curve(
     >>> found.value, len(found.tables["curve"])
     (1.0, 1)
     """
-    held = binned(Forecasts.of(score, label, weight, count), bins, binning)
+    forecasts = Forecasts.of(score, label, weight, count)
+    forecasts.require_two_rows("no curve")
+    held = binned(forecasts, bins, binning)
     rows = [b.row_with_gap(confidence) for b in held.bins]
     for row in rows:
         row["inside"] = row["low"] <= row["mean_score"] <= row["high"]
@@ -147,6 +150,7 @@ def reliability_curve(
         method="bins; Wilson for each rate" + (", on Kish's effective size" if weighted else ""),
         parameters={"bins_made": len(rows)},
         tables={"curve": rows},
+        notes=held.rows.one_class(),
     )
 
 
@@ -185,6 +189,7 @@ def in_the_large(
             "observed": rows.positives if rows.weight is None else rows.total(rows.outcome),
         },
         tables={"test": [_z_row("z_in_the_large", z)]},
+        notes=rows.one_class(),
     )
 
 
@@ -337,7 +342,9 @@ def hosmer_lemeshow(
     1.0
     """
     no_weights(weight, "calibration.hosmer_lemeshow")
-    held = binned(Forecasts.of(score, label, None, count), bins, binning)
+    forecasts = Forecasts.of(score, label, None, count)
+    forecasts.require_two_rows("no test of calibration")
+    held = binned(forecasts, bins, binning)
     rows = [b.row_with_gap() for b in held.bins]
     df = len(rows) - (2 if sample == "fitted" else 0)
     if df < 1:
@@ -394,6 +401,7 @@ def spiegelhalter(
     -0.794719
     """
     rows = Forecasts.of(score, label, weight, count)
+    rows.require_two_rows("no test of calibration")
     s, w = rows.score, 1.0 if rows.weight is None else rows.weight
     variance = rows.total(w * (1 - 2 * s) ** 2 * s * (1 - s))
     if variance == 0:

@@ -282,3 +282,13 @@ def summary(cells: Cells | Masses) -> Sequence[dict[str, Any]]:
         {"measure": "f1", "value": f_beta(cells, 1.0)},
         {"measure": "mcc", "value": mcc(cells)},
     ]
+
+
+def one_class(cells: Cells | Masses) -> tuple[str, ...]:
+    """The sentence that says so where all labels are of one class."""
+    counts = cells.counts()
+    positives = counts["tp"] + counts["fn"]
+    if 0 < positives < cells.n:
+        return ()
+    which = "positive" if positives else "negative"
+    return (f"All {cells.n:,} labels are {which}: the rates of the other class are undefined.",)

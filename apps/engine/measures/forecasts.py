@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.engine.columns import BoolArray, FloatArray
+from apps.engine.errors import Unmeasurable
 from apps.engine.intervals import Pair, wilson
 from apps.engine.measures.bins import cut_points, quantile_places, require_few
 from apps.engine.measures.means import Mean, effective_size, mean_of
@@ -70,6 +71,17 @@ class Forecasts:
     def mass(self) -> float:
         """The sum of weights; the rows where there are none."""
         return float(self.n) if self.weight is None else stable_sum(self.weight, self.count)
+
+    def one_class(self) -> tuple[str, ...]:
+        """The sentence that says so where all outcomes are the same."""
+        if 0 < self.positives < self.n:
+            return ()
+        return (f"All {self.n:,} labels are {'positive' if self.positives else 'negative'}.",)
+
+    def require_two_rows(self, what: str) -> None:
+        """Insufficient where there is one row only."""
+        if self.n < 2:
+            raise Unmeasurable(f"One row is {what}.", status="insufficient")
 
     def total(self, terms: FloatArray) -> float:
         """The sum of a term of each row, times its weight."""

@@ -12,7 +12,7 @@ import numpy as np
 from apps.engine.columns import BoolArray, FloatArray
 from apps.engine.intervals import Pair, logit_scale, newcombe, normal, within
 from apps.engine.measures import confusion_rates, ranking
-from apps.engine.measures.confusion_rates import Cells, Masses
+from apps.engine.measures.confusion_rates import Cells
 from apps.engine.measures.runs import Runs, Scored, Weighted
 from apps.engine.numeric import Ints
 from apps.engine.values import Group, Measured
@@ -260,14 +260,5 @@ def confusion(
             "rates": confusion_rates.table(cells, confidence, interval),
             "summary": confusion_rates.summary(cells),
         },
-        notes=_absent(cells),
+        notes=confusion_rates.one_class(cells),
     )
-
-
-def _absent(cells: Cells | Masses) -> tuple[str, ...]:
-    counts = cells.counts()
-    positives = counts["tp"] + counts["fn"]
-    if 0 < positives < cells.n:
-        return ()
-    which = "positive" if positives else "negative"
-    return (f"All {cells.n:,} labels are {which}: the rates of the other class are undefined.",)

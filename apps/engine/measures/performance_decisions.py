@@ -236,6 +236,7 @@ def _share(rate: str, cells: Cells | Masses, confidence: float, interval: str) -
             confidence=confidence,
             method=f"sums of weights; {interval} on Kish's effective size",
             parameters={"weighted": True, "effective_size": cells.size(rate), **cells.counts()},
+            notes=rates.one_class(cells),
         )
     top, bottom = cells.parts(rate)
     return Measured(
@@ -246,6 +247,7 @@ def _share(rate: str, cells: Cells | Masses, confidence: float, interval: str) -
         confidence=confidence,
         method=f"counts; {interval}",
         parameters={"numerator": top, "denominator": bottom, **cells.counts()},
+        notes=rates.one_class(cells),
     )
 
 
@@ -261,7 +263,10 @@ def _weighted(
         confidence=confidence,
         method="sums of weights; normal on the linearised figure",
         parameters={"weighted": True, **cells.counts()},
-        notes=() if ends else ("There is no interval: the linearised figure has no variance.",),
+        notes=(
+            *rates.one_class(cells),
+            *(() if ends else ("There is no interval: the linearised figure has no variance.",)),
+        ),
     )
 
 
@@ -285,4 +290,5 @@ def _bootstrapped(
         confidence=confidence,
         method="counts; bootstrap of the four cells",
         parameters=cells.counts(),
+        notes=rates.one_class(cells),
     )

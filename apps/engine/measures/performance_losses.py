@@ -80,7 +80,14 @@ def log_loss(
         confidence=confidence,
         method="mean; normal on its standard error",
         parameters={"weighted": weights is not None},
+        notes=_one_class(how_many(label, times), n),
     )
+
+
+def _one_class(positives: int, n: int) -> tuple[str, ...]:
+    if 0 < positives < n:
+        return ()
+    return (f"All {n:,} labels are {'positive' if positives else 'negative'}.",)
 
 
 def _from_zero(ends: Pair | None) -> Pair | None:

@@ -11,6 +11,8 @@ from tests.engine.laws.specimens import CHECKS, Table, World, as_bytes, needs, p
 
 COUNTING = [check_id for check_id in CHECKS if "count" in needs(check_id)]
 BOTH = [check_id for check_id in CHECKS if "reference_count" in needs(check_id)]
+# Values made of intervals or errors, which weights widen and repeated rows narrow.
+JUDGED = {"calibration.reliability_curve", "calibration.spiegelhalter"}
 WEIGHTED = [check_id for check_id in CHECKS if "weight" in needs(check_id)]
 
 
@@ -72,7 +74,7 @@ def test_counts_and_weights_together(check_id: str, world: World, known: Callabl
     assert as_bytes(found) == as_bytes(wanted)
 
 
-@pytest.mark.parametrize("check_id", WEIGHTED)
+@pytest.mark.parametrize("check_id", sorted(set(WEIGHTED) - JUDGED))
 def test_whole_weights_give_the_value_of_repeated_rows(check_id: str, world: World, known: Callable) -> None:
     known(check_id, "whole weights")
     table = people(200, 8, later=True)
