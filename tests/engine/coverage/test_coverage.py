@@ -1,52 +1,62 @@
-"""Intervals hold the truth about as often as they say; docs/coverage.md has the long run."""
+"""Intervals hold the truth about as often as docs/coverage.md says; the page has the long run."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.engine.coverage.methods import NOMINAL, Case, cases
+from tests.engine.coverage.exact import exact
+from tests.engine.coverage.population import CASES, Case
+from tests.engine.coverage.table import NOMINAL, PAGE, mark, read, written
 
-CASES = {f"{case.method}: {case.situation}": case for case in cases()}
-# Known to fall short, as docs/coverage.md says; held to what they do reach.
-SHORT = {
-    "Wilson: n = 100, p = 0.02": 0.93,
-    "Wilson: n = 1000, p = 0.01": 0.93,
-    "Jeffreys: n = 30, p = 0.05": 0.90,
-    "Newcombe: 0.5 of 30 against 0.5 of 30": 0.92,
-    "Katz log: 0.5 of 30 against 0.5 of 30": 0.92,
-    "bootstrap of a ratio: 0.5 of 30 against 0.5 of 30": 0.92,
-    "bootstrap of a ratio: 0.2 of 40 against 0.4 of 200": 0.91,
-    "bootstrap of a ratio: 0.05 of 30 against 0.1 of 300": 0.75,
-    "logit DeLong: n = 400, 5% positive, AUC 0.921": 0.92,
-    "bootstrap of KS: n = 60, 30% positive, KS 0.383": 0.83,
-    "bootstrap of KS: n = 400, 20% positive, KS 0.383": 0.90,
-    "bootstrap of KS: n = 400, 5% positive, KS 0.683": 0.84,
-    "bootstrap of KS: n = 1000, 30% positive, KS 0.866": 0.91,
-}
-QUICK = [name for name in CASES if "bootstrap" not in name and "lowest" not in name]
+PRINTED = dict(read(PAGE.read_text()))
+SIZED = [(case, n) for case in CASES for n in case.sizes]
 
 
-def least(name: str, samples: int) -> float:
-    """Nominal, or what is documented, less three standard errors of the simulation."""
-    wanted = SHORT.get(name, NOMINAL - 0.02)
-    return wanted - 3 * (wanted * (1 - wanted) / samples) ** 0.5
+def key(case: Case, n: int) -> str:
+    """The name of a row of the page."""
+    rest = case.name.removeprefix(case.check).removeprefix(", ")
+    return f"{case.check}{f' ({rest})' if rest else ''} n = {n:,}"
 
 
-@pytest.mark.parametrize("name", QUICK)
-def test_a_short_seeded_run(name: str) -> None:
-    case: Case = CASES[name]
-    assert case.covered(100, seed=7)[0] >= least(name, 100)
+def test_closed_methods_are_never_far_short() -> None:
+    for one in exact():
+        assert one.coverage > (NOMINAL if one.method == "Clopper-Pearson" else 0.91), one
+
+
+def test_the_page_prints_every_case() -> None:
+    assert set(PRINTED) == {key(case, n) for case, n in SIZED}
+
+
+def test_the_page_prints_the_exact_figures() -> None:
+    page = PAGE.read_text()
+    for one in exact():
+        assert f"| {one.method} | {one.situation} | {one.coverage:.1%} | {mark(one.coverage)} |" in page
+
+
+@pytest.mark.parametrize(("case", "n"), [(c, c.sizes[0]) for c in CASES], ids=lambda v: getattr(v, "name", v))
+def test_a_short_seeded_run_is_near_what_is_printed(case: Case, n: int) -> None:
+    """Forty samples tell a method that holds from one that is broken, and no more."""
+    wanted = PRINTED[key(case, n)]
+    found = case.covered(n, 40, seed=7)
+    room = 4 * max(0.02, (wanted * (1 - wanted) / max(1, found.made)) ** 0.5)
+    assert found.share == pytest.approx(wanted, abs=room)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
-def test_the_long_run(name: str) -> None:
-    share, made = CASES[name].covered(1000, seed=20)
-    assert share >= least(name, 1000)
-    assert made > 0.2
+@pytest.mark.parametrize(("case", "n"), SIZED, ids=lambda v: getattr(v, "name", v))
+def test_a_long_run_from_another_seed_is_what_is_printed(case: Case, n: int) -> None:
+    found = case.covered(n, 400, seed=8)
+    room = 4 * (found.error**2 + PRINTED[key(case, n)] * (1 - PRINTED[key(case, n)]) / 1000) ** 0.5
+    assert found.share == pytest.approx(PRINTED[key(case, n)], abs=room + 0.002)
 
 
-def test_clopper_pearson_never_falls_short() -> None:
-    for case in CASES.values():
-        if case.method == "Clopper-Pearson":
-            assert case.covered(400, seed=3)[0] >= NOMINAL - 0.02
+def test_a_page_is_written_between_its_marks() -> None:
+    page = "a\n<!-- x: begin -->\nold\n<!-- x: end -->\nb"
+    assert written(page, {"x": ["new"]}) == "a\n<!-- x: begin -->\n\nnew\n\n<!-- x: end -->\nb"
+
+
+def test_the_command_of_the_page_is_there() -> None:
+    assert (Path(__file__).parent / "table.py").exists()
+    assert "python -m tests.engine.coverage.table" in PAGE.read_text()

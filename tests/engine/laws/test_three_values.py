@@ -114,7 +114,7 @@ NOT_OF_ONE_ROW = {
 
 def sentence(words: str) -> bool:
     """Whether it reads as one."""
-    return len(words) > 20 and words.rstrip().endswith((".", "?"))
+    return len(words) > 10 and words.rstrip().endswith((".", "?"))
 
 
 def answer(world: World, check_id: str, case: str) -> Measured | None:
