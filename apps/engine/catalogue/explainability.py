@@ -32,7 +32,10 @@ _ROWS = Arg(
     name="rows",
     type="integer",
     minimum=1,
-    help="At most so many rows are explained; 10,000 for exact values, 1,000 for sampled ones by default.",
+    help=(
+        "At most so many rows are explained; by default 10,000 for exact values, 1,000 for sampled ones and "
+        "fewer beyond 100 features."
+    ),
 )
 _BACKGROUND_ROWS = Arg(
     name="background_rows",
@@ -50,12 +53,16 @@ _ADVERSE_ROWS = Arg(
 )
 SHAP = (_METHOD, _SPACE, _BACKGROUND, _ROWS, _BACKGROUND_ROWS)
 _NEEDS = ("model?", "features?", "reference_features?", "seed")
+_WEIGHTED = ("model?", "features?", "reference_features?", "weight?", "seed")
+_DECISIONS = ("model?", "features?", "selected", "reference_features?", "weight?", "seed")
+_WEIGHTS = " Weights are those of the rows explained; the background is taken as it is."
 _CONVENTIONS = (
     "Interventional Shapley values against a background by default; path-dependent values (training cover) "
     "on request. Trees and linear models are explained exactly in the margin; other models by permutation "
     "walks in the score. Rows are sorted by their values before any draw, so the file's order has no effect. "
     "Missing values follow the model's own rule. A model whose read inside does not give its own scores is "
-    "explained from outside."
+    "explained from outside, by its scores alone; where the model is a network and a GPU is there, on it, "
+    "which moves contributions by less than 1e-4 of the largest."
 )
 _REFERENCES = (
     "Lundberg, Lee (2017), A unified approach to interpreting model predictions, NeurIPS 30",
@@ -70,14 +77,17 @@ CHECKS: tuple[Check, ...] = (
         unit="share",
         range="(0, 1]",
         direction="lower",
-        needs=_NEEDS,
+        needs=_WEIGHTED,
         definition=(
             "The mean over rows of each feature's absolute Shapley value, over the sum of these means; "
             "the value is the largest share."
         ),
-        conventions=_CONVENTIONS,
+        conventions=_CONVENTIONS + _WEIGHTS,
         edge_cases="No model to run, or no feature moves the score: undefined. No rows: insufficient.",
-        interval="Percentile bootstrap over rows, for the feature that is foremost in the sample.",
+        interval=(
+            "Percentile bootstrap over rows, for the feature that is foremost in the sample; widened where "
+            "needed so that it holds the value."
+        ),
         cost=(
             "trees: about a second per 20,000 rows and 200 trees; black boxes: 200 × features scores per row"
         ),
@@ -160,7 +170,7 @@ CHECKS: tuple[Check, ...] = (
         unit="share of adverse decisions",
         range="[0, 1]",
         direction="higher",
-        needs=("model?", "features?", "selected", "reference_features?", "seed"),
+        needs=_DECISIONS,
         definition=(
             "The share of adverse decisions with at least one feature that hurt, and whose reasons (at "
             "most four, the most hurtful first) are all permitted."
@@ -170,10 +180,13 @@ CHECKS: tuple[Check, ...] = (
             "decisions. Baseline average: the background; near_cutoff: the favourable rows nearest to the"
             " cut-off. Only features that hurt are reasons. Contributions equal to 1e-9 relative are "
             "ties, broken by name and counted. FCRA: a count of inquiries that hurts is added as one "
-            "more."
+            "more. With weights the share is that of the weight."
         ),
-        edge_cases="No adverse or no favourable decision: insufficient. No model to run: undefined.",
-        interval="Wilson, over the adverse decisions explained",
+        edge_cases=(
+            "No adverse or no favourable decision: insufficient. No model to run, a score that is missing or "
+            "infinite, or the same mean score for both decisions: undefined."
+        ),
+        interval="Wilson, over the adverse decisions explained; with weights on Kish's effective size",
         cost="as explainability.global_importance, for at most 1,000 adverse decisions",
         references=(
             "12 CFR 1002.9(b)(2) and official interpretation (Regulation B)",
@@ -218,12 +231,15 @@ CHECKS: tuple[Check, ...] = (
         unit="overlap",
         range="[0, 1]",
         direction="higher",
-        needs=("model?", "features?", "selected", "reference_features?", "seed"),
+        needs=_DECISIONS,
         definition=(
             "The mean over adverse decisions and resamples of the background of |A ∩ B| / |A ∪ B|, A and "
             "B the reasons under the whole and the resampled background."
         ),
-        conventions="Reasons as explainability.reason_codes with the average baseline.",
+        conventions=(
+            "Reasons as explainability.reason_codes with the average baseline; decisions are weighted where "
+            "there are weights."
+        ),
         edge_cases="As explainability.reason_codes.",
         interval="Percentiles over the resamples",
         cost="draws × the cost of explaining at most 500 rows",
@@ -251,14 +267,19 @@ CHECKS: tuple[Check, ...] = (
         unit="rank correlation",
         range="[-1, 1]",
         direction="higher",
-        needs=_NEEDS,
+        needs=_WEIGHTED,
         definition=(
             "Spearman's correlation of feature importances: the mean over resamples of rows against all "
             "rows, or, with previous, against the earlier version's importances."
         ),
-        conventions="Ties take their mean rank. A feature that one version lacks has importance 0 in it.",
-        edge_cases="One feature, or all importances equal: undefined.",
-        interval="Percentiles over resamples",
+        conventions=(
+            "Ties take their mean rank. A feature that one version lacks has importance 0 in it." + _WEIGHTS
+        ),
+        edge_cases=(
+            "One feature, or all importances equal: undefined. More than one resample in a hundred without "
+            "an order: no interval."
+        ),
+        interval="Percentiles over resamples, widened where needed so that they hold the value",
         cost="as explainability.global_importance",
         references=("Spearman (1904), The proof and measurement of association between two things",),
         purpose=(
@@ -291,17 +312,18 @@ CHECKS: tuple[Check, ...] = (
         unit="share",
         range="[0, 1]",
         direction="lower",
-        needs=("model?", "features?", "protected", "reference_features?", "seed"),
+        needs=("model?", "features?", "protected", "reference_features?", "weight?", "seed"),
         definition=(
             "The share of mean |SHAP| on features that are protected attributes, declared proxies, or "
             "associated with a protected attribute by at least the bound."
         ),
         conventions=(
             "Association: the correlation ratio for numbers, Cramér's V for categories, over all rows. "
-            "Missing is a group of the attribute."
+            "Missing is a group of the attribute. Weights are those of the rows explained; associations "
+            "take none."
         ),
         edge_cases="No protected attribute, or no feature moves the score: undefined.",
-        interval="Percentile bootstrap over rows",
+        interval="Percentile bootstrap over rows, widened where needed so that it holds the value",
         cost="as explainability.global_importance",
         references=(
             "Cramér (1946), Mathematical Methods of Statistics",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -82,9 +83,33 @@ def _united(coded: Sequence[Coded]) -> tuple[list[FloatArray], tuple[str, ...]]:
 
 
 def canonical(frame: Frame, *ties: npt.NDArray[np.generic]) -> npt.NDArray[np.intp]:
-    """The order of rows by their values (then by `ties`): the same for any order of the file."""
-    keys = [*reversed(ties), *(frame.matrix[:, j] for j in reversed(range(frame.matrix.shape[1])))]
-    return np.lexsort(keys) if keys else np.arange(len(frame))
+    """The order of rows by their values (then by `ties`): the same for any order of the file.
+
+    Each column sorts only the rows that the columns before it leave equal.
+
+    Examples
+    --------
+    >>> rows = Frame(("a", "b"), np.array([[1.0, 9.0], [0.0, 5.0], [1.0, 3.0]]), {})
+    >>> canonical(rows).tolist()
+    [1, 2, 0]
+    """
+    order = np.arange(len(frame))
+    equal, run = order.copy(), np.zeros(len(frame), dtype=np.intp)
+    for key in [*(frame.matrix[:, j] for j in range(frame.matrix.shape[1])), *ties]:
+        given = key[order[equal]]
+        by = np.lexsort((given, run)) if run.any() else np.argsort(given, kind="stable")
+        order[equal], given, run = order[equal[by]], given[by], run[by]
+        same = (run[1:] == run[:-1]) & _equal(given[1:], given[:-1])
+        run = np.cumsum(np.concatenate([[0], ~same])) if len(run) else run
+        tied = np.concatenate([same, [False]]) | np.concatenate([[False], same]) if len(run) else same
+        equal, run = equal[tied], run[tied]
+        if not len(equal):
+            break
+    return order
+
+
+def _equal(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    return np.asarray((a == b) | ((a != a) & (b != b)))
 
 
 def drawn(count: int, most: int, seed: int) -> npt.NDArray[np.int64]:

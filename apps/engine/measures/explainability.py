@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from apps.engine.explain.explainer import Explainer, Explanation, explainer
 from apps.engine.explain.frame import Frame, frames, sampled
 from apps.engine.explain.kept import Asked, kept_by
 from apps.engine.inputs import Model
+from apps.engine.measures.attribution import Sizes, holding, sizes, weights_of
 from apps.engine.values import Measured
 
 _NO_MODEL = "The manifest has no artifact to run: scores in a column cannot be explained."
@@ -55,11 +57,22 @@ def explained(
         background_rows=background_rows,
         seed=seed,
     )
-    most = rows or (SAMPLED_ROWS if chosen.sampled else EXACT_ROWS)
+    most = rows or (affordable(len(frame.names)) if chosen.sampled else EXACT_ROWS)
     found = chosen(sampled(frame, most, seed))
     parameters |= {"rows": len(found.rows), "rows_available": len(frame), "space": found.space}
     kept.keep(asked, found, parameters)
     return found, parameters
+
+
+def affordable(features: int) -> int:
+    """Rows explained from outside where nobody says how many: walks cost the square of the features.
+
+    Examples
+    --------
+    >>> affordable(30), affordable(300), affordable(1000)
+    (1000, 111, 10)
+    """
+    return min(SAMPLED_ROWS, max(1, SAMPLED_ROWS * 100**2 // max(1, features) ** 2))
 
 
 def prepared(
@@ -100,6 +113,7 @@ def global_importance(
     model: Model | None = None,
     features: Columns | None = None,
     reference_features: Columns | None = None,
+    weight: FloatArray | None = None,
     method: str = "auto",
     space: str = "auto",
     background: str = "reference",
@@ -121,6 +135,8 @@ def global_importance(
         The artifact and the rows that are explained.
     reference_features : Columns, optional
         The background: the rows that unknown features are drawn from (else `features` itself).
+    weight : float array (n,), optional
+        Of the rows explained: means are weighted by it. The background is taken as it is.
     method : {"auto", "tree_interventional", "tree_path", "linear", "permutation", "kernel"}
         `auto`: exact where the model's inside can be read, else sampled.
     space : {"auto", "margin", "score"}
@@ -129,7 +145,7 @@ def global_importance(
         Which data set the background is drawn from.
     rows, background_rows : int
         At most so many, drawn without regard to the file's order; `rows` is 10,000 by default, 1,000 for
-        sampled values.
+        sampled values, fewer where a model of more than 100 features is seen from outside.
     confidence, draws, seed
         Percentile interval over `draws` resamples of the rows.
 
@@ -147,7 +163,7 @@ def global_importance(
     Notes
     -----
     The interval is that of the share of the feature that is foremost in the sample; it covers the choice of
-    rows, not of the background.
+    rows, not of the background, and is widened where needed so that it holds the value.
 
     References
     ----------
@@ -173,18 +189,14 @@ def global_importance(
         background_rows=background_rows,
         seed=seed,
     )
-    size = np.abs(found.values)
-    mean = size.mean(0)
-    if not mean.sum() > 0:
-        raise Unmeasurable("No feature moves the score: all contributions are zero.")
-    drawn_means = resampled_means(size, draws, seed)
-    table = _attributions(found, mean, drawn_means, confidence)
+    own = weights_of(found, features, weight, seed)
+    table = _attributions(found, sizes(found, own), confidence, draws=draws, seed=seed)
     first = table[0]
     return Measured(
         value=first["share"],
-        interval=(first["share_low"], first["share_high"]),
+        interval=_ends(first, "share_"),
         confidence=confidence,
-        method=f"mean |SHAP|, {found.method}; percentile bootstrap over rows, {draws} draws",
+        method=f"{mean_of(own)}, {found.method}; percentile bootstrap over rows, {draws} draws",
         seed=seed,
         n=len(found.rows),
         parameters={**parameters, "foremost": first["feature"]},
@@ -193,53 +205,52 @@ def global_importance(
     )
 
 
-def resampled_means(size: FloatArray, draws: int, seed: int, *, sample: int | None = None) -> FloatArray:
-    """Column means of `draws` resamples of the rows (of at most `sample` rows each): (draws, F).
+def mean_of(weight: FloatArray | None) -> str:
+    """What a method says of the mean that it takes."""
+    return "mean |SHAP|" if weight is None else "weighted mean |SHAP|"
 
-    Examples
-    --------
-    >>> resampled_means(np.array([[1.0], [1.0]]), 2, 0).tolist()
-    [[1.0], [1.0]]
-    """
-    generator = np.random.Generator(np.random.Philox([seed, 1]))
-    columns = np.ascontiguousarray(size.T)
-    n = len(size)
-    taken = min(n, sample or n)
-    answer = np.empty((draws, size.shape[1]))
-    for draw in range(draws):
-        counts = np.bincount(generator.integers(0, n, taken), minlength=n)
-        answer[draw] = (columns * counts).sum(1) / taken
-    return answer
+
+def _ends(row: Mapping[str, Any], prefix: str) -> tuple[float, float] | None:
+    low, high = row[f"{prefix}low"], row[f"{prefix}high"]
+    return None if low is None or high is None else (low, high)
 
 
 def _attributions(
-    found: Explanation, mean: FloatArray, drawn_means: FloatArray, confidence: float
+    found: Explanation, size: Sizes, confidence: float, *, draws: int, seed: int
 ) -> list[dict[str, Any]]:
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(drawn_means, [tail, 1 - tail], axis=0)
-    total = drawn_means.sum(1, keepdims=True)
-    shares = np.divide(drawn_means, total, out=np.zeros_like(drawn_means), where=total > 0)
-    share_low, share_high = np.quantile(shares, [tail, 1 - tail], axis=0)
+    mean, means = size.mean, size.resampled(draws, seed)
+    total = means.sum(1, keepdims=True)
+    shares = np.divide(means, total, out=np.full_like(means, np.nan), where=total > 0)
+    means = np.where(np.isfinite(means), size.real(means), np.nan)
     order = np.lexsort((np.array(found.rows.names), -mean))
     table = []
     for rank, j in enumerate(order.tolist(), start=1):
+        own, share = float(size.real(mean)[j]), float(mean[j] / mean.sum())
         relation = _relation(found.rows, j, found.values[:, j])
         row = {
             "rank": rank,
             "feature": found.rows.names[j],
-            "mean_abs": float(mean[j]),
-            "low": float(low[j]),
-            "high": float(high[j]),
-            "share": float(mean[j] / mean.sum()),
-            "share_low": float(share_low[j]),
-            "share_high": float(share_high[j]),
+            "mean_abs": own,
+            **_held("", holding(own, means[:, j], confidence)),
+            "share": share,
+            **_held("share_", holding(share, shares[:, j], confidence)),
             "relation": relation,
             "sign": _sign(relation),
         }
         if found.errors is not None:
-            row["sampling_error"] = float(np.sqrt((found.errors[:, j] ** 2).mean()))
+            row["sampling_error"] = _root_mean_square(found.errors[:, j])
         table.append(row)
     return table
+
+
+def _root_mean_square(values: FloatArray) -> float:
+    top = float(values.max(initial=0.0))
+    return top * float(np.sqrt(((values / top) ** 2).mean())) if top > 0 else 0.0
+
+
+def _held(prefix: str, ends: tuple[float, float] | None) -> dict[str, float | None]:
+    low, high = ends or (None, None)
+    return {f"{prefix}low": low, f"{prefix}high": high}
 
 
 def _relation(rows: Frame, column: int, values: FloatArray) -> float | None:

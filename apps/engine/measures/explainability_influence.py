@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,8 @@ from apps.engine.errors import BadInput, Unmeasurable
 from apps.engine.explain.explainer import Explanation
 from apps.engine.explain.frame import Frame, frames
 from apps.engine.inputs import Model
-from apps.engine.measures.explainability import BACKGROUND_ROWS, explained, ranks, resampled_means
+from apps.engine.measures.attribution import holding, sizes, weights_of
+from apps.engine.measures.explainability import BACKGROUND_ROWS, explained, mean_of, ranks
 from apps.engine.values import Measured
 
 
@@ -21,6 +23,7 @@ def importance_stability(
     model: Model | None = None,
     features: Columns | None = None,
     reference_features: Columns | None = None,
+    weight: FloatArray | None = None,
     previous: Mapping[str, Any] | None = None,
     sample: int = 1000,
     top: int = 5,
@@ -50,13 +53,15 @@ def importance_stability(
         Also the share of the foremost `top` features that stay foremost.
     draws : int
         Resamples.
-    model, features, reference_features, method, space, background, rows, background_rows, confidence, seed
+    model, features, reference_features, weight, method, space, background, rows, background_rows,
+    confidence, seed
         As for `global_importance`.
 
     Returns
     -------
     Measured
-        Interval: percentiles over resamples (of the rows; with `previous`, of its correlation).
+        Interval: percentiles over resamples (of the rows; with `previous`, of its correlation), widened
+        where needed so that it holds the value.
 
     Raises
     ------
@@ -88,17 +93,20 @@ def importance_stability(
         background_rows=background_rows,
         seed=seed,
     )
-    size = np.abs(found.values)
-    means = resampled_means(size, draws, seed, sample=sample)
-    names, whole, means, other = _aligned(found, size.mean(0), means, previous)
+    own = weights_of(found, features, weight, seed)
+    size = sizes(found, own)
+    means = size.resampled(draws, seed, sample=sample)
+    names, whole, means, other = _aligned(found, size.mean, means, previous)
     if len(names) < 2:
         raise Unmeasurable("One feature alone has no order to keep.")
     against = whole if other is None else other
     drawn = np.array([_correlation(m, against) for m in means])
-    value = float(drawn.mean()) if other is None else _correlation(whole, against)
-    if not np.isfinite(value):
+    defined = drawn[np.isfinite(drawn)]
+    value = _correlation(whole, against)
+    if not np.isfinite(value) or not len(defined):
         raise Unmeasurable("All importances are equal: their order is not defined.")
-    low, high = np.quantile(drawn[np.isfinite(drawn)], [(1 - confidence) / 2, (1 + confidence) / 2])
+    value = float(defined.mean()) if other is None else value
+    whole = size.real(whole)
     kept = [len(_top(m, names, top) & _top(against, names, top)) / min(top, len(names)) for m in means]
     table = [
         {"feature": n, "mean_abs": float(whole[j]), "previous": None if other is None else float(other[j])}
@@ -106,9 +114,9 @@ def importance_stability(
     ]
     return Measured(
         value=value,
-        interval=(float(low), float(high)),
+        interval=holding(value, drawn, confidence),
         confidence=confidence,
-        method=f"Spearman correlation of importances, {draws} resamples, {found.method}",
+        method=f"Spearman correlation of {mean_of(own)}, {draws} resamples, {found.method}",
         seed=seed,
         n=len(found.rows),
         parameters={**parameters, "against": "resamples" if other is None else "previous", "sample": sample},
@@ -124,12 +132,23 @@ def _aligned(
     names = list(found.rows.names)
     if previous is None:
         return names, whole, means, None
-    if not previous or not all(isinstance(v, (int, float)) and v >= 0 for v in previous.values()):
-        raise BadInput("previous must give a number of at least 0 for each feature.")
+    _known_importances(previous)
     added = sorted(set(previous) - set(names))
     other = np.array([float(previous.get(n, 0.0)) for n in (*names, *added)])
     wider = np.zeros((len(means), len(added)))
     return [*names, *added], np.append(whole, np.zeros(len(added))), np.hstack([means, wider]), other
+
+
+def _known_importances(previous: Mapping[str, Any]) -> None:
+    if not previous:
+        raise BadInput("previous must give a number of at least 0 for each feature; it names none.")
+    for name, value in previous.items():
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not 0 <= value < math.inf:
+            raise BadInput(
+                "previous must give a number of at least 0 for each feature; "
+                f'for "{name}" it gives {value!r}.'
+            )
 
 
 def _correlation(a: FloatArray, b: FloatArray) -> float:
@@ -149,6 +168,7 @@ def protected_influence(
     features: Columns | None = None,
     protected: Columns,
     reference_features: Columns | None = None,
+    weight: FloatArray | None = None,
     proxies: Sequence[str] = (),
     association: float = 0.5,
     method: str = "auto",
@@ -175,9 +195,9 @@ def protected_influence(
         Features declared to stand for a protected attribute.
     association : float
         From where on a feature counts as a proxy.
-    model, features, reference_features, method, space, background, rows, background_rows, draws,
+    model, features, reference_features, weight, method, space, background, rows, background_rows, draws,
     confidence, seed
-        As for `global_importance`.
+        As for `global_importance`. Associations are over all rows and take no weights.
 
     Returns
     -------
@@ -227,18 +247,17 @@ def protected_influence(
     strongest = _associations(features or protected, protected)
     why = [_reason(n, protected, proxies, strongest[n], association) for n in names]
     counts = np.array([w is not None for w in why])
-    size = np.abs(found.values)
-    mean = size.mean(0)
-    if not mean.sum() > 0:
-        raise Unmeasurable("No feature moves the score: all contributions are zero.")
-    means = resampled_means(size, draws, seed)
-    shares = means[:, counts].sum(1) / means.sum(1)
-    low, high = np.quantile(shares[np.isfinite(shares)], [(1 - confidence) / 2, (1 + confidence) / 2])
+    own = weights_of(found, features, weight, seed)
+    size = sizes(found, own)
+    mean, means = size.mean, size.resampled(draws, seed)
+    total = means.sum(1)
+    shares = np.divide(means[:, counts].sum(1), total, out=np.full(draws, np.nan), where=total > 0)
+    value = float(mean[counts].sum() / mean.sum())
     return Measured(
-        value=float(mean[counts].sum() / mean.sum()),
-        interval=(float(low), float(high)),
+        value=value,
+        interval=holding(value, shares, confidence),
         confidence=confidence,
-        method=f"share of mean |SHAP|, {found.method}; percentile bootstrap over rows, {draws} draws",
+        method=f"share of {mean_of(own)}, {found.method}; percentile bootstrap over rows, {draws} draws",
         seed=seed,
         n=len(found.rows),
         parameters={**parameters, "attributes": list(protected)},
@@ -305,6 +324,8 @@ def _correlation_ratio(values: FloatArray, groups: IntArray, count: int) -> floa
         return 0.0
     order = np.lexsort((groups, values))
     values, groups = values[order], groups[order]
+    top = float(np.abs(values).max())
+    values = values / top if top > 0 else values  # the ratio has no unit; large squares would overflow
     n = np.bincount(groups, minlength=count)
     centred = values - values.mean()
     total = float((centred * centred).sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +14,13 @@ import numpy as np
 from apps.engine.columns import BoolArray, Columns, FloatArray
 from apps.engine.errors import BadInput, Unmeasurable
 from apps.engine.explain.explainer import Explainer, Explanation, explainer
-from apps.engine.explain.frame import Frame, canonical, sampled, scores
+from apps.engine.explain.frame import Frame, canonical, drawn, frames, sampled, scores
 from apps.engine.inputs import Model
 from apps.engine.intervals import wilson
+from apps.engine.measures.attribution import holding
 from apps.engine.measures.explainability import BACKGROUND_ROWS, prepared
+from apps.engine.measures.means import effective_size
+from apps.engine.numeric import finite_scores, same_length, stable_mean, weights_or_none
 from apps.engine.values import Measured
 
 _TIE = 1e-9
@@ -102,6 +106,29 @@ def _shown(rows: Frame, row: int, column: int) -> float | str | None:
     return None if np.isnan(value) else value
 
 
+def _share(sayable: BoolArray, weight: FloatArray | None) -> tuple[float, float]:
+    """The (weighted) share, and the number of rows that it is as good as."""
+    if weight is None:
+        return int(sayable.sum()) / len(sayable), float(len(sayable))
+    return float(weight[sayable].sum() / weight.sum()), effective_size(weight)
+
+
+def _adverse_weights(
+    adverse: Adverse, features: Columns | None, weight: FloatArray | None, selected: BoolArray, seed: int
+) -> FloatArray | None:
+    """The weights of the adverse decisions explained; None where those of all rows are equal."""
+    if features is None or weight is None or weights_or_none(weight) is None:
+        return None
+    same_length(selected=selected, weight=weight)
+    frame, _ = frames(features)
+    refused = np.flatnonzero(~selected)
+    own = np.asarray(weight, dtype=np.float64)[refused]
+    order = canonical(frame.take(refused), own)[drawn(len(refused), len(adverse.found.rows), seed)]
+    if not own[order].any():
+        raise Unmeasurable("The adverse decisions that are explained have no weight.")
+    return np.asarray(own[order] / own[order].max())
+
+
 @dataclass(frozen=True, slots=True)
 class Adverse:
     """Explained adverse decisions: how much each feature hurt each of them (n, F), by either baseline."""
@@ -127,6 +154,7 @@ def reason_codes(
     features: Columns | None = None,
     selected: BoolArray,
     reference_features: Columns | None = None,
+    weight: FloatArray | None = None,
     baseline: str = "average",
     most: int = 4,
     permitted: Sequence[str] | None = None,
@@ -158,6 +186,8 @@ def reason_codes(
     inquiries : str, optional
         The feature that counts inquiries (FCRA): where it hurts and is not among the reasons, it is added
         as one more.
+    weight : float array (n,), optional
+        Of the decisions: the share is weighted by it, and the interval takes Kish's effective size.
     model, features, reference_features, method, space, rows, background_rows, confidence, seed
         As for `global_importance`.
 
@@ -211,15 +241,17 @@ def reason_codes(
     _known(names, permitted, inquiries)
     given = [_reasons(row, names, most, inquiries) for row in adverse.hurt]
     allowed = set(names if permitted is None else permitted)
-    sayable = [bool(g.places) and all(names[j] in allowed for j in g.places) for g in given]
-    good, n = sum(sayable), len(given)
+    sayable = np.array([bool(g.places) and all(names[j] in allowed for j in g.places) for g in given])
+    own = _adverse_weights(adverse, features, weight, selected, seed)
+    value, effective = _share(sayable, own)
+    weighted = "" if own is None else " on Kish's effective size"
     return Measured(
-        value=good / n,
-        interval=wilson(good, n, confidence),
+        value=value,
+        interval=wilson(value * effective, effective, confidence),
         confidence=confidence,
-        method=f"{adverse.found.method} against the {baseline} baseline; Wilson interval",
+        method=f"{adverse.found.method} against the {baseline} baseline; Wilson interval{weighted}",
         seed=seed,
-        n=n,
+        n=len(given),
         parameters={
             **adverse.parameters,
             "ties_broken": sum(g.tied for g in given),
@@ -258,7 +290,8 @@ def _adverse(
         background_rows=background_rows,
         seed=seed,
     )
-    given = scores(chosen.model, frame)
+    same_length(features=frame.matrix, selected=selected)
+    given = finite_scores(scores(chosen.model, frame))
     sign = _hurting_side(given, selected)
     if baseline == "near_cutoff":
         chosen, cutoff = _near_cutoff(
@@ -287,7 +320,8 @@ def _hurting_side(given: FloatArray, selected: BoolArray) -> int:
         raise Unmeasurable("There is no adverse decision to give reasons for.", status="insufficient")
     if not selected.any():
         raise Unmeasurable("There is no favourable decision to compare with.", status="insufficient")
-    refused, granted = np.sort(given[~selected]).mean(), np.sort(given[selected]).mean()
+    scaled = np.ldexp(given, -math.frexp(float(np.abs(given).max()))[1])  # sums of huge scores overflow
+    refused, granted = stable_mean(scaled[~selected]), stable_mean(scaled[selected])
     if refused == granted:
         raise Unmeasurable("The score is on average the same for both decisions: no side hurts.")
     return 1 if refused > granted else -1
@@ -324,6 +358,8 @@ def _known(names: Sequence[str], permitted: Sequence[str] | None, inquiries: str
 def _reasons(hurt: FloatArray, names: Sequence[str], most: int, inquiries: str | None = None) -> Reasons:
     """The features that hurt most, ties by name."""
     size = float(np.abs(hurt).max(initial=0.0))
+    if not math.isfinite(size):
+        raise Unmeasurable("A contribution is not a finite number.")
     rounded = np.round(hurt / size, 9) if size > 0 else hurt
     order = sorted((j for j in range(len(names)) if rounded[j] > _TIE), key=lambda j: (-rounded[j], names[j]))
     places = order[:most]
@@ -367,6 +403,7 @@ def reason_code_stability(
     features: Columns | None = None,
     selected: BoolArray,
     reference_features: Columns | None = None,
+    weight: FloatArray | None = None,
     most: int = 4,
     method: str = "auto",
     space: str = "auto",
@@ -386,7 +423,8 @@ def reason_code_stability(
     ----------
     draws : int
         Resamples of the background.
-    model, features, selected, reference_features, most, method, space, rows, background_rows, confidence
+    model, features, selected, reference_features, weight, most, method, space, rows, background_rows,
+    confidence
         As for `reason_codes`.
     seed : int
         Of the rows and the resamples.
@@ -428,6 +466,7 @@ def reason_code_stability(
     sign = 1 if adverse.parameters["hurts"] == "higher score" else -1
     own = [set(_reasons(h, names, most).places) for h in adverse.hurt]
     first = [_reasons(h, names, 1).places for h in adverse.hurt]
+    own_weight = _adverse_weights(adverse, features, weight, selected, seed)
     background = adverse.explainer.background
     generator = np.random.Generator(np.random.Philox([seed, 2]))
     table = []
@@ -438,16 +477,20 @@ def reason_code_stability(
         overlap = [_overlap(a, set(_reasons(h, names, most).places)) for a, h in zip(own, hurt, strict=True)]
         kept = [f == _reasons(h, names, 1).places for f, h in zip(first, hurt, strict=True)]
         table.append(
-            {"draw": draw, "overlap": float(np.mean(overlap)), "first_reason_kept": float(np.mean(kept))}
+            {
+                "draw": draw,
+                "overlap": float(np.average(overlap, weights=own_weight)),
+                "first_reason_kept": float(np.average(kept, weights=own_weight)),
+            }
         )
     means = np.array([row["overlap"] for row in table])
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
+    value = float(means.mean())
     return Measured(
-        value=float(means.mean()),
-        interval=(float(low), float(high)),
+        value=value,
+        interval=holding(value, means, confidence),
         confidence=confidence,
-        method=f"overlap of reasons under {draws} resamples of the background, {adverse.found.method}",
+        method=f"overlap of reasons under {draws} resamples of the background, {adverse.found.method}"
+        + ("" if own_weight is None else ", weighted"),
         seed=seed,
         n=len(own),
         parameters=adverse.parameters,
