@@ -120,6 +120,7 @@ class Columns(Mapping[str, Column]):
 
     def __init__(self, names: Sequence[str], load: Callable[[str], Column], rows: int) -> None:
         self._names = tuple(names)
+        self._known = frozenset(self._names)
         self._load = load
         self._held: dict[str, Column] = {}
         self.rows = rows
@@ -132,14 +133,14 @@ class Columns(Mapping[str, Column]):
         return cls(tuple(made), made.__getitem__, rows)
 
     def __getitem__(self, name: str) -> Column:
-        if name not in self._names:
+        if name not in self._known:
             raise KeyError(name)
         if name not in self._held:
             self._held[name] = self._load(name)
         return self._held[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names
+        return name in self._known
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

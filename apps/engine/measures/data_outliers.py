@@ -12,7 +12,7 @@ import numpy as np
 from apps.engine.columns import Columns, FloatArray, IntArray
 from apps.engine.errors import BadInput, Unmeasurable
 from apps.engine.intervals import wilson
-from apps.engine.resources import each
+from apps.engine.measures.drift import each_column
 from apps.engine.tally import Tally, run_lengths, tallies
 from apps.engine.values import Measured
 
@@ -69,7 +69,9 @@ def outliers(
     names = sorted(name for name in numeric if now[name].finite().n and then[name].finite().n)
     if not names:
         raise Unmeasurable("There is no numeric feature with values to look at.", status="insufficient")
-    rows = each(lambda name: _fenced(now[name], then[name], rule, width, confidence), names)
+    rows = each_column(
+        lambda name: _fenced(now[name], then[name], rule, width, confidence), names, features.rows
+    )
     defined = [row for row in rows if row["share"] is not None]
     if not defined:
         raise Unmeasurable(

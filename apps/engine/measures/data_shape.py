@@ -13,11 +13,10 @@ import numpy as np
 from apps.engine.columns import Columns, FloatArray, IntArray, level_text
 from apps.engine.errors import BadInput, Unmeasurable
 from apps.engine.intervals import holm
-from apps.engine.measures.drift import Sides
+from apps.engine.measures.drift import Sides, each_column
 from apps.engine.measures.drift_bins import Cut, Rule, Sample, cells, levels_of
 from apps.engine.numeric import Ints
 from apps.engine.resample import generator
-from apps.engine.resources import each
 from apps.engine.values import Measured
 from apps.engine.weighed import Weighed
 
@@ -93,7 +92,8 @@ def representativeness(
     )
     names = _over(sides, reference_columns, [*(protected or ()), *(features or ())], over, given)
     shapes = _shapes(sides, names, given, Cut(bins, bins_wanted))
-    rows = each(partial(_row, seed=seed, confidence=confidence), list(zip(names, shapes, strict=True)))
+    named = list(zip(names, shapes, strict=True))
+    rows = each_column(partial(_row, seed=seed, confidence=confidence), named, columns.rows)
     p_values = [row["p_value"] for row in rows]
     adjusted = holm(p_values) if adjust == "holm" else p_values
     rows = [{**row, "p_adjusted": p} for row, p in zip(rows, adjusted, strict=True)]

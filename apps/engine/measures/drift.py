@@ -7,10 +7,10 @@ keep, so that asking for all of them sorts a column once.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,7 +24,9 @@ from apps.engine.tally import Tally, tallies, tally
 from apps.engine.weighed import Weighed, weighed
 
 BLOCK = 4096
-_FEW = 20_000
+_FEW, _LONG = 20_000, 1 << 15
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +257,11 @@ class Sides:
         return _rows(self.now, self.count), _rows(self.then, self.reference_count)
 
 
+def each_column(work: Callable[[T], R], items: Sequence[T], rows: int) -> list[R]:
+    """``[work(item) for item in items]``, on threads where the columns are long enough for them."""
+    return each(work, items) if rows >= _LONG else [work(item) for item in items]
+
+
 def _rows(table: Columns, count: IntArray | None) -> int:
     return table.rows if count is None else int(count.sum())
 
@@ -297,7 +304,7 @@ def compare(
     names = [name for name in columns if name in reference]
     cut = Cut(bins, bins_wanted)
     pairs = Sides(now=columns, then=reference).samples(names)
-    return each(lambda pair: _figures(*pair, cut, floor), pairs)
+    return each_column(lambda pair: _figures(*pair, cut, floor), pairs, columns.rows)
 
 
 def _figures(now: Sample, then: Sample, cut: Cut, floor: float | None) -> Mapping[str, Any]:

@@ -10,10 +10,9 @@ from typing import Any
 from apps.engine.columns import Columns, FloatArray, IntArray
 from apps.engine.errors import BadInput, Unmeasurable
 from apps.engine.intervals import holm
-from apps.engine.measures.drift import Sides, ks_p_value, moved, spread_of
+from apps.engine.measures.drift import Sides, each_column, ks_p_value, moved, spread_of
 from apps.engine.measures.drift_bins import Cut, Rule, Sample, cells, chi_square, counted, index
 from apps.engine.numeric import no_weights
-from apps.engine.resources import each
 from apps.engine.values import Measured
 from apps.engine.weighed import Weighed
 
@@ -342,13 +341,14 @@ def _largest(
         except Unmeasurable as problem:
             raise Unmeasurable(f'Feature "{name}": {problem}', status=problem.status) from problem
 
-    rows = each(row_of, list(zip(chosen, sides.samples(chosen), strict=True)))
+    n, reference_rows = sides.rows()
+    named_pairs = list(zip(chosen, sides.samples(chosen), strict=True))
+    rows = each_column(row_of, named_pairs, max(sides.now.rows, sides.then.rows))
     if "p_value" in rows[0]:
         p_values = [row["p_value"] for row in rows]
         adjusted = holm(p_values) if figure.adjust == "holm" else p_values
         rows = [{**row, "p_adjusted": p} for row, p in zip(rows, adjusted, strict=True)]
     worst = max(rows, key=lambda row: float(row[figure.key]))
-    n, reference_rows = sides.rows()
     return Measured(
         value=worst[figure.key],
         exact=worst.get("exact"),
