@@ -140,9 +140,10 @@ def _contrast(
 
 def _difference(rate: Rate, base: Rate, confidence: float) -> tuple[Fraction, Interval]:
     """The distance |rate - base| and Newcombe's interval on the side where it lies."""
-    first, second = (base, rate) if _known(base) >= _known(rate) else (rate, base)
+    gap = _known(base) - _known(rate)
+    first, second = (base, rate) if gap >= 0 else (rate, base)
     low, high = newcombe(*first.sample, *second.sample, confidence)
-    return _known(first) - _known(second), (max(0.0, low), high)
+    return abs(gap), (max(0.0, low), high)
 
 
 def _rows(

@@ -184,7 +184,8 @@ def largest_gap(
             _compare(side, figures, plan, comparisons, found)
         except Unmeasurable as problem:
             found.problems.append(problem)
-            found.groups += [_uncompared(side, k, plan) for k in range(len(side.sizes))]
+            held = set(side.kept)
+            found.groups += [_uncompared(side, k, plan, kept=k in held) for k in range(len(side.sizes))]
     common: dict[str, Any] = {
         "n": sum(sides[0].sizes),
         "confidence": plan.confidence,
@@ -242,7 +243,9 @@ def _compare(side: _Side, figures: Figures, plan: Plan, comparisons: int, found:
         if k != reference
     }
     found.groups += [
-        _row(side, k, by_group[k], gaps.get(k), plan) if k in by_group else _uncompared(side, k, plan)
+        _row(side, k, by_group[k], gaps.get(k), plan)
+        if k in by_group
+        else _uncompared(side, k, plan, kept=False)
         for k in range(len(sizes))
     ]
     found.gaps += gaps.values()
@@ -281,8 +284,7 @@ def _row(side: _Side, k: int, one: Figure, gap: _Gap | None, plan: Plan) -> Grou
     )
 
 
-def _uncompared(side: _Side, k: int, plan: Plan) -> Group:
-    kept = plan.floors.keeps(side.sizes[k], sum(side.sizes))
+def _uncompared(side: _Side, k: int, plan: Plan, *, kept: bool) -> Group:
     return Group(
         attribute=side.part.attribute,
         group=side.part.levels[k],

@@ -94,10 +94,13 @@ def _method(words: str, table: Table) -> str:
 
 def _epsilon(counts: Ints | FloatArray) -> FloatArray:
     """ε of (draws, groups, 2) cells; NaN where a group has no rows in a draw."""
-    sizes = counts.sum(axis=-1, keepdims=True)
-    rates = (counts + 0.5) / (sizes + 1.0)
-    found = (np.log(rates.max(axis=1)) - np.log(rates.min(axis=1))).max(axis=-1)
-    return np.asarray(np.where((sizes > 0).all(axis=(1, 2)), found, np.nan), dtype=np.float64)
+    sizes = counts[..., 0] + counts[..., 1]
+    found = np.full(len(counts), np.nan)
+    held = (sizes > 0).all(axis=1)
+    rates = [(counts[held, :, k] + 0.5) / (sizes[held] + 1.0) for k in (0, 1)]
+    if held.any():
+        found[held] = np.max([np.log(one.max(axis=1)) - np.log(one.min(axis=1)) for one in rates], axis=0)
+    return found
 
 
 def _epsilon_rows(table: Table, kept: Sequence[int]) -> list[Group]:

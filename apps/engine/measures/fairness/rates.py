@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from apps.engine.columns import BoolArray, Columns, FloatArray, IntArray
 from apps.engine.intervals import proportion
@@ -22,7 +26,7 @@ _PARTS = {
     rate: tuple(tuple(CELLS.index(cell) for cell in cells) for cells in parts)
     for rate, parts in RATES.items()
 }
-Four = Sequence[int]
+_EXACT = 1 << 26
 
 
 def group_rates(
@@ -84,17 +88,13 @@ def group_rates(
     found = tables(protected, attributes, mass, label=label, predicted=predicted)
     given = [(table, confusion_rates(table, rate)) for table in found]
     compared = worst_over(given, terms, method=method_of(terms, found))
-    everybody = _everybody(found[0], overall(given[0][1]), terms)
     references = compared.parameters.get("reference_groups", {})
-    rows = iter(compared.groups)
-    shown = [
-        group
-        for table in found
-        for group in _with_cells(
-            list(islice(rows, len(table.levels))), table, references.get(table.attribute)
-        )
-    ]
-    return replace(compared, groups=[everybody, *shown])
+    shares = [Shares.of_table(table) for table in found]
+    rows, shown = iter(compared.groups), [_everybody(found[0], shares[0], overall(given[0][1]), terms)]
+    for table, one in zip(found, shares, strict=True):
+        held = list(islice(rows, len(table.levels)))
+        shown += _with_cells(held, table, one, references.get(table.attribute))
+    return replace(compared, groups=shown)
 
 
 def confusion_rates(table: Table, rate: str) -> list[Rate]:
@@ -103,68 +103,83 @@ def confusion_rates(table: Table, rate: str) -> list[Rate]:
     return rates_of(table, top, bottom, ("+".join(RATES[rate][0]), "+".join(RATES[rate][1])))
 
 
-def _masses(table: Table) -> list[list[int]]:
-    """The four cells of each group in whole numbers: rows, or weights in a common unit."""
-    if table.sums is not None:
-        return whole_numbers(table.sums.tolist()).cells
-    rows: list[list[int]] = table.rows.tolist()
-    return rows
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Numerators and denominators (groups, rates) of every rate: rows, or weights in a common unit.
+
+    Whole numbers, of Python where a product of two would not be exact in floating point.
+
+    Examples
+    --------
+    >>> Shares.of(np.array([[6, 2, 1, 1]])).over(Shares.of(np.array([[4, 4, 1, 1]])))[0]["fpr"]
+    0.5
+    """
+
+    tops: npt.NDArray[Any]
+    bottoms: npt.NDArray[Any]
+
+    @classmethod
+    def of(cls, cells: npt.NDArray[Any]) -> Shares:
+        """From cells (groups, 4): tn, fp, fn, tp."""
+        exact = cells.dtype == object or int(cells.sum()) >= _EXACT
+        held = cells.astype(object) if exact else cells
+        pairs = [[held[:, list(part)].sum(axis=1) for part in parts] for parts in _PARTS.values()]
+        tops, bottoms = (np.stack([pair[k] for pair in pairs], axis=1) for k in (0, 1))
+        return cls(tops, bottoms)
+
+    @classmethod
+    def of_table(cls, table: Table) -> Shares:
+        """Of the groups of a table, and of all together in the last place."""
+        cells: npt.NDArray[Any] = table.rows
+        if table.sums is not None:
+            cells = np.array(whole_numbers(table.sums.tolist()).cells, dtype=object)
+        return cls.of(np.concatenate((cells, cells.sum(axis=0, keepdims=True))))
+
+    def rates(self) -> list[dict[str, float | None]]:
+        """Every rate of each group; null where its denominator is zero."""
+        return _named(self.tops, self.bottoms)
+
+    def over(self, base: Shares) -> list[dict[str, float | None]]:
+        """Each rate divided by the reference's; null where that is zero or one is undefined."""
+        return _named(self.tops * base.bottoms, self.bottoms * base.tops)
+
+    def at(self, place: int) -> Shares:
+        """Those of one group."""
+        return Shares(self.tops[[place]], self.bottoms[[place]])
 
 
-def _with_cells(rows: Sequence[Group], table: Table, reference: str | None) -> list[Group]:
+def _named(tops: npt.NDArray[Any], bottoms: npt.NDArray[Any]) -> list[dict[str, float | None]]:
+    known = bottoms != 0
+    found = (tops / np.where(known, bottoms, 1)).astype(object)
+    found[~known] = None
+    return [dict(zip(RATES, row, strict=True)) for row in found.tolist()]
+
+
+def _with_cells(rows: Sequence[Group], table: Table, shares: Shares, reference: str | None) -> list[Group]:
     """The rows of one attribute with the four counts, all rates and disparities."""
-    counts, masses = table.rows.tolist(), _masses(table)
-    base = masses[table.levels.index(reference)] if reference in table.levels else _summed(masses)
+    nothing: list[dict[str, float | None]] = [{}] * len(rows)
+    base = table.levels.index(reference) if reference in table.levels else len(rows)
+    over = shares.over(shares.at(base)) if reference else nothing
+    parts = zip(rows, table.rows.tolist(), shares.rates(), over, strict=False)
     return [
         replace(
             row,
             counts=dict(zip(CELLS, four, strict=True)),
-            rates=_all_rates(mass),
-            disparities=disparities(mass, base) if reference and row.status == "measured" else {},
+            rates=rates,
+            disparities=ratios if row.status == "measured" else {},
         )
-        for row, four, mass in zip(rows, counts, masses, strict=True)
+        for row, four, rates, ratios in parts
     ]
 
 
-def _summed(masses: Sequence[Four]) -> list[int]:
-    return [sum(cell) for cell in zip(*masses, strict=True)]
-
-
-def _everybody(table: Table, rate: Rate, terms: Terms) -> Group:
+def _everybody(table: Table, shares: Shares, rate: Rate, terms: Terms) -> Group:
     return Group(
         attribute=None,
         group=ALL,
         n=rate.n,
         status="undefined" if rate.number is None else "measured",
         counts=dict(zip(CELLS, table.rows.sum(axis=0).tolist(), strict=True)),
-        rates=_all_rates(_summed(_masses(table))),
+        rates=shares.rates()[-1],
         value=rate.number,
         interval=proportion(*rate.sample, terms.confidence, terms.interval) if rate.whole else None,
     )
-
-
-def _all_rates(cells: Four) -> Mapping[str, float | None]:
-    return {rate: top / bottom if bottom else None for rate, top, bottom in _shares(cells)}
-
-
-def _shares(cells: Four) -> list[tuple[str, int, int]]:
-    """Numerator and denominator of every rate."""
-    return [
-        (rate, sum([cells[c] for c in top]), sum([cells[c] for c in bottom]))
-        for rate, (top, bottom) in _PARTS.items()
-    ]
-
-
-def disparities(cells: Four, base: Four) -> dict[str, float | None]:
-    """Each rate divided by the reference's; null where that is zero or one is undefined.
-
-    Examples
-    --------
-    >>> disparities([6, 2, 1, 1], [4, 4, 1, 1])["fpr"]
-    0.5
-    """
-    pairs = zip(_shares(cells), _shares(base), strict=True)
-    return {
-        rate: top * other / (bottom * least) if bottom and least else None
-        for (rate, top, bottom), (_, least, other) in pairs
-    }
