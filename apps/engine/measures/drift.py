@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -195,6 +196,7 @@ def _weighed_spread(sample: Weighed) -> float:
     return math.sqrt(square / total * n / (n - 1))
 
 
+@lru_cache(1 << 14)
 def ks_p_value(gap: float, n: float, m: float) -> float:
     """The two-sided p-value of a KS distance of samples of n and m rows.
 
