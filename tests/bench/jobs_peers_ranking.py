@@ -6,18 +6,16 @@ from typing import Any
 
 from tests.bench.measuring import seconds_of
 from tests.bench.registry import peer
-from tests.bench.scenes import scored
+from tests.bench.scenes import EDGES, old_shares, scored
 
 BINS, STEPS = 15, 65_520
-EDGES = tuple((k + 1) / 10 for k in range(9))
-FLOOR = 1e-4
 
 
 @peer("scikit-learn", "numpy")
 def sklearn_by_group(rows: str, rounds: str) -> dict[str, Any]:
     """AUC, KS, Brier, ECE and PSI of ten groups and of all, without intervals."""
     score, label, group = scored(int(rows))
-    old, _, _ = scored(min(int(rows), 200_000), seed=99)
+    old = old_shares(int(rows))
 
     def way() -> list[dict[str, float]]:
         masks = [group == k for k in range(10)]
@@ -35,10 +33,7 @@ def _by_hand(score: Any, label: Any, old: Any) -> dict[str, float]:
     count, ones, sums = (
         np.bincount(place, w, BINS) for w in (np.ones(len(score)), label.astype(float), score)
     )
-    e, a = (
-        np.maximum(np.diff(np.searchsorted(np.sort(x), [-np.inf, *EDGES, np.inf], "right")) / len(x), FLOOR)
-        for x in (old, score)
-    )
+    e, a = np.array(old), np.histogram(score, [-np.inf, *EDGES, np.inf])[0] / len(score)
     return {
         "auc": float(roc_auc_score(label, score)),
         "ks": float(np.abs(true - false).max()),
@@ -95,7 +90,7 @@ def sklearn_stream(place: str, most: str) -> dict[str, Any]:
 
     import pyarrow.parquet as pq
 
-    old, _, _ = scored(200_000, seed=99)
+    old = old_shares(200_000)
     began = time.perf_counter()
     table = pq.read_table(place).slice(0, int(most))
     score, label, group = (table[name].to_numpy() for name in ("score", "y", "g"))
@@ -104,3 +99,22 @@ def sklearn_stream(place: str, most: str) -> dict[str, Any]:
         _by_hand(score[mask], label[mask], old)
     _by_hand(score, label, old)
     return {"seconds": time.perf_counter() - began, "rows": len(score)}
+
+
+@peer("scikit-learn")
+def sklearn_checks(rows: str, rounds: str) -> dict[str, Any]:
+    """AUC, KS and Brier score of all rows, one by one."""
+    from sklearn.metrics import brier_score_loss, roc_auc_score, roc_curve
+
+    score, label, _ = scored(int(rows))
+
+    def ks() -> float:
+        false, true, _ = roc_curve(label, score, drop_intermediate=False)
+        return float(abs(true - false).max())
+
+    ways = {
+        "auc": lambda: float(roc_auc_score(label, score)),
+        "ks": ks,
+        "brier": lambda: float(brier_score_loss(label, score)),
+    }
+    return {name: {"seconds": seconds_of(way, int(rounds)), "value": way()} for name, way in ways.items()}

@@ -11,6 +11,7 @@ import numpy.typing as npt
 SEXES, RACES = np.array(["F", "M"]), np.array(["A", "B", "C", "D", "E"])
 SHARES = (0.22, 0.09, 0.07, 0.05, 0.02, 0.28, 0.11, 0.08, 0.05, 0.03)
 NUMBERS, LEVELS, CATEGORIES = 25, 8, 5
+EDGES = tuple((k + 1) / 10 for k in range(9))
 TREE_FEATURES = 30
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
@@ -52,6 +53,13 @@ def scored(n: int, *, seed: int = 0) -> tuple[Floats, Bytes, Bytes]:
     margin = rng.normal(size=n) * 1.2 + 0.05 * group - 1.0
     label = rng.random(n) < 1 / (1 + np.exp(-(margin + rng.normal(size=n) * 0.8)))
     return 1 / (1 + np.exp(-margin)), label.astype(np.uint8), group
+
+
+def old_shares(n: int) -> list[float]:
+    """What shares of a reference's scores lie between the edges of tenths."""
+    old, _, _ = scored(min(n, 200_000), seed=99)
+    counts = np.diff([0, *np.searchsorted(np.sort(old), EDGES, "right"), len(old)])
+    return list((counts / len(old)).tolist())
 
 
 def write_scored(folder: Path, n: int, *, part: int = 10_000_000) -> Path:
@@ -163,7 +171,7 @@ def network(folder: Path, *, rows: int = 20_000, rounds: int = 12) -> None:
     skops.io.dump(model, folder / "mlp.skops")
     found = to_onnx(model, x[:1], options={"zipmap": False})
     (folder / "mlp.onnx").write_bytes(found.SerializeToString())
-    np.savez(folder / "mlp", background=x[:100], rows=x[1000:1100])
+    np.savez(folder / "mlp", background=x[:100], rows=x[-100:])
 
 
 def _smooth(n: int) -> tuple[Singles, npt.NDArray[np.int64]]:

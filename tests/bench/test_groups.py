@@ -29,7 +29,7 @@ def test_from_codes(table: Table, machine: dict[str, float]) -> None:
         aif360=lambda: peer_job("aif360_metrics", ROWS),
         fairlearn=lambda: job("fairlearn_frames", ROWS),
     )
-    _equal(found["ours"][0].said["values"], found["fairlearn"][0].said["values"])
+    equal(found["ours"][0].said["values"], found["fairlearn"][0].said["values"])
     what, share = f"{ROWS:,} rows from codes", ROWS * BYTES / found.seconds("ours") / machine["memory"]
     versus(
         table,
@@ -54,7 +54,7 @@ def test_from_codes(table: Table, machine: dict[str, float]) -> None:
     )
 
 
-def _equal(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+def equal(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
     """Not close: the same floats, for every figure of every group."""
     for attribute, metrics in theirs.items():
         for metric, figures in metrics.items():
