@@ -136,7 +136,7 @@ def highest_newcombe(p: FloatArray, n: float, q: FloatArray, m: float, confidenc
     >>> round(highest_newcombe(np.array([56 / 70]), 70, np.array([48 / 80]), 80), 4)
     0.3339
     """
-    z = z_of(confidence)
+    z, n, m = z_of(confidence), float(n), float(m)
     gaps = np.abs(p - q)
     reach = math.hypot(*(z * z / k + z / math.sqrt(k) for k in (n, m))) / 2
     near = gaps >= gaps.max() - reach

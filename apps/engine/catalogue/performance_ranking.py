@@ -155,7 +155,9 @@ CHECKS: tuple[Check, ...] = (
             "which there may be 10,000. With weights, shares of weight."
         ),
         edge_cases="No rows or a constant score: insufficient. A score missing or infinite: undefined.",
-        interval="bootstrap of the counts; with weights at Kish's effective size",
+        interval=(
+            "bootstrap of the counts, with weights at Kish's effective size; percentiles moved by the bias"
+        ),
         cost=_COST,
         references=("Hirschman (1964), American Economic Review 54, 761",),
         purpose="Shows whether most people fall into one grade.",

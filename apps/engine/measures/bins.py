@@ -80,9 +80,9 @@ def cut_points(
 def _equal_steps(low: float, high: float, count: int) -> FloatArray:
     """Inner edges of equal steps; halves are added where the whole width is beyond the largest float."""
     steps = np.arange(1, count)
-    if math.isfinite(high - low):
+    if math.isfinite((high - low) * count):
         return np.unique(low + (high - low) * steps / count)
-    return np.unique(low + 2 * ((high / 2 - low / 2) * (steps / count)))
+    return np.unique(2 * (low / 2 + (high / 2 - low / 2) * (steps / count)))
 
 
 def inner_edges(values: FloatArray, rule: str, count: int) -> FloatArray:

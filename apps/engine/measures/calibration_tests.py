@@ -107,7 +107,7 @@ def _ece_interval(held: Binned, value: float, norm: str, seed: int, confidence: 
     values = drawn_values(cells, errors, seed=seed, effective=effective)
     tail = (1 - confidence) / 2
     low, high = np.quantile(values, [tail, 1 - tail], method="linear") - (float(values.mean()) - value)
-    return max(0.0, float(low)), min(1.0, float(high))
+    return max(0.0, min(value, float(low))), min(1.0, max(value, float(high)))
 
 
 def reliability_curve(

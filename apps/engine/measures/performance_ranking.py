@@ -15,7 +15,7 @@ from scipy.stats import norm
 
 from apps.engine.columns import BoolArray, Columns, FloatArray
 from apps.engine.errors import BadInput, Unmeasurable
-from apps.engine.intervals import normal, within
+from apps.engine.intervals import Pair, normal, within
 from apps.engine.measures import ranking
 from apps.engine.measures.bins import Band, band_of, bands_of, inner_edges, place
 from apps.engine.measures.performance import auc
@@ -393,9 +393,9 @@ def concentration(
         value=float(exact),
         exact=exact,
         n=n,
-        interval=draws.percentile(confidence),
+        interval=_at_most_one(draws.moved(float(exact), confidence)),
         confidence=confidence,
-        method="sum of squared shares; bootstrap of the counts",
+        method="sum of squared shares; bootstrap of the counts, percentiles moved by the bias",
         parameters={"bands_made": len(rows)},
         tables={"bands": [{"band": k + 1, "n": int(c)} for k, c in enumerate(rows)]},
     )
@@ -406,15 +406,20 @@ def _weighted_concentration(
 ) -> Measured:
     effective = stable_sum(mass) ** 2 / stable_sum(squares)
     draws = drawn(mass, _hhi, seed=seed, effective=effective)
+    value = min(1.0, float(_hhi(mass[None])[0]))
     return Measured(
-        value=min(1.0, float(_hhi(mass[None])[0])),
+        value=value,
         n=n,
-        interval=draws.percentile(confidence),
+        interval=_at_most_one(draws.moved(value, confidence)),
         confidence=confidence,
-        method="sum of squared shares of weight; bootstrap at Kish's effective size",
+        method="sum of squared shares of weight; bootstrap at Kish's effective size, moved by the bias",
         parameters={"bands_made": len(mass), "weighted": True, "effective_size": effective},
         tables={"bands": [{"band": k + 1, "weight": float(w)} for k, w in enumerate(mass)]},
     )
+
+
+def _at_most_one(ends: Pair | None) -> Pair | None:
+    return None if ends is None else (ends[0], min(1.0, ends[1]))
 
 
 def _hhi(drawn_masses: npt.NDArray[np.generic]) -> FloatArray:
