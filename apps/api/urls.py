@@ -19,6 +19,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>", runs.run),
     path("runs/<uuid:run_id>/cancel", runs.run_cancellation),
     path("decisions/<str:digest>", runs.decision),
+    path("decisions/<str:digest>/pack", runs.pack),
     path("evidence/<str:digest>", runs.evidence),
     path("statements/<str:digest>", runs.statement),
     path("approvals", people.approvals),

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     """Verify each file; the exit code is the worst of them."""
     question = Question(
         at=read_time(args.at, what="--at") if args.at else datetime.now(UTC),
-        keys=_keys(args.keys) if args.keys else None,
+        keys=key_set(args.keys) if args.keys else None,
         artifact=_digest(Path(args.artifact)) if args.artifact else None,
         environment=args.environment,
         signers=args.signer,
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _answer(name: str, question: Question, args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     try:
-        data = _read(Path(name))
+        data = read_file(Path(name))
     except BadInput as error:
         return COULD_NOT, {"file": name, "genuine": None, "why": str(error)}
     try:
@@ -102,7 +102,8 @@ def _verdict(answer: dict[str, Any]) -> str:
     return f"not genuine. {safe(answer['why'])}"
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """The bytes of a file that a person named; BadInput where it cannot be read or is too large."""
     try:
         if path.stat().st_size > LARGEST:
             raise BadInput(f"{path.name} is larger than {LARGEST >> 20} MiB.")
@@ -122,14 +123,15 @@ def _digest(path: Path) -> str:
     return f"sha256:{found.hexdigest()}"
 
 
-def _keys(names: Sequence[str]) -> KeySet:
+def key_set(names: Sequence[str]) -> KeySet:
+    """The keys of several files, each a key set or PEM."""
     sets = [_key_file(Path(name)) for name in names]
     records = tuple(record for found in sets for record in found.records)
     return KeySet(records, tuple(text for found in sets for text in found.certificates))
 
 
 def _key_file(path: Path) -> KeySet:
-    data = _read(path)
+    data = read_file(path)
     if data.lstrip()[:1] == b"{":
         return KeySet.from_json(read_json(data, what=path.name), what=path.name)
     return KeySet.from_pem(data, what=path.name)

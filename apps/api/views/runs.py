@@ -20,6 +20,7 @@ from apps.audit.queries import keys as signing_keys
 from apps.audit.queries import statement as find_statement
 from apps.engine.keys import KeySet
 from apps.gates import commands, queries
+from apps.gates.packs import decision_pack
 from apps.inventory.queries import find_use, find_version
 from apps.reports.queries import report_certificates
 
@@ -85,6 +86,18 @@ def show_decision(request: HttpRequest, digest: str, *, by: Person) -> HttpRespo
     return lasting(request, answer(rendering.decision(found)), digest=digest)
 
 
+@operation(
+    "GET",
+    "What one decision rests on, for `countersign replay`: statements, policies, pinned inputs, keys.",
+    answers={200: "The pack."},
+)
+def show_pack(request: HttpRequest, digest: str, *, by: Person) -> HttpResponse:
+    found = queries.find_decision(by, digest)
+    require(by, Permission.EVIDENCE_SEE, found.version.model)
+    told = {"Content-Disposition": f'attachment; filename="decision-{digest[7:19]}.json"'}
+    return answer(decision_pack(found), headers=told)
+
+
 @operation("GET", "One piece of evidence by its digest.", answers={200: "The evidence."})
 def show_evidence(request: HttpRequest, digest: str, *, by: Person) -> HttpResponse:
     found = queries.find_evidence(by, digest)
@@ -119,6 +132,7 @@ runs = endpoint(list_runs, request_run)
 run_cancellation = endpoint(cancel_run)
 run = endpoint(show_run)
 decision = endpoint(show_decision)
+pack = endpoint(show_pack)
 evidence = endpoint(show_evidence)
 statement = endpoint(show_statement)
 keys = endpoint(show_keys, public=True)
