@@ -15,11 +15,8 @@ KNOWN: Mapping[tuple[str, str], str] = {
         "robustness.perturbation_flip_rate",
         "features all missing",
     ): "Where nothing was disturbed, nothing turns.",
-    ("robustness.missing_input", "features all missing"): "Where nothing was there, nothing can be blanked.",
     (
         "robustness.perturbation_flip_rate",
         "huge features, answered",
     ): "A spread that overflows must not warn.",
-    ("explainability.protected_influence", "huge features, answered"): "A mean that overflows must not warn.",
-    ("robustness.implementation_equivalence", "one score missing"): "A row without a score is said.",
 }

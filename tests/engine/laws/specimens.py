@@ -36,7 +36,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "explainability.global_importance": {"draws": 100},
     "explainability.protected_influence": {"draws": 100},
     "explainability.interaction": {"rows": 20},
-    "explainability.reason_code_stability": {"rows": 40, "draws": 4},
+    "explainability.reason_code_stability": {"rows": 500, "draws": 4},
     "robustness.monotonicity": {"increasing": ["debt"], "grid": 5},
     "robustness.perturbation_flip_rate": {"threshold": 0.5, "draws": 4},
     "data.contract": {"contract": {"sex": {"values": ["F", "M"]}, "debt": {"min": 0, "max": 3}}},
