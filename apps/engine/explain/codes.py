@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from apps.engine import kernels
 from apps.engine.columns import FloatArray
-from apps.engine.explain.ensemble import AS_ZERO, LEFT, ZERO_LEFT, Ensemble, is_missing
+from apps.engine.explain.ensemble import AS_ZERO, IN_LEFT, LEFT, ZERO_LEFT, Ensemble, by_category, is_missing
 from apps.engine.explain.forest import Forest
 
 Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
@@ -32,9 +32,13 @@ class Coder:
     def __init__(self, ensemble: Ensemble, nodes: Forest) -> None:
         self.ensemble = ensemble
         inner = np.flatnonzero(nodes.left >= 0)
-        feature, threshold = nodes.feature[inner], nodes.threshold[inner]
-        keys, view = np.unique(feature * 8 + nodes.missing[inner], return_inverse=True)
-        self.features, self.modes = keys // 8, keys % 8
+        threshold, mode = nodes.threshold[inner], nodes.missing[inner]
+        by_set = mode >= IN_LEFT
+        key = np.stack([nodes.feature[inner], mode, np.where(by_set, threshold, -1).astype(np.int64)])
+        keys, view = np.unique(key, axis=1, return_inverse=True)
+        view, threshold = view.reshape(-1), np.where(by_set, 0.0, threshold)
+        self.features, self.modes = np.ascontiguousarray(keys[0]), np.ascontiguousarray(keys[1])
+        self._sets = [None if at < 0 else nodes.sets[at] for at in keys[2].tolist()]
         self.view, self.rank = np.zeros(len(nodes.left), np.int64), np.zeros(len(nodes.left), np.int64)
         self.view[inner] = view
         order = np.lexsort((threshold, view))
@@ -43,7 +47,7 @@ class Coder:
         fresh[1:] |= np.diff(threshold[order]) != 0
         number = np.cumsum(fresh) - 1
         self.cuts = threshold[order][fresh]
-        self.first = np.searchsorted(view[order][fresh], np.arange(len(keys) + 1)).astype(np.int64)
+        self.first = np.searchsorted(view[order][fresh], np.arange(len(self.features) + 1)).astype(np.int64)
         self.rank[inner[order]] = number - self.first[view[order]]
         most = int(np.diff(self.first).max(initial=0))
         self.dtype = np.uint8 if most < 256 else np.uint16 if most < 1 << 16 else np.uint32
@@ -58,6 +62,10 @@ class Coder:
             encode(values, self.features, self.modes, self.first, self.cuts, codes)
         else:
             self._encode(values, codes)
+        for number, chosen in enumerate(self._sets):
+            if chosen is not None:
+                column, mode = values[:, self.features[number]], int(self.modes[number])
+                codes[number, : len(values)] = ~by_category(column, chosen, mode)
         return codes
 
     def _encode(self, values: FloatArray, codes: Codes) -> None:

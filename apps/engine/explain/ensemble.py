@@ -9,13 +9,15 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from apps.engine.columns import FloatArray
+from apps.engine.columns import FloatArray, IntArray
 
-Link = Literal["identity", "logistic"]
+Link = Literal["identity", "logistic", "softmax"]
 Ints = npt.NDArray[np.int32]
 
 # Where a missing value goes at a node; ZERO_* send zero the same way as missing.
-RIGHT, LEFT, AS_ZERO, ZERO_RIGHT, ZERO_LEFT = range(5)
+# Splits by category: IN_LEFT sends the set left and all else right; OUT_* send the set right, other
+# categories left, and missing values as they say.
+RIGHT, LEFT, AS_ZERO, ZERO_RIGHT, ZERO_LEFT, IN_LEFT, OUT_LEFT, OUT_RIGHT = range(8)
 _ZERO = 1e-35
 
 
@@ -24,7 +26,7 @@ class Tree:
     """One tree; a row goes left at a node where its value is at most the threshold.
 
     `left` is -1 at leaves. `cover` is the training weight that reached a node, or None where the
-    format does not keep it.
+    format does not keep it. Where a node splits by category, its threshold is a place in `sets`.
     """
 
     feature: Ints
@@ -34,6 +36,7 @@ class Tree:
     value: FloatArray
     missing: npt.NDArray[np.int8]
     cover: FloatArray | None
+    sets: tuple[IntArray, ...] = ()
 
     @property
     def size(self) -> int:
@@ -46,7 +49,8 @@ class Ensemble:
     """Trees whose sum plus `base` is the model's margin; `link` turns the margin into its score.
 
     `single`: the library compares in float32, so values are rounded to it first. `names`: the features'
-    own names in the file, where it keeps them.
+    own names in the file, where it keeps them. `others`: with the link "softmax", the trees of all other
+    classes, whose margins the score needs.
     """
 
     trees: Sequence[Tree]
@@ -55,6 +59,7 @@ class Ensemble:
     link: Link
     single: bool
     names: tuple[str, ...] = ()
+    others: tuple[Ensemble, ...] = ()
 
     def placed(self, places: Sequence[int], features: int) -> Ensemble:
         """The same trees reading feature j from column `places[j]` of `features`."""
@@ -62,7 +67,8 @@ class Ensemble:
             return self
         column = np.array(places, np.int32)
         trees = [replace(t, feature=column[t.feature]) for t in self.trees]
-        return replace(self, trees=trees, features=features)
+        others = tuple(other.placed(places, features) for other in self.others)
+        return replace(self, trees=trees, features=features, others=others)
 
     @property
     def has_cover(self) -> bool:
@@ -86,7 +92,20 @@ class Ensemble:
 
     def score(self, matrix: FloatArray) -> FloatArray:
         """The margin through the link; shape (n,)."""
-        return linked(self.margin(matrix), self.link)
+        return self.linked(self.margin(matrix), matrix)
+
+    def linked(self, margin: FloatArray, matrix: FloatArray) -> FloatArray:
+        """The scores of rows with these margins; shape (n,)."""
+        if self.link != "softmax":
+            return linked(margin, self.link)
+        margins = np.stack([margin, *(other.margin(matrix) for other in self.others)])
+        weights = np.exp(margins - margins.max(0))
+        return np.asarray(weights[0] / weights.sum(0))
+
+    def times(self, scale: float) -> Ensemble:
+        """The same trees with a margin `scale` times as large."""
+        trees = [replace(t, value=t.value * scale) for t in self.trees]
+        return replace(self, trees=trees, base=self.base * scale)
 
 
 def linked(margin: FloatArray, link: Link) -> FloatArray:
@@ -116,8 +135,34 @@ def is_missing(values: FloatArray, mode: int) -> npt.NDArray[np.bool_]:
     return absent
 
 
-def goes_left(values: FloatArray, threshold: float, mode: int) -> npt.NDArray[np.bool_]:
+def in_set(values: FloatArray, chosen: IntArray) -> npt.NDArray[np.bool_]:
+    """Which values, cut to whole numbers, are in a sorted set; missing and negative ones are not.
+
+    Examples
+    --------
+    >>> in_set(np.array([2.0, 3.5, np.nan, -2.0]), np.array([2, 3])).tolist()
+    [True, True, False, False]
+    """
+    known = (values > -1) & (values < 2**31)
+    number = np.where(known, values, -1.0).astype(np.int64)
+    place = np.minimum(np.searchsorted(chosen, number), max(len(chosen) - 1, 0))
+    return known & (chosen[place] == number) if len(chosen) else np.zeros(len(values), bool)
+
+
+def by_category(values: FloatArray, chosen: IntArray, mode: int) -> npt.NDArray[np.bool_]:
+    """Which values go left at a node that splits by category."""
+    inside = in_set(values, chosen)
+    if mode == IN_LEFT:
+        return inside
+    return np.where(np.isnan(values), mode == OUT_LEFT, ~inside)
+
+
+def goes_left(
+    values: FloatArray, threshold: float, mode: int, sets: tuple[IntArray, ...] = ()
+) -> npt.NDArray[np.bool_]:
     """Which values go left at one node."""
+    if mode >= IN_LEFT:
+        return by_category(values, sets[int(threshold)], mode)
     if mode == AS_ZERO:
         return np.where(np.isnan(values), 0.0, values) <= threshold
     if mode in (LEFT, ZERO_LEFT):
@@ -137,6 +182,6 @@ def _leaves(tree: Tree, values: FloatArray) -> npt.NDArray[np.int64]:
         if not len(rows):
             continue
         column = values[rows, tree.feature[node]]
-        left = goes_left(column, float(tree.threshold[node]), int(tree.missing[node]))
+        left = goes_left(column, float(tree.threshold[node]), int(tree.missing[node]), tree.sets)
         waiting += [(int(tree.left[node]), rows[left]), (int(tree.right[node]), rows[~left])]
     return leaf

@@ -13,6 +13,7 @@ from apps.engine.explain import kernel, linear, permutation, sklearn_models
 from apps.engine.explain.black_box import box_of
 from apps.engine.explain.ensemble import Ensemble, Link, linked
 from apps.engine.explain.frame import Frame, drawn, scores
+from apps.engine.explain.long_leaves import MOST
 from apps.engine.explain.refuse import Unreadable
 from apps.engine.explain.tree_shap import TreeShap
 from apps.engine.inputs import Model
@@ -20,7 +21,7 @@ from apps.engine.inputs import Model
 METHODS = ("auto", "tree_interventional", "tree_path", "linear", "permutation", "kernel")
 SAMPLED = ("permutation", "kernel")
 SPACES = ("auto", "margin", "score")
-_AGREE = 1e-4
+_AGREE, _ADDS_UP = 1e-4, 1e-5
 _CHECKED = 256
 WALKS = 100
 
@@ -109,6 +110,8 @@ def _trees(model: Model, background: Frame, method: str, space: str) -> Explaine
     if path and not ensemble.has_cover:
         raise Unreadable("its format does not keep how much training data reached each node")
     shap = TreeShap(ensemble, None if path else background.matrix)
+    if not path and shap.longest > MOST:
+        raise Unreadable(f"a path of its trees asks {shap.longest} features, more than {MOST}")
     return _tree_explainer(model, shap, background, path)
 
 
@@ -117,15 +120,17 @@ def _tree_explainer(model: Model, shap: TreeShap, background: Frame, path: bool)
     name, ensemble = "tree_path" if path else "tree_interventional", shap.ensemble
 
     def explain(rows: Frame) -> Explanation:
-        values = shap.values(rows.matrix)
-        total = shap.base + values.sum(1)
+        values, margin = shap.explained(rows.matrix)
+        total, scored = shap.base + values.sum(1), scores(model, rows)
+        _check("the margin", total, margin, _ADDS_UP)
+        _check("the model's score", ensemble.linked(margin, rows.matrix), scored, _AGREE)
         return Explanation(
             rows=rows,
             values=values,
             base=shap.base,
-            output=ensemble.margin(rows.matrix),
-            scored=scores(model, rows),
-            reproduced=linked(total, ensemble.link),
+            output=margin,
+            scored=scored,
+            reproduced=ensemble.linked(total, rows.matrix),
             method=name,
             space=_space(ensemble.link),
         )
@@ -136,8 +141,20 @@ def _tree_explainer(model: Model, shap: TreeShap, background: Frame, path: bool)
     return Explainer(name, model, background, explain, again)
 
 
+def _check(what: str, found: FloatArray, expected: FloatArray, most: float) -> None:
+    """Every row's explanation must give back its output: else there is none."""
+    off = np.abs(found - expected) / np.maximum(1.0, np.abs(expected))
+    wrong = np.flatnonzero(~(off <= most))
+    if len(wrong):
+        row = int(wrong[0])
+        raise Unmeasurable(
+            f"The explanation does not add up: row {row + 1} gives {found[row]:.9g}, {what} is "
+            f"{expected[row]:.9g}; {len(wrong):,} of {len(off):,} rows are off by more than {most:g}."
+        )
+
+
 def _space(link: Link) -> str:
-    return "margin" if link == "logistic" else "score"
+    return "score" if link == "identity" else "margin"
 
 
 def ensemble_of(model: Model, sample: Frame) -> Ensemble:
@@ -161,17 +178,18 @@ def _read(model: Model) -> Ensemble:
     from apps.engine.explain import lightgbm_trees, onnx_trees, xgboost_trees
 
     form = getattr(model, "format", None)
+    place = getattr(model, "_column", getattr(model, "_index", None))
     if form == "xgboost":
-        return xgboost_trees.read(model.path)
+        return xgboost_trees.read(model.path, place or 0)
     if form == "lightgbm":
-        return lightgbm_trees.read(model.path)
+        return lightgbm_trees.read(model.path, place or 0)
     if form == "onnx":
         return onnx_trees.read(model.path)
     estimator = getattr(model, "estimator", None)
     if estimator is None:
         inside = "it is known by its scores alone" if form is None else f"its format is {form}"
         raise Unreadable(f"the inside of the model cannot be read: {inside}")
-    return sklearn_models.trees(estimator)
+    return sklearn_models.trees(estimator, 1 if place is None else place)
 
 
 def _linear(model: Model, background: Frame, space: str) -> Explainer:

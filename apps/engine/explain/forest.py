@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.engine.columns import FloatArray, IntArray
-from apps.engine.explain.ensemble import Tree
+from apps.engine.explain.ensemble import IN_LEFT, Tree
 
 Flags = npt.NDArray[np.bool_]
 
@@ -24,7 +24,8 @@ class Forest:
     `tree` has the first node of each tree and the end. `share` is the part of a node's training data that
     goes left (one half where unknown). `earlier` is the nearest ancestor that asks the same feature, `slot`
     numbers the distinct features of a path from the root on, `above` counts those before a node, `inner` the
-    inner nodes of its subtree, itself included.
+    inner nodes of its subtree, itself included. `sets` are the categories of nodes that split by them; their
+    threshold is a place in it.
     """
 
     tree: IntArray
@@ -42,6 +43,7 @@ class Forest:
     slot: IntArray
     above: IntArray
     inner: IntArray
+    sets: tuple[IntArray, ...]
 
     @property
     def leaf(self) -> Flags:
@@ -81,11 +83,13 @@ def forest(trees: Sequence[Tree]) -> Forest:
         np.float64
     )
     known = np.concatenate([np.full(t.size, t.cover is not None) for t in trees] or [np.zeros(0, bool)])
+    sets, threshold = _sets(trees)
     return _known(
+        sets=sets,
         levels=[np.sort(place[nodes]) for nodes in levels],
         tree=np.append(np.unique(place[first[:-1]]), first[-1]) if len(trees) else first,
         feature=feature,
-        threshold=_joined([t.threshold for t in trees])[order].astype(np.float64),
+        threshold=threshold[order],
         missing=_joined([t.missing for t in trees])[order].astype(np.int64),
         left=left,
         right=right,
@@ -132,7 +136,30 @@ def _shares(cover: FloatArray, known: Flags, left: IntArray) -> FloatArray:
     return share
 
 
-def _known(*, levels: list[IntArray], **parts: np.ndarray) -> Forest:
+def _sets(trees: Sequence[Tree]) -> tuple[tuple[IntArray, ...], FloatArray]:
+    """All sets of categories, equal ones once, and every node's threshold as a place among them."""
+    place: dict[bytes, int] = {}
+    sets: list[IntArray] = []
+    thresholds = []
+    for tree in trees:
+        mine = []
+        for chosen in tree.sets:
+            key = chosen.astype(np.int64).tobytes()
+            if key not in place:
+                place[key] = len(sets)
+                sets.append(chosen.astype(np.int64))
+            mine.append(place[key])
+        threshold = tree.threshold.astype(np.float64)
+        if mine:
+            by_set = (tree.missing >= IN_LEFT) & (tree.left >= 0)
+            threshold = np.where(
+                by_set, np.array(mine)[np.where(by_set, threshold, 0).astype(int)], threshold
+            )
+        thresholds.append(threshold)
+    return tuple(sets), _joined(thresholds).astype(np.float64)
+
+
+def _known(*, levels: list[IntArray], sets: tuple[IntArray, ...], **parts: np.ndarray) -> Forest:
     """Add what each node knows of its path."""
     left, right, feature = parts["left"], parts["right"], parts["feature"]
     count = len(left)
@@ -151,7 +178,14 @@ def _known(*, levels: list[IntArray], **parts: np.ndarray) -> Forest:
         for child in (left[at], right[at]):
             above[child] = above[at] + ~again
     return Forest(
-        parent=parent, went_left=went_left, level=level, earlier=earlier, slot=slot, above=above, **parts
+        parent=parent,
+        went_left=went_left,
+        level=level,
+        earlier=earlier,
+        slot=slot,
+        above=above,
+        sets=sets,
+        **parts,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,18 +21,29 @@ _LINEAR_LINKED = frozenset({"LogisticRegression"})
 _LINEAR = frozenset({"LinearRegression", "Ridge", "Lasso", "ElasticNet", "BayesianRidge", "HuberRegressor"})
 
 
-def trees(estimator: Any) -> Ensemble:
-    """The trees of a forest, a tree or a gradient-boosted model; `Unreadable` says why not."""
+def trees(estimator: Any, place: int = 1) -> Ensemble:
+    """The trees of a forest, a tree or a gradient-boosted model, for the class at `place`.
+
+    `Unreadable` says why not.
+    """
     kind = type(estimator).__name__
-    if len(getattr(estimator, "classes_", ())) > 2:
-        raise Unreadable("it has more than two classes")
     if kind in _FORESTS:
-        return _forest(estimator)
+        return _forest(estimator, place)
     if kind in ("GradientBoostingClassifier", "GradientBoostingRegressor"):
-        return _boosted(estimator)
+        return _chosen(estimator, _boosted(estimator), place)
     if kind in ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"):
-        return _histogram(estimator)
+        return _chosen(estimator, _histogram(estimator), place)
     raise Unreadable(f"{kind} is not a tree ensemble")
+
+
+def _chosen(estimator: Any, made: list[Ensemble], place: int) -> Ensemble:
+    """The trees of one class; a model of two classes keeps only the second's margin."""
+    if not hasattr(estimator, "classes_"):
+        return made[0]
+    if len(made) == 1:
+        return replace(made[0] if place == 1 else made[0].times(-1.0), link="logistic")
+    others = tuple(e for i, e in enumerate(made) if i != place)
+    return replace(made[place], link="softmax", others=others)
 
 
 def margin(estimator: Any) -> Callable[[FloatArray], FloatArray]:
@@ -47,18 +59,22 @@ def margin(estimator: Any) -> Callable[[FloatArray], FloatArray]:
     raise Unreadable(f"{kind} is not a linear model")
 
 
-def _forest(estimator: Any) -> Ensemble:
+def _forest(estimator: Any, place: int) -> Ensemble:
     members = getattr(estimator, "estimators_", None)
     members = [estimator] if members is None else list(members)
-    made = [_tree(m.tree_, 1.0 / len(members)) for m in members]
+    if int(getattr(estimator, "n_outputs_", 1)) > 1:
+        raise Unreadable("it has more than one target")
+    column = place if hasattr(estimator, "classes_") else None
+    made = [_tree(m.tree_, 1.0 / len(members), column) for m in members]
     return Ensemble(
         trees=made, features=int(estimator.n_features_in_), base=0.0, link="identity", single=True
     )
 
 
-def _tree(tree: Any, scale: float) -> Tree:
+def _tree(tree: Any, scale: float, column: int | None = None) -> Tree:
+    """A tree; `column`: the class whose share of a leaf is its value."""
     value = tree.value[:, 0, :].astype(np.float64)
-    column = value[:, 1] / value.sum(1) if value.shape[1] == 2 else value[:, 0]
+    values = value[:, 0] if column is None else value[:, column] / value.sum(1)
     left = tree.children_left.astype(np.int32)
     missing = getattr(tree, "missing_go_to_left", np.zeros(len(left), np.uint8))
     return Tree(
@@ -66,36 +82,39 @@ def _tree(tree: Any, scale: float) -> Tree:
         threshold=tree.threshold.astype(np.float64),
         left=left,
         right=tree.children_right.astype(np.int32),
-        value=np.where(left >= 0, 0.0, column * scale),
+        value=np.where(left >= 0, 0.0, values * scale),
         missing=np.where(missing.astype(bool), LEFT, RIGHT).astype(np.int8),
         cover=tree.weighted_n_node_samples.astype(np.float64),
     )
 
 
-def _boosted(estimator: Any) -> Ensemble:
-    rate = float(estimator.learning_rate)
-    made = [_tree(m[0].tree_, rate) for m in estimator.estimators_]
-    start = estimator._raw_predict_init(np.zeros((1, int(estimator.n_features_in_)), np.float32))
-    logistic = type(estimator).__name__.endswith("Classifier")
-    return Ensemble(
-        trees=made,
-        features=int(estimator.n_features_in_),
-        base=float(np.ravel(start)[0]),
-        link="logistic" if logistic else "identity",
-        single=True,
-    )
+def _boosted(estimator: Any) -> list[Ensemble]:
+    rate, count = float(estimator.learning_rate), int(estimator.n_features_in_)
+    start = np.ravel(estimator._raw_predict_init(np.zeros((1, count), np.float32)))
+    return [
+        Ensemble(
+            trees=[_tree(stage[one].tree_, rate) for stage in estimator.estimators_],
+            features=count,
+            base=float(start[one]),
+            link="identity",
+            single=True,
+        )
+        for one in range(estimator.estimators_.shape[1])
+    ]
 
 
-def _histogram(estimator: Any) -> Ensemble:
-    made = [_histogram_tree(stage[0].nodes) for stage in estimator._predictors]
-    logistic = type(estimator).__name__.endswith("Classifier")
-    return Ensemble(
-        trees=made,
-        features=int(estimator.n_features_in_),
-        base=float(np.ravel(estimator._baseline_prediction)[0]),
-        link="logistic" if logistic else "identity",
-        single=False,
-    )
+def _histogram(estimator: Any) -> list[Ensemble]:
+    start = np.ravel(estimator._baseline_prediction)
+    return [
+        Ensemble(
+            trees=[_histogram_tree(stage[one].nodes) for stage in estimator._predictors],
+            features=int(estimator.n_features_in_),
+            base=float(start[one]),
+            link="identity",
+            single=False,
+        )
+        for one in range(len(start))
+    ]
 
 
 def _histogram_tree(nodes: Any) -> Tree:

@@ -116,6 +116,11 @@ class TreeShap:
             each(lambda item: long.add_to(total[item[0]], item[1], self._seen), work)
 
     @property
+    def longest(self) -> int:
+        """The most distinct features that any path asks."""
+        return int(self.nodes.above.max(initial=0))
+
+    @property
     def plan(self) -> sweep.Plan:
         """The sweep of these trees."""
         if self._plan is None:

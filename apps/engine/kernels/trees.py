@@ -36,6 +36,8 @@ def encode(values: Any, feature: Any, mode: Any, first: Any, cuts: Any, codes: A
     """Ranks of each view's column of `values` (n, F) into `codes` (views, at least n)."""
     beyond = np.int64(np.iinfo(codes.dtype).max)
     for view in range(len(feature)):
+        if mode[view] >= 5:  # by category: the caller's
+            continue
         low, count = first[view], first[view + 1] - first[view]
         for r in range(len(values)):
             x = values[r, feature[view]]

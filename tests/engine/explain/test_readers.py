@@ -94,39 +94,113 @@ def test_onnx_that_is_more_than_trees_is_refused(tmp_path: Path) -> None:
         onnx_trees.read(tmp_path / "m.onnx")
 
 
-def test_xgboost_with_several_classes_linear_boosters_and_categories_is_refused() -> None:
+def coded(rows: int = 1500, levels: int = 12) -> tuple[np.ndarray, np.ndarray]:
+    """Rows whose last feature is a category that matters, some missing; the label has three classes."""
+    r = np.random.default_rng(4)
+    x = r.normal(size=(rows, 4))
+    x[:, 3] = r.integers(0, levels, rows)
+    worth = x[:, 0] + np.isin(x[:, 3], [1, 4, 5, 9]) * 2.0 + (x[:, 3] == 7) * x[:, 1]
+    x[r.random(rows) < 0.1, 3] = np.nan
+    return x, np.digitize(worth, [0.3, 1.5])
+
+
+UNKNOWN = np.array([[0.1, 0.2, 0.3, c] for c in (-1.0, 3.7, 12.0, 40.0, 1e9, np.nan)])
+
+
+@pytest.mark.parametrize("onehot", [1, 100])
+def test_xgboost_splits_by_category_give_the_margin(onehot: int) -> None:
+    import xgboost
+
+    x, y = coded()
+    kinds = {"feature_types": ["q", "q", "q", "c"], "enable_categorical": True}
+    settings = {"max_cat_to_onehot": onehot, "tree_method": "hist", "objective": "binary:logistic"}
+    booster = xgboost.train(settings, xgboost.DMatrix(x, y > 0, **kinds), 12)
+    document = json.loads(bytes(booster.save_raw("json")))
+    trees = document["learner"]["gradient_booster"]["model"]["trees"]
+    assert any(t["categories_nodes"] for t in trees)
+    rows = np.vstack([x, UNKNOWN])
+    theirs = booster.inplace_predict(rows.astype(np.float32), predict_type="margin")
+    np.testing.assert_allclose(xgboost_trees.from_document(document).margin(rows), theirs, atol=1e-5)
+
+
+def test_lightgbm_splits_by_category_give_the_score() -> None:
+    import lightgbm
+
+    x, y = coded()
+    settings = {"objective": "binary", "verbose": -1, "max_cat_to_onehot": 1, "min_data_per_group": 5}
+    booster = lightgbm.train(settings, lightgbm.Dataset(x, y > 0, categorical_feature=[3]), 12)
+    ensemble, rows = lightgbm_trees.from_text(booster.model_to_string()), np.vstack([x, UNKNOWN])
+    assert any(t.sets for t in ensemble.trees)
+    np.testing.assert_allclose(ensemble.score(rows), booster.predict(rows), atol=1e-12)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_each_class_of_several_gives_its_score(place: int) -> None:
+    import lightgbm
+    import xgboost
+
+    x, y = coded()
+    settings = {"objective": "multi:softprob", "num_class": 3, "max_depth": 3}
+    booster = xgboost.train(settings, xgboost.DMatrix(x, y), 6)
+    ensemble = xgboost_trees.from_document(json.loads(bytes(booster.save_raw("json"))), place)
+    expected = booster.predict(xgboost.DMatrix(x))[:, place]
+    np.testing.assert_allclose(ensemble.score(x), expected, atol=1e-6)
+    for objective in ("multiclass", "multiclassova"):
+        more = {"objective": objective, "num_class": 3, "verbose": -1}
+        other = lightgbm.train(more, lightgbm.Dataset(x, y), 6)
+        made = lightgbm_trees.from_text(other.model_to_string(), place)
+        score = made.score(x)
+        np.testing.assert_allclose(score, other.predict(x)[:, place], atol=1e-12)
+
+
+@pytest.mark.parametrize("estimator", estimators()[::2], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("place", [0, 2])
+def test_each_class_of_an_estimator_gives_its_score(estimator: object, place: int) -> None:
+    if not hasattr(estimator, "predict_proba"):
+        pytest.skip("no classes")
+    x, y = coded()
+    x = np.nan_to_num(x)
+    estimator.fit(x, y)  # type: ignore[attr-defined]
+    expected = estimator.predict_proba(x)[:, place]  # type: ignore[attr-defined]
+    np.testing.assert_allclose(sklearn_models.trees(estimator, place).score(x), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("estimator", estimators()[::2], ids=lambda e: type(e).__name__)
+def test_the_first_of_two_classes_gives_its_score(estimator: object) -> None:
+    if not hasattr(estimator, "predict_proba"):
+        pytest.skip("no classes")
+    x, y = table(500, 4, holes=0.0)
+    estimator.fit(x, y)  # type: ignore[attr-defined]
+    expected = estimator.predict_proba(x)[:, 0]  # type: ignore[attr-defined]
+    np.testing.assert_allclose(sklearn_models.trees(estimator, 0).score(x), expected, atol=1e-12)
+
+
+def test_a_scaled_sigmoid_is_part_of_the_margin() -> None:
+    import lightgbm
+
+    x, y = table(600, 4)
+    settings = {"objective": "binary", "verbose": -1, "sigmoid": 2.5}
+    booster = lightgbm.train(settings, lightgbm.Dataset(x, y), 8)
+    made = lightgbm_trees.from_text(booster.model_to_string())
+    np.testing.assert_allclose(made.score(x), booster.predict(x), atol=1e-12)
+
+
+def test_boosters_without_a_known_margin_are_refused() -> None:
+    import lightgbm
     import xgboost
 
     x, y = table(300, 4, holes=0.0)
     for settings, match in (
-        ({"objective": "multi:softprob", "num_class": 2}, "two classes"),
         ({"booster": "gblinear"}, "gblinear"),
         ({"objective": "count:poisson"}, "poisson"),
     ):
         booster = xgboost.train(settings, xgboost.DMatrix(x, y), 2)
         with pytest.raises(Unreadable, match=match):
             xgboost_trees.from_document(json.loads(bytes(booster.save_raw("json"))))
-    data = xgboost.DMatrix(np.abs(x), y, feature_types=["q", "q", "q", "c"], enable_categorical=True)
-    booster = xgboost.train({"max_cat_to_onehot": 1, "tree_method": "hist"}, data, 20)
-    with pytest.raises(Unreadable, match="categories"):
-        xgboost_trees.from_document(json.loads(bytes(booster.save_raw("json"))))
-
-
-def test_lightgbm_with_categories_several_classes_or_linear_leaves_is_refused() -> None:
-    import lightgbm
-
-    x, y = table(600, 4, holes=0.0)
-    y = np.where(x[:, 3] == 2, 1, y)
-    for settings, more, match in (
-        ({}, {"categorical_feature": [3]}, "categories"),
-        ({"objective": "multiclass", "num_class": 2}, {}, "two classes"),
-        ({"linear_tree": True}, {}, "linear"),
-    ):
-        booster = lightgbm.train(
-            {"objective": "binary", "verbose": -1, **settings}, lightgbm.Dataset(x, y, **more), 8
-        )
-        with pytest.raises(Unreadable, match=match):
-            lightgbm_trees.from_text(booster.model_to_string())
+    linear = {"objective": "binary", "verbose": -1, "linear_tree": True}
+    other = lightgbm.train(linear, lightgbm.Dataset(x, y), 8)
+    with pytest.raises(Unreadable, match="linear"):
+        lightgbm_trees.from_text(other.model_to_string())
 
 
 @pytest.mark.parametrize("reader", [xgboost_trees.read, lightgbm_trees.read, onnx_trees.read])
