@@ -24,7 +24,9 @@ CHECKS: tuple[Check, ...] = (
             "row's with a probability; missing stays missing. The threshold is read from the decisions "
             "unless given."
         ),
-        edge_cases="No model to run, or no single threshold behind the decisions: undefined.",
+        edge_cases=(
+            "No model to run, nothing that varies, or no single threshold behind the decisions: undefined."
+        ),
         interval="Percentile bootstrap over rows, each with all its copies",
         cost="(draws + features) × rows scores",
         references=("ISO/IEC TR 24029-1:2021, Assessment of the robustness of neural networks",),
@@ -89,7 +91,7 @@ CHECKS: tuple[Check, ...] = (
             "The share of features that, missing in every row, give a refusal or a score that is not finite."
         ),
         conventions="Missing is NaN for numbers and the missing level for categories.",
-        edge_cases="No model to run: undefined.",
+        edge_cases="No model to run, or nothing but missing values: undefined.",
         interval="none: every feature is tried",
         cost="features × rows scores",
         references=("NIST AI 100-1 (2023), AI Risk Management Framework 1.0",),
@@ -174,7 +176,7 @@ CHECKS: tuple[Check, ...] = (
         direction="lower",
         needs=("score", "score_column?", "predicted?"),
         definition="The largest |artifact's score - score column| over rows that have both.",
-        conventions="Rows without a finite score on either side are counted, not compared.",
+        conventions="Rows without a finite score on either side are counted and said, not compared.",
         edge_cases="No score column beside the artifact: undefined. No row with both: insufficient.",
         interval="none: every row is compared",
         cost="one pass",

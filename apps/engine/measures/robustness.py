@@ -55,7 +55,7 @@ def perturbation_flip_rate(
     Raises
     ------
     Unmeasurable
-        If there is no model, no row, or no threshold can be read from the decisions.
+        If there is no model, no row, nothing that varies, or no threshold can be read from the decisions.
     BadInput
         If `only` names no feature.
 
@@ -73,6 +73,8 @@ def perturbation_flip_rate(
     chosen = _places(frame, only)
     generator = np.random.Generator(np.random.Philox([seed, 4]))
     spread = _spreads(frame.matrix)
+    if not any(_varies(part, j, spread) for j in chosen):
+        raise Unmeasurable("No feature looked at varies in these rows, so noise disturbs nothing.")
     before = scores(running, part) >= cut
 
     def flips(columns: Sequence[int]) -> FloatArray:
@@ -236,6 +238,13 @@ def _disturbed(
     return part.holding(matrix)
 
 
+def _varies(part: Frame, column: int, spread: FloatArray) -> bool:
+    """Whether noise can change anything in a column: it has values, and more than one of them."""
+    if column in part.levels:
+        return len(np.unique(part.matrix[:, column])) > 1
+    return bool(spread[column] > 0 and np.isfinite(part.matrix[:, column]).any())
+
+
 def _bootstrap(values: FloatArray, confidence: float, seed: int) -> tuple[float, float]:
     generator = np.random.Generator(np.random.Philox([seed, 5]))
     n = len(values)
@@ -254,6 +263,6 @@ def set_to(part: Frame, column: int, value: float) -> Frame:
 def _spreads(matrix: FloatArray) -> FloatArray:
     """The standard deviation of each column's finite values; 0 where there are none."""
     held = [np.sort(column[np.isfinite(column)]) for column in matrix.T]
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         found = np.array([float(column.std()) if len(column) else 0.0 for column in held])
     return np.where(np.isfinite(found), found, 0.0)

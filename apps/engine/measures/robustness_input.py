@@ -43,7 +43,7 @@ def missing_input(
     Raises
     ------
     Unmeasurable
-        If there is no model or no row.
+        If there is no model or no row, or if nothing but blanks is there.
 
     Examples
     --------
@@ -53,6 +53,8 @@ def missing_input(
     """
     running, frame = running_rows(model, features)
     part = sampled(frame, rows, seed)
+    if all(_is_blank(part, j) for j in range(len(part.names))):
+        raise Unmeasurable("Every feature is missing in every row already: there is nothing to blank.")
     before = scores(running, part)
     table = [
         {"feature": name, **_outcome(partial(scores, running, _blank(part, j)), before)}
@@ -137,6 +139,13 @@ def _blank(part: Frame, column: int) -> Frame:
         return set_to(part, column, float(levels.index(MISSING)))
     wider = Frame(part.names, part.matrix, {**part.levels, column: (*levels, MISSING)})
     return set_to(wider, column, float(len(levels)))
+
+
+def _is_blank(part: Frame, column: int) -> bool:
+    values = part.matrix[:, column]
+    if column not in part.levels:
+        return bool(np.isnan(values).all())
+    return all(part.levels[column][int(code)] == MISSING for code in np.unique(values))
 
 
 def _outcome(run: Callable[[], FloatArray], before: FloatArray, bounded: bool = False) -> dict[str, Any]:

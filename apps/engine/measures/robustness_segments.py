@@ -165,7 +165,12 @@ def implementation_equivalence(
         n=int(both.sum()),
         method="largest absolute difference of paired scores",
         tables={"differences": [row]},
+        notes=_without(int((~both).sum()), len(both)),
     )
+
+
+def _without(rows: int, n: int) -> tuple[str, ...]:
+    return (f"{rows:,} of {n:,} rows lack a finite score on one side and are not compared.",) if rows else ()
 
 
 def _segments(features: Columns, bins: int) -> list[tuple[str, str, BoolArray]]:

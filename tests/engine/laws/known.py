@@ -11,12 +11,4 @@ CLASS = "A number from one class of labels must say so in a note."
 KNOWN: Mapping[tuple[str, str], str] = {
     ("explainability.partial_dependence", "one row"): "A feature with one value has no curve.",
     ("explainability.partial_dependence", "all rows equal"): "A feature with one value has no curve.",
-    (
-        "robustness.perturbation_flip_rate",
-        "features all missing",
-    ): "Where nothing was disturbed, nothing turns.",
-    (
-        "robustness.perturbation_flip_rate",
-        "huge features, answered",
-    ): "A spread that overflows must not warn.",
 }
