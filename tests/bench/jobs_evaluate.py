@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -100,64 +99,3 @@ class _Laps:
         now = time.perf_counter()
         self.found[name] = now - self._last
         self._last = now
-
-
-@job
-def shap_ours(folder: str, rows: str, background: str) -> dict[str, Any]:
-    """Interventional values of the trees, set up and applied."""
-    from apps.engine.explain.tree_shap import TreeShap
-    from apps.engine.explain.xgboost_trees import from_document
-
-    matrix, other = _matrices(folder, int(rows), int(background))
-    document = json.loads(Path(folder, "model.json").read_bytes())
-    TreeShap(from_document(document), other[:50]).values(matrix[:100])  # compiled code is loaded
-    began = time.perf_counter()
-    ready = TreeShap(from_document(document), other)
-    made = time.perf_counter()
-    values = ready.values(matrix)
-    ended = time.perf_counter()
-    return {
-        "seconds": ended - began,
-        "setup": made - began,
-        "rows": len(matrix),
-        "sample": values[:50].round(9).tolist(),
-    }
-
-
-@job
-def shap_peer(folder: str, rows: str, background: str) -> dict[str, Any]:
-    """The same game by shap.TreeExplainer, which keeps at most 100 rows of a background."""
-    import shap
-    import xgboost
-
-    matrix, other = _matrices(folder, int(rows), int(background))
-    booster = xgboost.Booster(model_file=f"{folder}/model.json")
-    began = time.perf_counter()
-    values = shap.TreeExplainer(booster, other, feature_perturbation="interventional").shap_values(matrix)
-    seconds = time.perf_counter() - began
-    return {"seconds": seconds, "rows": len(matrix), "sample": values[:50].round(9).tolist()}
-
-
-@job
-def shap_xgboost(folder: str, rows: str) -> dict[str, Any]:
-    """Path-dependent values by XGBoost itself."""
-    import xgboost
-
-    matrix, _ = _matrices(folder, int(rows), 1)
-    booster = xgboost.Booster(model_file=f"{folder}/model.json")
-    began = time.perf_counter()
-    booster.predict(xgboost.DMatrix(matrix, feature_names=booster.feature_names), pred_contribs=True)
-    return {"seconds": time.perf_counter() - began, "rows": len(matrix)}
-
-
-def _matrices(folder: str, rows: int, background: int) -> tuple[Any, Any]:
-    import numpy as np
-    import pyarrow.parquet as pq
-
-    from tests.bench.generated import FEATURES
-
-    read = [
-        pq.read_table(f"{folder}/{name}.parquet", columns=FEATURES) for name in ("holdout", "development")
-    ]
-    held, other = (np.stack([column.to_numpy() for column in table.columns], axis=1) for table in read)
-    return held[:rows], other[:background]
