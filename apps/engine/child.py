@@ -185,6 +185,8 @@ def _environment(scratch: str) -> dict[str, str]:
         "TMPDIR": scratch,
         "PYTHONPATH": str(ROOT),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "MALLOC_ARENA_MAX": "2",  # memory is limited by address space, which arenas reserve without using
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
     }
 
 

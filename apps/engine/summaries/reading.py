@@ -22,7 +22,7 @@ from apps.engine.summaries.summary import LIMIT, VALUE, Level, Summary, Type, me
 from apps.engine.table_column import TableColumn, Traits
 
 TILE = 1 << 16
-_TOGETHER = 1 << 22
+_TOGETHER = 5 / 4  # of the limit: then what is held is merged
 _THREADED = frozenset({"onnx"})
 Found = dict[Layout, Summary | Problem]
 
@@ -75,8 +75,9 @@ class _Held:
             self.problem, self.parts = part, []
             return
         self.parts.append(part)
-        if sum(held.tuples for held in self.parts) > max(_TOGETHER, 2 * self.limit):
-            self.parts = [merged(self.parts, limit=self.limit)]
+        if len(self.parts) > 1 and sum(one.tuples for one in self.parts) > _TOGETHER * self.limit:
+            held, self.parts = self.parts, []
+            self.parts = [merged(held, limit=self.limit)]
 
     def result(self) -> Summary | Problem:
         return self.problem or merged([self.first, *self.parts], limit=self.limit)

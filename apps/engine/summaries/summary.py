@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from apps.engine.columns import FloatArray, IntArray
 from apps.engine.errors import BadInput
-from apps.engine.summaries.grid import GRIDS, Grid, on_grid, rounded
+from apps.engine.summaries.grid import FINEST, GRIDS, Grid, on_grid, rounded
 
 Codes = npt.NDArray[np.int32]
 Level = str | int | float | bool | None
@@ -26,6 +26,7 @@ VALUE = "value:"  # and the name of a column: its numbers by themselves
 LIMIT = 1 << 21
 _DENSE = 1 << 23
 _SAFE = 1 << 62
+_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -164,7 +165,9 @@ def _within(raw: Summary, limit: int, *, fresh: bool = False) -> Summary:
     quantised = any(name in SCORES or name.startswith(VALUE) for name in raw.numbers)
     grids = range(raw.grid, len(GRIDS)) if quantised else range(1)
     for place in grids:
-        found = _grouped(replace(raw, grid=place, at=_on(raw, GRIDS[place])), fresh=fresh)
+        found = _stepped(raw, place) or _grouped(
+            replace(raw, grid=place, at=_on(raw, GRIDS[place])), fresh=fresh
+        )
         if found.tuples <= limit:
             return found
         raw, fresh = found, False
@@ -201,8 +204,6 @@ def _grouped(raw: Summary, *, fresh: bool) -> Summary:
     cell = _cells(raw)
     if not raw.numbers:
         chosen, count = _by_cell(cell, raw.count)
-    elif len(raw.numbers) == 1 and (dense := _by_step(cell, raw)) is not None:
-        return dense
     elif len(raw.numbers) == 1 and fresh and (held := _by_score(cell, raw)) is not None:
         return held
     else:
@@ -215,10 +216,10 @@ def _grouped(raw: Summary, *, fresh: bool) -> Summary:
     )
 
 
-def _cells(raw: Summary) -> IntArray:
+def _cells(raw: Summary, rows: slice = slice(None)) -> IntArray:
     """One number for the keys of each tuple, in the order of the levels."""
-    cell, size = np.zeros(len(raw.count), np.int64), 1
-    for code, held in zip(raw.codes, raw.levels, strict=True):
+    cell, size = np.zeros(len(raw.count[rows]), np.int64), 1
+    for code, held in zip((codes[rows] for codes in raw.codes), raw.levels, strict=True):
         if size * max(1, len(held)) >= _SAFE:
             known, cell = np.unique(cell, return_inverse=True)
             size = len(known)
@@ -253,24 +254,43 @@ def _by_order(cell: IntArray, raw: Summary) -> tuple[npt.NDArray[np.intp], IntAr
     return order[starts], count
 
 
-def _by_step(cell: IntArray, raw: Summary) -> Summary | None:
-    """For one score on a grid within [0, 1] and few cells: counted without sorting."""
-    grid, values = GRIDS[raw.grid], raw.at[0]
-    if grid is None or not len(values) or raw.numbers[0] not in SCORES or not _packed(raw):
+def _stepped(raw: Summary, place: int) -> Summary | None:
+    """For one score within [0, 1], to be put on a grid, and few cells: counted block by block, not sorted."""
+    grid, cells = GRIDS[place], math.prod(max(1, len(held)) for held in raw.levels)
+    if grid is None or len(raw.numbers) != 1 or raw.numbers[0] not in SCORES or not raw.tuples:
         return None
-    width, cells = grid.steps + 3, int(cell.max()) + 1
-    missing = np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        if cells * width > _DENSE or bool(((values < 0) | (values > 1)).any()):
-            return None
-    place = np.where(missing, 0.0, values)
-    step = np.minimum(np.floor(place * grid.steps), np.where(place < 1.0, grid.steps - 1, grid.steps))
-    key = cell * width + np.where(missing, width - 1, step + (place > 0.0)).astype(np.int64)
-    sums = _sums(key, raw.count, cells * width)
+    width = grid.steps + 3
+    if cells * width > _DENSE or not _is_share(raw.at[0]):
+        return None
+    sums = np.zeros(cells * width, np.int64)
+    rows = max(_BLOCK, cells * width)
+    for start in range(0, raw.tuples, rows):
+        block = slice(start, start + rows)
+        key = _cells(raw, block) * width + _steps(raw.at[0][block], grid)
+        sums += _sums(key, raw.count[block], cells * width)
     held = np.flatnonzero(sums)
     middle = np.concatenate(([0.0], (np.arange(grid.steps) + 0.5) / grid.steps, [1.0, np.nan]))
     codes = _codes_of(raw, held // width)
-    return replace(raw, codes=codes, at=(middle[held % width],), count=sums[held])
+    return replace(raw, codes=codes, at=(middle[held % width],), count=sums[held], grid=place)
+
+
+def _is_share(values: FloatArray) -> bool:
+    """Whether all that is there lies within [0, 1]."""
+    least, most = np.fmin.reduce(values), np.fmax.reduce(values)
+    return bool(np.isnan(least) or (least >= 0 and most <= 1))
+
+
+def _steps(values: FloatArray, grid: Grid) -> IntArray:
+    """0 for 0, then the steps, then 1, then missing; see `on_grid`."""
+    missing = np.isnan(values)
+    place = np.where(missing, 0.0, values)
+    step = np.minimum((place * FINEST.steps).astype(np.int64), FINEST.steps - 1) // (
+        FINEST.steps // grid.steps
+    )
+    step += place > 0.0
+    step[place == 1.0] = grid.steps + 1
+    step[missing] = grid.steps + 2
+    return step
 
 
 def _by_score(cell: IntArray, raw: Summary) -> Summary | None:
