@@ -9,7 +9,7 @@ import numpy as np
 
 from apps.engine.columns import FloatArray
 from apps.engine.errors import Unmeasurable
-from apps.engine.explain import kernel, linear, permutation, sklearn_models
+from apps.engine.explain import device_tables, kernel, linear, permutation, sklearn_models
 from apps.engine.explain.black_box import box_of
 from apps.engine.explain.ensemble import Ensemble, Link, linked
 from apps.engine.explain.frame import Frame, drawn, scores
@@ -120,7 +120,7 @@ def _tree_explainer(model: Model, shap: TreeShap, background: Frame, path: bool)
     name, ensemble = "tree_path" if path else "tree_interventional", shap.ensemble
 
     def explain(rows: Frame) -> Explanation:
-        values, margin = shap.explained(rows.matrix)
+        values, margin = device_tables.explained(shap, rows.matrix)
         total, scored = shap.base + values.sum(1), scores(model, rows)
         _check("the margin", total, margin, _ADDS_UP)
         _check("the model's score", ensemble.linked(margin, rows.matrix), scored, _AGREE)

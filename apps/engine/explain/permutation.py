@@ -131,9 +131,7 @@ class _Walks:
         """Values and errors of a few rows, from all their walks."""
         arrays, count = self.box.arrays, len(self.ranks)
         changes = self._changes(rows, output)
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # errors beyond all numbers are left out
+        with np.errstate(over="ignore", invalid="ignore"):  # errors beyond all numbers are left out
             values = arrays.xp.sum(changes, axis=1) / count
             variance = self._variance(changes, values)
         return arrays.hand_out(values), np.sqrt(arrays.hand_out(variance))
