@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from apps.engine.policy.library import shipped_folder
 from governance.env import Environment
 from governance.local.places import Places, default_state
 from governance.secret import kept_secret
@@ -172,6 +173,9 @@ MEDIA_ROOT = STATE / "files"
 
 # --- Work in the background ----------------------------------------------------------------------
 # The run's row and its lease are the guarantee; a message carries an id and may be lost or doubled.
+
+# The scorecard that tells a model's tier by answers about it.
+SCORECARD = Path(_env.text("COUNTERSIGN_SCORECARD", str(shipped_folder() / "tiering" / "scorecard.yaml")))
 
 RUN_LEASE_SECONDS = _env.whole("COUNTERSIGN_RUN_LEASE_SECONDS", 30, least=1)
 RUN_WALL_SECONDS = _env.whole("COUNTERSIGN_RUN_WALL_SECONDS", 900, least=1)

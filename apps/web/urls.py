@@ -12,6 +12,7 @@ from apps.web.views import (
     reviews,
     runs,
     session,
+    tiers,
     work,
 )
 
@@ -24,6 +25,8 @@ urlpatterns = [
     path("models", models.model_list),
     path("models/<str:key>", models.model_record),
     path("models/<str:key>/attest", models.attest),
+    path("models/<str:key>/tier", tiers.tier_page),
+    path("models/<str:key>/tier/assign", tiers.assign),
     path("models/<str:key>/findings", findings.open_finding),
     path("models/<str:key>/versions/<str:label>", models.version_record),
     path("models/<str:key>/versions/<str:label>/run", models.request_run),

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import io
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from apps.audit.errors import Forbidden, Invalid, Refused
 from apps.audit.models import Event
@@ -138,3 +141,54 @@ def test_a_tier_is_one_of_four_and_has_a_rationale(fields, field):
 def test_a_developer_assigns_no_tier():
     with pytest.raises(Forbidden, match="Head of model risk"):
         tiered(registered(), 4, by=factories.developer())
+
+
+ANSWERS = {"purpose": "credit_decision", "exposure_eur": "60000000", "customer_impact": "cost"}
+
+
+def test_answers_are_judged_by_the_scorecard_and_kept():
+    model = registered()
+    made = tiered(model, None, answers=ANSWERS)
+    assert (made.tier, made.scorecard, made.answers) == (1, "materiality@1.0.0", ANSWERS)
+    (event,) = Event.objects.filter(action="tier.assigned")
+    assert event.doc["after"]["points"] == 17
+    assert any("not answered, so it counts most" in reason for reason in event.doc["after"]["reasons"])
+
+
+def test_a_changed_answer_gives_another_tier_and_keeps_the_older_one():
+    model = registered()
+    tiered(model, None, answers=ANSWERS)
+    small = {"purpose": "marketing", "exposure_eur": "5", "customer_impact": "none", "complexity": "linear"}
+    assert tiered(model, None, answers={**small, "autonomy": "person_decides"}).tier == 3
+    assert [t.tier for t in model.tierings.all()] == [3, 1]
+
+
+@pytest.mark.parametrize(
+    ("answers", "sentence"),
+    [
+        ({"porpose": "pricing"}, "no question"),
+        ({"purpose": "pricng"}, "is no answer"),
+        ({"exposure_eur": "x"}, "no number"),
+    ],
+)
+def test_an_answer_that_the_scorecard_does_not_know_is_refused(answers, sentence):
+    with pytest.raises(Invalid, match=sentence):
+        tiered(registered(), None, answers=answers)
+
+
+def test_a_draft_scorecard_names_the_models_that_would_move(tmp_path, settings):
+    model = registered()
+    tiered(model, None, answers=ANSWERS)
+    draft = tmp_path / "draft.yaml"
+    text = Path(settings.SCORECARD).read_text().replace("from_points: 12", "from_points: 18")
+    draft.write_text(text.partition("cases:")[0])
+    said = io.StringIO()
+    call_command("tier_impact", str(draft), stdout=said)
+    assert f"{model.key}: tier 1 → 2." in said.getvalue()
+
+
+def test_a_draft_scorecard_whose_cases_fail_is_refused(tmp_path, settings):
+    draft = tmp_path / "draft.yaml"
+    draft.write_text(Path(settings.SCORECARD).read_text().replace("from_points: 12", "from_points: 18"))
+    with pytest.raises(CommandError, match=r"A case of draft\.yaml fails"):
+        call_command("tier_impact", str(draft))

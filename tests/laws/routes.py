@@ -105,10 +105,12 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
     approvals, findings = "/api/v1/approvals/<uuid:approval_id>", "/api/v1/findings/<uuid:finding_id>"
     review, mended = "/reviews/<uuid:approval_id>", "/findings/<uuid:finding_id>"
     reason = {"reason": "because"}
-    policy = _policy()
+    policy, why = _policy(), {"rationale": "because"}
     return {
         "POST /api/v1/models": model,
         "POST /api/v1/models/<str:key>/versions": _registration(world),
+        "POST /api/v1/models/<str:key>/tier": {"answers": {"purpose": "pricing"}, **why},
+        "POST /models/<str:key>/tier/assign": {"purpose": "pricing", **why},
         "POST /api/v1/runs": version,
         "POST /api/v1/approvals": version,
         f"POST {approvals}/comments": {"text": "why?"},
