@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from apps.engine.columns import FloatArray
 from apps.engine.numeric import Ints
+from apps.engine.resources import each
 
 DRAWS = 1000
 CHUNK = 100
@@ -151,10 +152,21 @@ def drawn_values(
     effective: float | None = None,
 ) -> FloatArray:
     """The statistic of each draw, in the order drawn."""
-    source, held = generator(seed), np.asarray(counts)
+    held = np.asarray(counts)
     sizes = [min(CHUNK, draws - start) for start in range(0, draws, CHUNK)]
-    parts = [statistic(_draw(source, held, effective, size)) for size in sizes]
+    if np.count_nonzero(held) >= _MANY_CELLS:
+        parts = each(
+            lambda k: statistic(_draw(_stream(seed, k), held, effective, sizes[k])), range(len(sizes))
+        )
+    else:
+        source = generator(seed)
+        parts = [statistic(_draw(source, held, effective, size)) for size in sizes]
     return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])
+
+
+def _stream(seed: int, chunk: int) -> np.random.Generator:
+    """A stream for each chunk of draws, so that threads may take them in any order."""
+    return np.random.Generator(np.random.Philox(key=abs(int(seed))).jumped(chunk + 1))
 
 
 def _draw(

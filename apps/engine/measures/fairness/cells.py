@@ -154,6 +154,7 @@ def sum_cells(code: Codes, values: FloatArray, cells: int, count: IntArray | Non
 
     Values are cut at multiples of one power of two that leave room for as many additions as there are rows,
     so that floating point adds without rounding, in any order; what is left is cut again until nothing is.
+    Beside values above 2**900 those below 2**-900 may be lost.
 
     References
     ----------

@@ -115,7 +115,8 @@ class Curves:
 
 def curves_of(rows: Scored) -> Curves:
     """The upper hulls of all groups' accuracies over their selection rates."""
-    order = np.lexsort((-rows.score, rows.group))
+    order = np.argsort(-rows.score, kind="stable")
+    order = order[np.argsort(rows.group[order].astype(np.min_scalar_type(rows.groups)), kind="stable")]
     group, score, count = rows.group[order], rows.score[order], rows.count[order]
     last = np.append((group[1:] != group[:-1]) | (score[1:] != score[:-1]), True)
     size = count_cells(rows.group, rows.groups, rows.count)

@@ -17,9 +17,12 @@ from apps.engine.measures import ranking
 from apps.engine.measures.fairness import groups as grouping
 from apps.engine.measures.fairness.cells import Mass, count_cells, count_joint, sum_cells
 from apps.engine.measures.fairness.groups import Attributes, Floors, Partition, partitions
-from apps.engine.measures.runs import runs_of, weighted_runs
+from apps.engine.measures.runs import merged, runs_of, weighted_runs
 from apps.engine.numeric import how_many, same_length
+from apps.engine.resources import each
 from apps.engine.values import Group, Measured, Status
+
+_LARGE = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +116,10 @@ class Areas:
         return len(self.values)
 
     def of(self, part: Partition, kept: Sequence[int]) -> list[Figure]:
-        """One group after the other."""
+        """One group after the other, on threads where they are large."""
         rows = rows_by_group(part)
+        if len(self) >= _LARGE * len(kept):
+            return each(lambda k: self._figure(part, k, rows[k]), kept)
         return [self._figure(part, k, rows[k]) for k in kept]
 
     def _figure(self, part: Partition, k: int, rows: npt.NDArray[np.intp]) -> Figure:
@@ -125,12 +130,19 @@ class Areas:
             raise Unmeasurable(f"{few}.", status="insufficient")
         counts = {"positives": positives}
         if mass.weight is None:
-            found = ranking.rank_runs(runs_of(score, label, mass.count))
+            counted = mass.count is not None
+            runs = runs_of(score, label, mass.count) if counted else merged(*_sorted(score, label))
+            found = ranking.rank_runs(runs)
             return Figure(float(found.auc), float(found.variance or 0), counts)
-        runs = weighted_runs(score, label, mass.weight, mass.count)
-        if min(runs.rows) < 2:
+        weighted = weighted_runs(score, label, mass.weight, mass.count)
+        if min(weighted.rows) < 2:
             raise Unmeasurable(f"{few} that have weight.", status="insufficient")
-        return Figure(*ranking.weighted_auc(runs), counts)
+        return Figure(*ranking.weighted_auc(weighted), counts)
+
+
+def _sorted(score: FloatArray, label: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """The scores of each class, ascending."""
+    return np.sort(score[~label]), np.sort(score[label])
 
 
 def rows_by_group(part: Partition) -> list[npt.NDArray[np.intp]]:

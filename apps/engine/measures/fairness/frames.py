@@ -21,7 +21,7 @@ from apps.engine.resample import cell_draws, quantiles
 
 METRICS = ("selection_rate", "tpr", "fpr", "accuracy", "count")
 SUMMARIES = ("overall", "least", "most", "difference", "difference_to_overall", "ratio", "ratio_to_overall")
-_MOST_CELLS = 1 << 16
+_MOST_CELLS, _MOST_DRAWN = 1 << 16, 1 << 26
 Figures = Mapping[str, FloatArray]
 
 
@@ -87,7 +87,7 @@ def frames(
     Raises
     ------
     BadInput
-        Codes below 0, too many cells, or arrays of different lengths.
+        Codes below 0, too many groups, or arrays of different lengths.
     Unmeasurable
         Insufficient: no attribute or no rows.
 
@@ -106,6 +106,8 @@ def frames(
     sizes = [len(levels) for _, levels in codes.values()]
     if math.prod(sizes) > _MOST_CELLS:
         raise BadInput(f"{' × '.join(codes)} makes {math.prod(sizes):,} groups; at most {_MOST_CELLS:,} fit.")
+    if 4 * math.prod(sizes) * draws > _MOST_DRAWN:
+        raise BadInput(f"{math.prod(sizes):,} groups are too many for {draws:,} draws.")
     cells = count_joint([c for c, _ in codes.values()], sizes, [label, predicted], Mass.of(count).count)
     cells = cells.reshape(*sizes, 4)
     drawn = cell_draws(cells, seed, draws) if draws else None
