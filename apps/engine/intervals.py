@@ -138,8 +138,7 @@ def highest_newcombe(p: FloatArray, n: float, q: FloatArray, m: float, confidenc
     """
     z, n, m = z_of(confidence), float(n), float(m)
     gaps = np.abs(p - q)
-    reach = math.hypot(*(z * z / k + z / math.sqrt(k) for k in (n, m))) / 2
-    near = gaps >= gaps.max() - reach
+    near = gaps >= gaps.max() - newcombe_reach(n, m, confidence)
     first, second = p[near], q[near]
     larger = first >= second
     high, low = np.where(larger, first, second), np.where(larger, second, first)
@@ -147,6 +146,18 @@ def highest_newcombe(p: FloatArray, n: float, q: FloatArray, m: float, confidenc
     up = wilson_end(high, of_high, z, 1) - high
     down = low - wilson_end(low, of_low, z, -1)
     return min(1.0, float((high - low + np.hypot(up, down)).max()))
+
+
+def newcombe_reach(n: float, m: float, confidence: float = 0.95) -> float:
+    """How far Newcombe's limits for a difference of rates of n and m rows can lie from it, at most.
+
+    Examples
+    --------
+    >>> newcombe_reach(100, 100) > newcombe(50, 100, 50, 100)[1]
+    True
+    """
+    z = z_of(confidence)
+    return math.hypot(*(z * z / k + z / math.sqrt(k) for k in (n, m))) / 2
 
 
 def wilson_end(p: FloatArray, n: FloatArray, z: float, side: int) -> FloatArray:

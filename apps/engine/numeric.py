@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +17,7 @@ Ints = npt.NDArray[np.int64]
 UNIT_BITS, LOW_BITS = 1074, 27
 MOST_ROWS = 1 << 36
 _HIDDEN = 1 << 52
+_NONE = np.empty(0, dtype=np.int64)
 _MANY, _BLOCK, _SLICES = 2048, 16_384, 6
 
 
@@ -73,6 +74,34 @@ def exact_units(values: FloatArray, count: Ints | None = None) -> int:
     return _by_exponent(values, count) if slices is None else sum(_units(part) for part in slices)
 
 
+def stable_total(blocks: Iterable[tuple[FloatArray, Ints | None]], items: int) -> float:
+    """The correctly rounded sum of finite values that come in blocks, each with or without counts.
+
+    Parameters
+    ----------
+    blocks : iterable of (values, counts or None)
+        Small ones, made when they are asked for, stay in the cache.
+    items : int
+        How many values there will be: decides between the compiled loop and its twin.
+
+    Examples
+    --------
+    >>> stable_total([(np.array([0.1, 0.2]), None), (np.array([0.3]), np.array([2]))], 3)
+    0.9
+    """
+    from apps.engine.kernels import worth
+
+    if not worth(items):
+        return rounded(sum(exact_units(values, count) for values, count in blocks))
+    from apps.engine.kernels.sums import add_exact
+
+    low, high = np.zeros((4, 2048), dtype=np.int64), np.zeros((4, 2048), dtype=np.int64)
+    for values, count in blocks:
+        add_exact(np.ascontiguousarray(values).view(np.int64), _NONE if count is None else count, low, high)
+    lows, highs = low.sum(axis=0), high.sum(axis=0)
+    return rounded(units_of(np.flatnonzero(lows | highs), lows, highs))
+
+
 def rounded(units: int) -> float:
     """The float64 nearest to a whole number of 2**-1074; infinite beyond the largest."""
     try:
@@ -90,8 +119,7 @@ def _compiled_units(values: FloatArray, count: Ints | None) -> int:
     from apps.engine.kernels.sums import add_exact
 
     low, high = np.zeros((4, 2048), dtype=np.int64), np.zeros((4, 2048), dtype=np.int64)
-    times = np.empty(0, dtype=np.int64) if count is None else count
-    add_exact(np.ascontiguousarray(values).view(np.int64), times, low, high)
+    add_exact(np.ascontiguousarray(values).view(np.int64), _NONE if count is None else count, low, high)
     lows, highs = low.sum(axis=0), high.sum(axis=0)
     return units_of(np.flatnonzero(lows | highs), lows, highs)
 

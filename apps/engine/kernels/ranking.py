@@ -30,6 +30,20 @@ def part(score: Any, codes: Any, flags: Any, groups: int, starts: Any, parted: A
 
 
 @kernel
+def place_evenly(score: Any, edges: Any, codes: Any) -> None:
+    """The bin of each score in [0, 1] among inner edges at equal steps; bins are closed above."""
+    last = len(edges)
+    for i in range(len(score)):
+        value = score[i]
+        k = min(int(value * (last + 1)), last)
+        while k > 0 and value <= edges[k - 1]:
+            k -= 1
+        while k < last and value > edges[k]:
+            k += 1
+        codes[i] = k
+
+
+@kernel
 def merge_runs(negative: Any, positive: Any, values: Any, negatives: Any, positives: Any) -> int:
     """The runs of equal scores of two sorted samples: each value, its negatives and positives; how many."""
     n, p = len(negative), len(positive)
@@ -70,6 +84,23 @@ def rank_runs(negatives: Any, positives: Any, n: int, p: int) -> Any:
         if distance > gap:
             gap, place = distance, k
     return total, x_low, x_high, w_low, w_high, gap, place
+
+
+@kernel
+def wide_cuts(negatives: Any, positives: Any, scale: Any, first: Any, second: Any) -> int:
+    """Rows of each class at or below the cuts whose gap ``|below_0 p - below_1 n|`` is at least `least`.
+
+    `scale` holds n, p and `least`; how many cuts there are.
+    """
+    n, p, least = scale[0], scale[1], scale[2]
+    below_0, below_1, made = 0, 0, 0
+    for k in range(len(negatives)):
+        below_0 += negatives[k]
+        below_1 += positives[k]
+        if abs(below_0 * p - below_1 * n) >= least:
+            first[made], second[made] = below_0, below_1
+            made += 1
+    return made
 
 
 @kernel

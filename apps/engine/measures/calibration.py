@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from apps.engine.columns import BoolArray, FloatArray
 from apps.engine.intervals import within
 from apps.engine.measures.forecasts import Binned, Forecasts, binned
@@ -53,14 +55,13 @@ def brier(
 
     Examples
     --------
-    >>> import numpy as np
     >>> found = brier(score=np.array([0.9, 0.1, 0.6, 0.4]), label=np.array([True, False, False, True]))
     >>> round(found.value, 12)
     0.185
     """
     rows = Forecasts.of(score, label, weight, count)
     held = binned(rows, bins, binning)
-    losses = held.rows.mean((held.rows.score - held.rows.outcome) ** 2)
+    losses = held.rows.mean(lambda s, y: np.square(s - y))
     ends = losses.interval(confidence)
     return Measured(
         value=losses.value,
@@ -76,8 +77,8 @@ def brier(
 
 def murphy(held: Binned) -> dict[str, float]:
     """The parts of the Brier score over bins."""
-    total = held.rows.mass
-    overall = held.rows.total(held.rows.outcome) / total
+    total = held.rows.rows.mass
+    overall = held.rows.total(lambda s, y: y) / total
     variance, covariance = held.spread()
     return {
         "reliability": math.fsum(b.mass / total * (b.mean - b.rate) ** 2 for b in held.bins),

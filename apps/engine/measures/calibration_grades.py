@@ -70,7 +70,7 @@ def grades_of(
 
 
 def _grade(name: str, rows: Forecasts) -> Grade:
-    return Grade(name, rows.n, rows.positives, rows.total(rows.score) / rows.n)
+    return Grade(name, rows.n, rows.positives, rows.total(lambda s, y: s) / rows.n)
 
 
 def grade_binomial(

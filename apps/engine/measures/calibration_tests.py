@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from apps.engine.columns import BoolArray, FloatArray
 from apps.engine.errors import Unmeasurable
 from apps.engine.intervals import Pair, normal
 from apps.engine.measures.forecasts import Binned, Forecasts, binned
-from apps.engine.measures.means import effective_size
+from apps.engine.measures.means import Rows, effective_size
 from apps.engine.measures.runs import runs_of, weighted_runs
 from apps.engine.numeric import Ints, how_many, no_weights, stable_sum, two_classes
 from apps.engine.resample import drawn_values
@@ -144,7 +145,7 @@ def reliability_curve(
     inside = math.fsum(b.mass for b, row in zip(held.bins, rows, strict=True) if row["inside"])
     weighted = held.rows.weight is not None
     return Measured(
-        value=min(1.0, inside / held.rows.mass),
+        value=min(1.0, inside / held.rows.rows.mass),
         n=held.rows.n,
         confidence=confidence,
         method="bins; Wilson for each rate" + (", on Kish's effective size" if weighted else ""),
@@ -174,10 +175,9 @@ def in_the_large(
     0.0
     """
     rows = Forecasts.of(score, label, weight, count)
-    found = rows.mean(rows.score - rows.outcome)
-    w = 1.0 if rows.weight is None else rows.weight
-    implied = rows.total(w * rows.score * (1 - rows.score))
-    z = rows.total(rows.score - rows.outcome) / math.sqrt(implied) if implied else None
+    found = rows.mean(lambda s, y: s - y)
+    implied = _squared(rows, lambda s: s * (1 - s))
+    z = rows.total(lambda s, y: s - y) / math.sqrt(implied) if implied else None
     return Measured(
         value=found.value,
         n=rows.n,
@@ -185,12 +185,18 @@ def in_the_large(
         confidence=confidence,
         method="mean of differences; normal",
         parameters={
-            "expected": rows.total(rows.score),
-            "observed": rows.positives if rows.weight is None else rows.total(rows.outcome),
+            "expected": rows.total(lambda s, y: s),
+            "observed": rows.positives if rows.weight is None else rows.total(lambda s, y: y),
         },
         tables={"test": [_z_row("z_in_the_large", z)]},
         notes=rows.one_class(),
     )
+
+
+def _squared(rows: Forecasts, terms: Callable[[FloatArray], FloatArray]) -> float:
+    """The sum of a term of each score times its squared weight: the variance of a weighted sum."""
+    squares = None if rows.weight is None else np.square(rows.weight)
+    return Rows(len(rows.score), squares, rows.count).total(lambda part: terms(rows.score[part]))
 
 
 def _z_row(test: str, z: float | None) -> dict[str, Any]:
@@ -231,7 +237,7 @@ def slope(
     """
     rows = Forecasts.of(score, label, weight, count)
     kept = rows if rows.weight is None else rows.part(np.flatnonzero(rows.weight > 0))
-    two_classes(kept.outcome > 0, kept.count)
+    two_classes(kept.label, kept.count)
     ends = how_many((kept.score == 0) | (kept.score == 1), kept.count)
     if ends:
         raise Unmeasurable(f"The score is 0 or 1 in {ends:,} of {rows.n:,} rows: its logit is infinite.")
@@ -256,9 +262,9 @@ def slope(
 def _levels(rows: Forecasts) -> tuple[FloatArray, FloatArray, FloatArray | None]:
     """Distinct scores, the rows or weight of each class there, and with weights the squared weight."""
     if rows.weight is None:
-        runs = runs_of(rows.score, rows.outcome > 0, rows.count)
+        runs = runs_of(rows.score, rows.label, rows.count)
         return runs.values, np.stack((runs.negatives, runs.positives), axis=1).astype(np.float64), None
-    made = weighted_runs(rows.score, rows.outcome > 0, rows.weight, rows.count)
+    made = weighted_runs(rows.score, rows.label, rows.weight, rows.count)
     return made.values, made.mass, made.squares
 
 
@@ -402,11 +408,10 @@ def spiegelhalter(
     """
     rows = Forecasts.of(score, label, weight, count)
     rows.require_two_rows("no test of calibration")
-    s, w = rows.score, 1.0 if rows.weight is None else rows.weight
-    variance = rows.total(w * (1 - 2 * s) ** 2 * s * (1 - s))
+    variance = _squared(rows, lambda s: (1 - 2 * s) ** 2 * s * (1 - s))
     if variance == 0:
         raise Unmeasurable(f"All {rows.n:,} scores are 0, 1/2 or 1: the statistic has no variance.")
-    z = rows.total((rows.outcome - s) * (1 - 2 * s)) / math.sqrt(variance)
+    z = rows.total(lambda s, y: (y - s) * (1 - 2 * s)) / math.sqrt(variance)
     row = _z_row("spiegelhalter", z)
     return Measured(
         value=row["p_value"],

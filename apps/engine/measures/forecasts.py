@@ -6,7 +6,7 @@ exact, so that neither their order nor their being counted in one row changes a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -17,27 +17,33 @@ import numpy.typing as npt
 from apps.engine.columns import BoolArray, FloatArray
 from apps.engine.errors import Unmeasurable
 from apps.engine.intervals import Pair, wilson
+from apps.engine.kernels import worth
 from apps.engine.measures.bins import cut_points, quantile_places, require_few
-from apps.engine.measures.means import Mean, effective_size, mean_of
-from apps.engine.measures.runs import merged, runs_of, sorted_classes
+from apps.engine.measures.means import Mean, Rows, Terms
+from apps.engine.measures.runs import merged, parted, runs_of, sorted_classes
 from apps.engine.numeric import (
     Ints,
     counts_or_none,
+    how_many,
     probabilities,
     same_length,
     stable_sum,
+    stable_total,
     sums_by,
     total_of,
     weights_or_none,
 )
+from apps.engine.resources import each
+
+_CODED, _FEW = 255, 2048
 
 
 @dataclass(frozen=True, slots=True)
 class Forecasts:
-    """Probabilities, outcomes 0 and 1, weights that differ or None, and rows each stands for or None."""
+    """Probabilities, outcomes, weights that differ or None, and the rows each stands for or None."""
 
     score: FloatArray
-    outcome: FloatArray
+    label: BoolArray
     weight: FloatArray | None
     count: Ints | None
 
@@ -55,7 +61,12 @@ class Forecasts:
         same_length(score=score, label=label, weight=weight)
         times = counts_or_none(count, len(label))
         values = probabilities(score, count=times)
-        return cls(values, label.astype(np.float64), weights_or_none(weight, times), times)
+        return cls(values, np.asarray(label, dtype=bool), weights_or_none(weight, times), times)
+
+    @property
+    def rows(self) -> Rows:
+        """How they are summed over."""
+        return Rows(len(self.score), self.weight, self.count)
 
     @property
     def n(self) -> int:
@@ -65,12 +76,7 @@ class Forecasts:
     @property
     def positives(self) -> int:
         """The rows of the positive class."""
-        return int(self.outcome.sum()) if self.count is None else int(self.count[self.outcome > 0].sum())
-
-    @property
-    def mass(self) -> float:
-        """The sum of weights; the rows where there are none."""
-        return float(self.n) if self.weight is None else stable_sum(self.weight, self.count)
+        return how_many(self.label, self.count)
 
     def one_class(self) -> tuple[str, ...]:
         """The sentence that says so where all outcomes are the same."""
@@ -83,32 +89,19 @@ class Forecasts:
         if self.n < 2:
             raise Unmeasurable(f"One row is {what}.", status="insufficient")
 
-    def total(self, terms: FloatArray) -> float:
-        """The sum of a term of each row, times its weight."""
-        return stable_sum(terms if self.weight is None else self.weight * terms, self.count)
+    def total(self, terms: Callable[[FloatArray, FloatArray], FloatArray]) -> float:
+        """The weighted sum of a term of scores and outcomes."""
+        return self.rows.total(lambda rows: terms(self.score[rows], self.label[rows].astype(np.float64)))
 
-    def mean(self, terms: FloatArray) -> Mean:
-        """The mean of a term of each row."""
-        return mean_of(terms, self.weight, self.count)
-
-    def by_class(self) -> Forecasts:
-        """The same rows, negatives first, each class sorted by score."""
-        label = self.outcome > 0
-        if self.weight is None and self.count is None:
-            sides = sorted_classes(self.score, label)
-            return Forecasts(np.concatenate(sides), _outcomes(*map(len, sides)), None, None)
-        order = np.lexsort((self.score, label))
-        return self.part(order)
+    def mean(self, terms: Callable[[FloatArray, FloatArray], FloatArray]) -> Mean:
+        """The weighted mean of a term of scores and outcomes."""
+        return self.rows.mean(lambda rows: terms(self.score[rows], self.label[rows].astype(np.float64)))
 
     def part(self, rows: npt.NDArray[np.intp]) -> Forecasts:
         """Some of the rows."""
         weight = None if self.weight is None else self.weight[rows]
         count = None if self.count is None else self.count[rows]
-        return Forecasts(self.score[rows], self.outcome[rows], weight, count)
-
-
-def _outcomes(negatives: int, positives: int) -> FloatArray:
-    return np.repeat([0.0, 1.0], [negatives, positives])
+        return Forecasts(self.score[rows], self.label[rows], weight, count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,19 +151,23 @@ class Binned:
     bins : list of Bin
         Those that hold weight.
     place : int array (n,)
-        The position in `bins` of each row's bin; -1 where its bin holds no weight.
+        The position in `bins` of each row's bin; any where its bin holds no weight.
     """
 
     rows: Forecasts
     bins: list[Bin]
-    place: npt.NDArray[np.intp]
+    place: npt.NDArray[np.int32]
 
     def spread(self) -> tuple[float, float]:
         """Sums over bins: squared distances of scores from their mean, and their products with outcomes'."""
         means, rates = (np.array([getattr(b, name) for b in self.bins]) for name in ("mean", "rate"))
-        apart = self.rows.score - means[self.place]
-        both = apart * (self.rows.outcome - rates[self.place])
-        return self.rows.total(apart**2), self.rows.total(both)
+        score, label, place = self.rows.score, self.rows.label, self.place
+        terms: list[Terms] = [
+            lambda rows: np.square(score[rows] - means[place[rows]]),
+            lambda rows: (score[rows] - means[place[rows]]) * (label[rows] - rates[place[rows]]),
+        ]
+        variance, covariance = each(self.rows.rows.total, terms)
+        return variance, covariance
 
 
 def binned(forecasts: Forecasts, count: int, rule: str) -> Binned:
@@ -182,17 +179,56 @@ def binned(forecasts: Forecasts, count: int, rule: str) -> Binned:
     >>> [(b.number, b.n, b.rate) for b in binned(rows, 10, "width").bins]
     [(1, 2, 0.5), (10, 1, 1.0)]
     """
-    rows = forecasts.by_class()
-    edges = np.arange(1, count) / count if rule == "width" else _edges(rows, count, rule)
+    plain = forecasts.weight is None and forecasts.count is None
+    if rule == "width" and plain and count <= _CODED and worth(len(forecasts.score)):
+        rows, cuts = _parted(forecasts, count)
+    else:
+        rows, cuts = _sorted(forecasts, count, rule)
     bins: list[Bin] = []
-    place = np.full(len(rows.score), -1, dtype=np.intp)
-    for number, stretches in _stretches(rows, edges):
-        made = _bin(rows, number, stretches)
+    place = np.zeros(len(rows.score), dtype=np.int32)
+    for number, stretches in enumerate(zip(*map(pairwise, cuts), strict=True), start=1):
+        made = _bin(rows, number, [stretch for stretch in stretches if stretch[1] > stretch[0]])
         if made is not None:
             for start, stop in stretches:
                 place[start:stop] = len(bins)
             bins.append(made)
     return Binned(rows, bins, place)
+
+
+_Cuts = tuple[list[int], list[int]]
+
+
+def _parted(forecasts: Forecasts, count: int) -> tuple[Forecasts, _Cuts]:
+    """Rows put together by class and bin of equal width, without sorting; where each bin begins and ends."""
+    from apps.engine.kernels.ranking import place_evenly
+
+    codes = np.empty(len(forecasts.score), dtype=np.uint8)
+    place_evenly(forecasts.score, np.arange(1, count) / count, codes)
+    made, cells = parted(forecasts.score, forecasts.label, codes, count)
+    ends = np.concatenate(([0], np.cumsum([len(cell) for cell in cells]))).tolist()
+    label = np.arange(len(made)) >= ends[count]
+    return Forecasts(made, label, None, None), (ends[: count + 1], ends[count:])
+
+
+def _sorted(forecasts: Forecasts, count: int, rule: str) -> tuple[Forecasts, _Cuts]:
+    """Rows sorted within their class; where each bin begins and ends."""
+    rows = _by_class(forecasts)
+    edges = np.arange(1, count) / count if rule == "width" else _edges(rows, count, rule)
+    cut = int(np.searchsorted(rows.label, True))
+    cuts = [
+        [start, *(start + np.searchsorted(half, edges, side="right")).tolist(), start + len(half)]
+        for start, half in ((0, rows.score[:cut]), (cut, rows.score[cut:]))
+    ]
+    return rows, (cuts[0], cuts[1])
+
+
+def _by_class(rows: Forecasts) -> Forecasts:
+    """The same rows, negatives first, each class sorted by score."""
+    if rows.weight is not None or rows.count is not None:
+        return rows.part(np.lexsort((rows.score, rows.label)))
+    sides = sorted_classes(rows.score, rows.label)
+    label = np.arange(len(rows.score)) >= len(sides[0])
+    return Forecasts(np.concatenate(sides), label, None, None)
 
 
 def _edges(rows: Forecasts, count: int, rule: str) -> FloatArray:
@@ -214,45 +250,38 @@ def _below(rows: Forecasts) -> tuple[FloatArray, FloatArray | Ints]:
         values, place = np.unique(rows.score, return_inverse=True)
         return values, np.cumsum(sums_by(place, rows.weight, len(values), rows.count))
     if rows.count is not None:
-        runs = runs_of(rows.score, rows.outcome > 0, rows.count)
+        runs = runs_of(rows.score, rows.label, rows.count)
     else:
-        cut = int(np.searchsorted(rows.outcome, 0.5))
+        cut = int(np.searchsorted(rows.label, True))
         runs = merged(rows.score[:cut], rows.score[cut:])
     return runs.values, np.cumsum(runs.rows)
 
 
-def _stretches(rows: Forecasts, edges: FloatArray) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-    """For each bin its number and where its rows stand: a stretch of each class."""
-    cut = int(np.searchsorted(rows.outcome, 0.5))
-    halves = [(0, rows.score[:cut]), (cut, rows.score[cut:])]
-    cuts = [
-        start + np.concatenate(([0], np.searchsorted(half, edges, side="right"), [len(half)]))
-        for start, half in halves
-    ]
-    pairs = zip(pairwise(cuts[0].tolist()), pairwise(cuts[1].tolist()), strict=True)
-    for number, stretches in enumerate(pairs, start=1):
-        filled = [(start, stop) for start, stop in stretches if stop > start]
-        if filled:
-            yield number, filled
-
-
 def _bin(rows: Forecasts, number: int, stretches: list[tuple[int, int]]) -> Bin | None:
-    """The figures of one bin; None where none of its rows has weight."""
-    scores, outcomes = (_joined(of, stretches) for of in (rows.score, rows.outcome))
-    count = None if rows.count is None else _joined(rows.count, stretches)
-    held = Forecasts(scores, outcomes, None, count)
-    n, positives = held.n, held.positives
-    if rows.weight is None:
-        return Bin(number, n, positives, float(n), held.total(scores) / n, positives / n, float(n))
-    weight = _joined(rows.weight, stretches)
-    if not weight.any():
+    """The figures of one bin; None where it is empty or none of its rows has weight."""
+    if not stretches:
         return None
-    mass, size = stable_sum(weight, count), effective_size(weight, count)
-    mean, rate = (stable_sum(weight * part, count) / mass for part in (scores, outcomes))
-    return Bin(number, n, positives, mass, mean, min(1.0, rate), size)
+    count = rows.count
+    sizes = [stop - start if count is None else int(count[start:stop].sum()) for start, stop in stretches]
+    n = sum(sizes)
+    positives = sum(size for size, (start, _) in zip(sizes, stretches, strict=True) if rows.label[start])
+    parts = [(slice(*ends), None if count is None else count[slice(*ends)]) for ends in stretches]
+    if rows.weight is None:
+        total = _sum([(rows.score[part], times) for part, times in parts])
+        return Bin(number, n, positives, float(n), total / n, positives / n, float(n))
+    weights = [(rows.weight[part], times) for part, times in parts]
+    mass = _sum(weights)
+    if not mass:
+        return None
+    mean = _sum([(rows.weight[part] * rows.score[part], times) for part, times in parts]) / mass
+    hits = _sum([held for held, (start, _) in zip(weights, stretches, strict=True) if rows.label[start]])
+    size = mass**2 / _sum([(np.square(weight), times) for weight, times in weights])
+    return Bin(number, n, positives, mass, mean, min(1.0, hits / mass), size)
 
 
-def _joined(part: npt.NDArray[Any], stretches: list[tuple[int, int]]) -> npt.NDArray[Any]:
-    """The stretches of an array, one after the other."""
-    found = [part[start:stop] for start, stop in stretches]
-    return found[0] if len(found) == 1 else np.concatenate(found)
+def _sum(parts: Sequence[tuple[FloatArray, Ints | None]]) -> float:
+    """The sum over the stretches of a bin, rounded once."""
+    items = sum(len(values) for values, _ in parts)
+    if items < _FEW and all(count is None for _, count in parts):
+        return stable_sum(np.concatenate([values for values, _ in parts])) if parts else 0.0
+    return stable_total(parts, items)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from apps.engine.columns import BoolArray, FloatArray
-from apps.engine.intervals import Pair, logit_scale, newcombe, normal, within
+from apps.engine.intervals import Pair, logit_scale, newcombe, newcombe_reach, normal, within
 from apps.engine.measures import confusion_rates, ranking
 from apps.engine.measures.confusion_rates import Cells
 from apps.engine.measures.runs import Runs, Scored, Weighted
@@ -136,18 +136,18 @@ def ks(
     """
     scored = Scored.of(score, label, weight, count)
     runs = scored.runs()
-    curves = _curves(runs)
-    exact, place = _exact_gap(runs) if isinstance(runs, Runs) else (None, curves.widest())
-    ends = ranking.gap_interval(*curves.spans(), confidence) if interval == "band" else None
+    cuts = _exact_cuts(runs, confidence) if isinstance(runs, Runs) else _weighted_cuts(runs)
+    spans = (cuts.shares_0, cuts.n, cuts.shares_1, cuts.m)
+    ends = ranking.gap_interval(*spans, confidence) if interval == "band" else cuts.at_widest(confidence)
     return Measured(
-        value=min(1.0, curves.gap(place)) if exact is None else float(exact),
-        exact=exact,
+        value=min(1.0, cuts.gap()) if cuts.exact is None else float(cuts.exact),
+        exact=cuts.exact,
         n=scored.n,
-        interval=ends or curves.at(place, confidence),
+        interval=ends,
         confidence=confidence,
         method=f"largest gap of the cumulative curves; {_GAP_METHODS[interval]}"
-        + ("" if isinstance(runs, Runs) else ", on Kish's effective sizes"),
-        parameters={"at_score": float(runs.values[place]), **curves.parameters},
+        + (", on Kish's effective sizes" if cuts.exact is None else ""),
+        parameters={"at_score": cuts.score, **cuts.parameters},
     )
 
 
@@ -157,47 +157,64 @@ _GAP_METHODS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Curves:
-    """The cumulative shares of negatives and positives, and how many rows each is worth."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cuts:
+    """Shares of negatives and positives at or below cuts, and how many rows each share is of.
+
+    All cuts whose gap could matter stand here, in order; `score` is the first with the largest gap.
+    """
 
     shares_0: FloatArray
     shares_1: FloatArray
     n: float
     m: float
+    exact: Fraction | None
+    score: float
     parameters: dict[str, Any]
-
-    def spans(self) -> tuple[FloatArray, float, FloatArray, float]:
-        return self.shares_0, self.n, self.shares_1, self.m
 
     def widest(self) -> int:
         return int(np.argmax(np.abs(self.shares_0 - self.shares_1)))
 
-    def gap(self, place: int) -> float:
+    def gap(self) -> float:
+        place = self.widest()
         return float(abs(self.shares_0[place] - self.shares_1[place]))
 
-    def at(self, place: int, confidence: float) -> Pair:
-        """Newcombe's interval of the gap at one cut."""
+    def at_widest(self, confidence: float) -> Pair:
+        """Newcombe's interval of the gap at the widest cut."""
+        place = self.widest()
         rates = [(float(self.shares_0[place]), self.n), (float(self.shares_1[place]), self.m)]
         (p, n), (q, m) = sorted(rates, key=lambda rate: -rate[0])
         return within(newcombe(p * n, n, q * m, m, confidence), 0.0, 1.0)
 
 
-def _curves(runs: Runs | Weighted) -> _Curves:
-    if isinstance(runs, Runs):
-        n, p = runs.totals
-        shares = np.cumsum(runs.negatives) / n, np.cumsum(runs.positives) / p
-        return _Curves(*shares, n, p, {"positives": p, "negatives": n})
+def _exact_cuts(runs: Runs, confidence: float) -> _Cuts:
+    n, p = runs.totals
+    found = ranking.walk(runs)
+    below_0, below_1 = ranking.wide_cuts(runs, found, newcombe_reach(n, p, confidence))
+    return _Cuts(
+        shares_0=below_0 / n,
+        shares_1=below_1 / p,
+        n=n,
+        m=p,
+        exact=Fraction(found.gap, n * p),
+        score=float(runs.values[found.place]),
+        parameters={"positives": p, "negatives": n},
+    )
+
+
+def _weighted_cuts(runs: Weighted) -> _Cuts:
     running = np.cumsum(runs.mass, axis=0)
     first, second = running[:, 0] / running[-1, 0], running[:, 1] / running[-1, 1]
     sizes = runs.effective_of_classes()
-    return _Curves(first, second, sizes[0], sizes[1], {"weighted": True, "effective_sizes": sizes})
-
-
-def _exact_gap(runs: Runs) -> tuple[Fraction, int]:
-    n, p = runs.totals
-    found = ranking.walk(runs)
-    return Fraction(found.gap, n * p), found.place
+    return _Cuts(
+        shares_0=first,
+        shares_1=second,
+        n=sizes[0],
+        m=sizes[1],
+        exact=None,
+        score=float(runs.values[np.argmax(np.abs(first - second))]),
+        parameters={"weighted": True, "effective_sizes": sizes},
+    )
 
 
 def confusion(

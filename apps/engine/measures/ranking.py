@@ -105,6 +105,23 @@ def _long_walk(runs: Runs, n: int, p: int) -> Walk:
     return Walk((b * x).sum(), (b * x * x).sum(), (a * w * w).sum(), int(distance[place]), place)
 
 
+def wide_cuts(runs: Runs, walked: Walk, reach: float) -> tuple[Ints, Ints]:
+    """Rows of each class at or below the cuts whose gap is at most `reach` smaller than the largest."""
+    n, p = runs.totals
+    least = max(0, walked.gap - math.ceil(reach * n * p))
+    if worth(len(runs.values)) and n + p <= _WORDS_HOLD:
+        from apps.engine.kernels import ranking as loops
+
+        first, second = np.empty_like(runs.negatives), np.empty_like(runs.positives)
+        scale = np.array([n, p, least], dtype=np.int64)
+        made = loops.wide_cuts(runs.negatives, runs.positives, scale, first, second)
+        return first[:made], second[:made]
+    kind = np.int64 if n + p <= _WORDS_HOLD else object
+    below_0, below_1 = (np.cumsum(side) for side in (runs.negatives, runs.positives))
+    wide = np.abs(below_0.astype(kind) * p - below_1.astype(kind) * n) >= least
+    return below_0[wide], below_1[wide]
+
+
 def walk_sides(negative: FloatArray, positive: FloatArray) -> Walk | None:
     """The walk over the sorted scores of both classes, compiled; without the place. None with one class."""
     from apps.engine.kernels.ranking import walk_sorted

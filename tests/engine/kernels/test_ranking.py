@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from apps.engine import kernels
+from apps.engine.kernels.ranking import place_evenly
 from apps.engine.measures import ranking
+from apps.engine.measures.calibration import brier
+from apps.engine.measures.calibration_tests import ece, hosmer_lemeshow
 from apps.engine.measures.performance import auc, ks
 from apps.engine.measures.runs import Runs, merged, runs_of
 from apps.engine.resources import using
@@ -67,3 +70,21 @@ def test_more_rows_than_words_hold_are_walked_over_in_full():
 def test_an_empty_class_makes_runs_too():
     runs = merged(np.array([1.0, 1.0]), np.empty(0))
     assert (runs.values.tolist(), runs.totals) == ([1.0], (2, 0))
+
+
+@pytest.mark.parametrize("rule", ["width", "quantile"])
+def test_calibration_gives_the_same_bytes_either_way(rule):
+    score, label = scored(None)
+    given = {"score": 1 / (1 + np.exp(-score)), "label": label, "binning": rule}
+    found = [check(**given) for check in (brier, ece, hosmer_lemeshow)]
+    with using(compiled=False):
+        assert [check(**given) for check in (brier, ece, hosmer_lemeshow)] == found
+
+
+@pytest.mark.parametrize("bins", [2, 3, 7, 10, 49, 255])
+def test_even_places_are_a_search_among_the_edges(bins):
+    edges = np.arange(1, bins) / bins
+    score = np.concatenate((np.linspace(0, 1, 5000), edges, np.nextafter(edges, 0), np.nextafter(edges, 1)))
+    codes = np.empty(len(score), dtype=np.uint8)
+    place_evenly(score, edges, codes)
+    assert codes.tolist() == np.searchsorted(edges, score, side="left").tolist()
