@@ -12,8 +12,8 @@ from apps.access.models import Person
 from apps.access.queries import visible_models
 from apps.access.states import Permission
 from apps.engine.decide import MeasuredGate, SubjectFacts
+from apps.engine.impact import Impact, Progress, Standing, asked_of, impact
 from apps.engine.policy import Library, Policy, gates_for
-from apps.engine.policy.impact import Impact, Progress, Standing, asked_of, impact
 from apps.gates import guards
 from apps.gates.clock import database_now
 from apps.gates.models import Decision, Evidence, PolicyRelease, Run

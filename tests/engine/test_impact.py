@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from apps.engine.decide import MeasuredGate, SubjectFacts, gates_for
+from apps.engine.impact import Standing, asked_of, impact
 from apps.engine.policy import Library, Policy, read_policy
-from apps.engine.policy.impact import Standing, asked_of, impact
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 AUC = "  - {id: auc, title: The AUC, check: performance.auc, pass: {min: %s}}\n"

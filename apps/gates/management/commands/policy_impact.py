@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.audit.errors import Refused
-from apps.engine.policy.impact import Effect, Impact
+from apps.engine.impact import Effect, Impact
 from apps.gates.impacts import impact_on_all
 
 
