@@ -88,7 +88,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         id="performance.lift_and_gain",
-        function="performance_ranking:lift_and_gain",
+        function="performance_bands:lift_and_gain",
         title="Lift of the highest-scored share",
         unit="ratio",
         range="[0, inf)",
@@ -119,7 +119,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         id="performance.rank_ordering",
-        function="performance_ranking:rank_ordering",
+        function="performance_bands:rank_ordering",
         title="Breaks in the rank order of score bands",
         unit="breaks",
         range="[0, inf)",
@@ -143,7 +143,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         id="performance.concentration",
-        function="performance_ranking:concentration",
+        function="performance_bands:concentration",
         title="Concentration of rows in score bands",
         unit="index",
         range="[0, 1]",

@@ -78,7 +78,7 @@ def brier(
 def murphy(held: Binned) -> dict[str, float]:
     """The parts of the Brier score over bins."""
     total = held.rows.rows.mass
-    overall = held.rows.total(lambda s, y: y) / total
+    overall = held.rows.hits / total
     variance, covariance = held.spread()
     return {
         "reliability": math.fsum(b.mass / total * (b.mean - b.rate) ** 2 for b in held.bins),

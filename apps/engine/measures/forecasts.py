@@ -78,6 +78,11 @@ class Forecasts:
         """The rows of the positive class."""
         return how_many(self.label, self.count)
 
+    @property
+    def hits(self) -> float:
+        """The weight of the positive class; its rows where there are no weights."""
+        return float(self.positives) if self.weight is None else self.total(lambda s, y: y)
+
     def one_class(self) -> tuple[str, ...]:
         """The sentence that says so where all outcomes are the same."""
         if 0 < self.positives < self.n:
