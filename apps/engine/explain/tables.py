@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from apps.engine import kernels
 from apps.engine.columns import FloatArray, IntArray
-from apps.engine.explain.codes import Coder, Codes
+from apps.engine.explain.codes import ROWS, Coder, Codes
 from apps.engine.explain.forest import Forest
 from apps.engine.explain.grouping import Groups
 from apps.engine.explain.leaf_values import background_values, path_values, patterns, points
@@ -79,6 +79,7 @@ class Tables:
     def __init__(self, nodes: Forest, coder: Coder, groups: Groups, seen: Seen | None = None) -> None:
         self.nodes, self.coder, self.groups, self.seen = nodes, coder, groups, seen
         self.parts = _parts(groups, np.unique(nodes.feature[~nodes.leaf]))
+        self._fast = kernels.worth(4 * self.cells)
 
     @property
     def cells(self) -> int:
@@ -128,10 +129,10 @@ class Tables:
             _path(made, first, width, value, g.leaves.ratio[leaf])
         else:
             spots = (group, width, g.mask[leaf], g.want[leaf])
-            seen = _seen(chunk, _tallied(chunk, *self.seen), spots, first)
-            _against(made, first, width, value, seen / self.seen[1])
+            seen = _seen(chunk, _tallied(chunk, *self.seen, fast=self._fast), spots, first, fast=self._fast)
+            _against(made, first, width, value, seen / self.seen[1], fast=self._fast)
         jobs = (group, width, first, lane, g.mask[leaf], g.want[leaf])
-        if kernels.worth(len(made)):
+        if self._fast:
             from apps.engine.kernels.trees import spread_out
 
             spread_out(jobs, chunk.row_first, np.diff(chunk.group_first), made, chunk.values)
@@ -140,10 +141,16 @@ class Tables:
 
 
 def _against(
-    made: FloatArray, first: IntArray, width: IntArray, value: FloatArray, frequency: FloatArray
+    made: FloatArray,
+    first: IntArray,
+    width: IntArray,
+    value: FloatArray,
+    frequency: FloatArray,
+    *,
+    fast: bool,
 ) -> None:
     """Interventional values of leaves, one after the other, from how often each pattern is seen."""
-    if kernels.worth(len(made)):
+    if fast:
         from apps.engine.kernels.trees import leaf_values
 
         rules = [np.array(points(d)) for d in range(1, int(width.max(initial=1)) + 1)]
@@ -210,12 +217,12 @@ def _spread_out(jobs: Jobs, chunk: Chunk, made: FloatArray) -> None:
         chunk.values[at : at + len(total)] = total
 
 
-def _seen(chunk: Chunk, count: IntArray, leaves: Jobs, first: IntArray) -> FloatArray:
+def _seen(chunk: Chunk, count: IntArray, leaves: Jobs, first: IntArray, *, fast: bool) -> FloatArray:
     """How often the background shows each pattern of each leaf, at `first` of the leaf."""
     group, width, mask, want = leaves
     bits = np.diff(chunk.group_first)
     seen = np.zeros(int((width << width).sum()))
-    if kernels.worth(int((1 << bits[group]).sum()) if len(group) else 0):
+    if fast:
         from apps.engine.kernels.trees import gather
 
         gather((group, width, first, mask, want), chunk.row_first, bits, count, seen)
@@ -228,13 +235,13 @@ def _seen(chunk: Chunk, count: IntArray, leaves: Jobs, first: IntArray) -> Float
     return seen
 
 
-def _tallied(chunk: Chunk, codes: Codes, rows: int) -> IntArray:
+def _tallied(chunk: Chunk, codes: Codes, rows: int, *, fast: bool) -> IntArray:
     """How many of the first `rows` rows show each table row's pattern."""
     count = np.zeros(len(chunk.values), np.int64)
-    if kernels.worth(rows * len(chunk.condition_test)):
+    if fast:
         from apps.engine.kernels.trees import tally
 
-        tally(_codes(codes), codes.shape[1], rows, _asked(chunk), count)
+        tally(_codes(codes), codes.shape[1], rows, _asked(chunk), _room(chunk), count)
         return count
     for pattern in _patterns(chunk, codes):
         np.add.at(count, pattern[:rows], 1)
@@ -248,7 +255,7 @@ def add_rows(chunk: Chunk, codes: Codes, total: FloatArray) -> None:
 
         width = chunk.values.shape[1]
         part = np.zeros(width, np.float32)
-        cells, lanes = chunk.values.reshape(-1), (part, chunk.features)
+        cells, lanes = chunk.values.reshape(-1), (part, chunk.features, _room(chunk))
         add_tables(_codes(codes), codes.shape[1], _asked(chunk), cells, lanes, total)
         return
     part = np.zeros((codes.shape[1], len(chunk.features)), np.float32)
@@ -259,6 +266,10 @@ def add_rows(chunk: Chunk, codes: Codes, total: FloatArray) -> None:
 
 def _codes(codes: Codes) -> tuple[int, int]:
     return codes.ctypes.data, codes.itemsize
+
+
+def _room(chunk: Chunk) -> npt.NDArray[np.int32]:
+    return np.zeros((len(chunk.row_first), ROWS), np.int32)
 
 
 def _asked(chunk: Chunk) -> tuple[npt.NDArray[np.generic], ...]:

@@ -150,6 +150,22 @@ at_most_8, at_most_16, at_most_32 = _comparing(8), _comparing(16), _comparing(32
 
 
 @native
+def mark(typing: Any, address: Any, at: Any, bits: Any, amount: Any) -> Any:
+    """Add `amount` to those of sixty-four int32 values, from place `at` on, whose bit is set."""
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        every = ir.VectorType(ir.IntType(32), ROWS)
+        place = _place(builder, given, every)
+        chosen = builder.bitcast(given[2], ir.VectorType(ir.IntType(1), ROWS))
+        more = _same(builder, builder.trunc(given[3], ir.IntType(32)), every)
+        some = builder.select(chosen, more, ir.Constant(every, None))
+        builder.store(builder.add(builder.load(place, align=4), some), place, align=4)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.uint64, types.int64), generate
+
+
+@native
 def lowest(typing: Any, bits: Any) -> Any:
     """The place of the lowest set bit of a word that is not zero."""
 

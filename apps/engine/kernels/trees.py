@@ -19,6 +19,7 @@ from apps.engine.kernels.lanes import (
     load_rows,
     load_wide,
     lowest,
+    mark,
     mul,
     pick,
     spread,
@@ -298,16 +299,13 @@ def _place(codes: Any, n: int, r: int, asked: Any, decided: Any, place: Any) -> 
             met = ~np.uint64(0)
             for c in range(bit_first[bit], bit_first[bit + 1]):
                 met &= decided[test[c]] if left[c] else ~decided[test[c]]
-            number = bit - group_first[g]
-            for row in range(R):
-                place[g, row] += np.int32((met >> np.uint64(row)) & np.uint64(1)) << number
+            mark(place.ctypes.data, g * R, met, 1 << (bit - group_first[g]))
 
 
 @kernel
-def tally(codes: Any, n: int, rows: int, asked: Any, count: Any) -> None:
-    """Count the rows that show each table row's pattern."""
+def tally(codes: Any, n: int, rows: int, asked: Any, place: Any, count: Any) -> None:
+    """Count the rows that show each table row's pattern; `place` (groups, 64) is room to work in."""
     decided = np.zeros(len(asked[0]), np.uint64)
-    place = np.zeros((len(asked[6]), R), np.int32)
     for r in range(0, rows, R):
         _place(codes, n, r, asked, decided, place)
         for g in range(len(place)):
@@ -318,10 +316,9 @@ def tally(codes: Any, n: int, rows: int, asked: Any, count: Any) -> None:
 @kernel
 def add_tables(codes: Any, n: int, asked: Any, values: Any, lanes: Any, total: Any) -> None:
     """Add to `total` (at most n, F) each row's table rows, summed in float32 in the order of the groups."""
-    part, features = lanes
-    groups, width = len(asked[6]), len(part)
+    part, features, place = lanes
+    width = len(part)
     decided = np.zeros(len(asked[0]), np.uint64)
-    place = np.zeros((groups, R), np.int32)
     table, sums = values.ctypes.data, part.ctypes.data
     for r in range(0, n, R):
         _place(codes, n, r, asked, decided, place)
