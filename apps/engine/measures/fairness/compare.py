@@ -82,12 +82,19 @@ def compare(part: Divided, rates: Sequence[Rate], terms: Terms, *, comparisons: 
     found = grouping.reference_of(part, sizes, kept, terms.reference, lambda k: _known(rates[k]))
     base = overall(rates) if found is None else rates[found]
     named = "overall" if found is None else part.levels[found]
-    contrasts = [_contrast(part, rates, k, base, named, terms, comparisons) for k in kept if k != found]
+    _require_ratio(part, base, named, terms)
+    holm = terms.adjust == "holm"
+    confidence = shared_confidence(terms.confidence, comparisons) if holm else terms.confidence
+    contrasts = {k: _contrast(k, rates[k], base, terms, confidence) for k in kept if k != found}
+    held = set(kept)
     return Compared(
         part,
         rates,
-        _rows(part, rates, kept, found, {c.group: c for c in contrasts}, terms),
-        contrasts,
+        [
+            _row(part, rate, k, kept=k in held, contrast=contrasts.get(k), base=k == found, terms=terms)
+            for k, rate in enumerate(rates)
+        ],
+        list(contrasts.values()),
         named,
         grouping.excluded_note(part, sizes, kept, terms.floors),
         _left_out(part, kept),
@@ -111,27 +118,18 @@ def _require_defined(part: Divided, k: int, rate: Rate) -> None:
         )
 
 
-def _contrast(
-    part: Divided,
-    rates: Sequence[Rate],
-    k: int,
-    base: Rate,
-    named: str,
-    terms: Terms,
-    comparisons: int,
-) -> Contrast:
-    """The contrast of one group; the interval shares its confidence where Holm is asked for."""
-    rate = rates[k]
-    confidence = (
-        shared_confidence(terms.confidence, comparisons) if terms.adjust == "holm" else terms.confidence
-    )
-    if terms.kind == "difference":
-        return Contrast(k, *_difference(rate, base, confidence))
-    if base.part == 0:
+def _require_ratio(part: Divided, base: Rate, named: str, terms: Terms) -> None:
+    if terms.kind == "ratio" and base.part == 0:
         raise Unmeasurable(
             f"The rate of the reference {part.attribute} = {named} is 0 of {base.size:,} "
             f"({base.named[0]} of {base.named[1]}): a ratio to it is undefined."
         )
+
+
+def _contrast(k: int, rate: Rate, base: Rate, terms: Terms, confidence: float) -> Contrast:
+    """The contrast of one group with its interval."""
+    if terms.kind == "difference":
+        return Contrast(k, *_difference(rate, base, confidence))
     if terms.folded and _known(rate) > _known(base):
         rate, base = base, rate
     ratio = _known(rate) / _known(base)
@@ -144,21 +142,6 @@ def _difference(rate: Rate, base: Rate, confidence: float) -> tuple[Fraction, In
     first, second = (base, rate) if gap >= 0 else (rate, base)
     low, high = newcombe(*first.sample, *second.sample, confidence)
     return abs(gap), (max(0.0, low), high)
-
-
-def _rows(
-    part: Divided,
-    rates: Sequence[Rate],
-    kept: Sequence[int],
-    found: int | None,
-    contrasts: Mapping[int, Contrast],
-    terms: Terms,
-) -> list[Group]:
-    held = set(kept)
-    return [
-        _row(part, rates[k], k, kept=k in held, contrast=contrasts.get(k), base=k == found, terms=terms)
-        for k in range(len(rates))
-    ]
 
 
 def _row(

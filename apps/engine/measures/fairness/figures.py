@@ -250,7 +250,7 @@ def _compare(side: _Side, figures: Figures, plan: Plan, comparisons: int, found:
     base = _overall(figures) if reference is None else by_group[reference]
     confidence = shared_confidence(plan.confidence, comparisons) if plan.adjust == "holm" else plan.confidence
     gaps = {
-        k: _gap(side, k, by_group[k], base, plan.scale, confidence, alone=reference is None)
+        k: _gap(side, k, by_group[k], base, scale=plan.scale, confidence=confidence, alone=reference is None)
         for k in kept
         if k != reference
     }
@@ -271,7 +271,7 @@ def _overall(figures: Figures) -> Figure:
 
 
 def _gap(
-    side: _Side, k: int, one: Figure, base: Figure, scale: float, confidence: float, *, alone: bool
+    side: _Side, k: int, one: Figure, base: Figure, *, scale: float, confidence: float, alone: bool
 ) -> _Gap:
     distance = abs(one.value - base.value) / scale
     variance = one.variance + (0.0 if alone else base.variance)

@@ -163,6 +163,8 @@ def generalized_entropy(
     mass = Mass.of(count, weight)
     if mass.total(n) == 1:
         raise Unmeasurable("There is one row: one person has no inequality.", status="insufficient")
+    held_by = protected is not None and len(protected) > 0
+    asked = tables(protected, attributes, mass, deserving=deserving, selected=selected) if held_by else []
     everybody = Partition("all", np.zeros(n, dtype=np.uint8), ("all",))
     table = table_of(everybody, deserving, selected, mass=mass)
     _require_benefit(_benefits(table.rows)[0], alpha)
@@ -183,7 +185,7 @@ def generalized_entropy(
         confidence=confidence,
         method=_method("benefit = selected - deserving + 1; bootstrap of the counts of benefits", table),
         parameters={"benefits": {str(b): int(c) for b, c in enumerate(_benefits(table.rows)[0])}},
-        tables={"parts": _parts(protected, attributes, mass, selected, deserving, alpha, value)},
+        tables={"parts": _parts(asked, alpha, value)},
         notes=draws.notes(),
     )
 
@@ -219,24 +221,14 @@ def _entropy(values: FloatArray, cells: Ints | FloatArray, alpha: float) -> floa
     return max(0.0, math.fsum(w * (r**alpha - 1) for r, w in share) / (alpha * (alpha - 1)))
 
 
-def _parts(
-    protected: Columns | None,
-    attributes: Attributes | None,
-    mass: Mass,
-    selected: BoolArray,
-    deserving: BoolArray,
-    alpha: float,
-    total: float,
-) -> list[dict[str, Any]]:
-    if protected is None or not len(protected):
-        return []
+def _parts(found: Sequence[Table], alpha: float, total: float) -> list[dict[str, Any]]:
+    """The part between groups, where everybody has the mean benefit of the group, and the rest."""
     rows = []
-    for table in tables(protected, attributes, mass, deserving=deserving, selected=selected):
+    for table in found:
         held = _benefits(table.masses)
         held = held[held.sum(axis=1) > 0]
         sizes = held.sum(axis=1)
-        means = (held[:, 1] + 2 * held[:, 2]) / sizes
-        between = _entropy(means, sizes, alpha)
+        between = _entropy((held[:, 1] + 2 * held[:, 2]) / sizes, sizes, alpha)
         rows.append(
             {"attribute": table.attribute, "between": between, "within": total - between, "total": total}
         )

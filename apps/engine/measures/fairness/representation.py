@@ -86,7 +86,16 @@ def _represented(
     effective = table.effective(range(len(held)))
     size = total if effective is None else effective
     return [
-        _share_row(table, level, *masses.get(level, (0, 0)), total, size, wanted.get(level), confidence)
+        _share_row(
+            table,
+            level,
+            n=masses.get(level, (0, 0.0))[0],
+            mass=masses.get(level, (0, 0.0))[1],
+            total=total,
+            size=size,
+            wanted=wanted.get(level),
+            confidence=confidence,
+        )
         for level in sorted({*masses, *wanted})
     ]
 
@@ -106,6 +115,7 @@ def _shares(part: Divided, expected: Mapping[str, Mapping[str, float]] | None) -
 def _share_row(
     part: Divided,
     level: str,
+    *,
     n: int,
     mass: float,
     total: float,
