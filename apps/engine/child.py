@@ -10,6 +10,8 @@ task["do"]           answer
 ``inspect``          digests, rows and columns: what registration pins
 ``measure``          ``check dataset reference arguments seed`` → a measurement
 ``gates``            ``gates: [{id check dataset reference arguments}]``, ``seed`` → measurements by id
+``summarise``        ``dataset parts gates out``: some parts, summed up into the file ``out`` → its digest
+``merged``           ``summaries: [file]``, ``gates``, ``seed`` → as ``gates``, without the data files
 ==================== ===========================================================================
 
 Every task names its ``manifest`` (a path), and may hand in ``files`` (manifest path → real path) and the
@@ -20,6 +22,7 @@ names it beside, as it does ``walls`` and ``usage``.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import selectors
@@ -343,10 +346,30 @@ def _gates(task: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     return {"subject": subject_json(subject), "measurements": found}
 
 
+def _summarise(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
+    from apps.engine.summaries.partitions import measure_partition
+
+    found = measure_partition(_loaded(task), task["dataset"], task["gates"], parts=task.get("parts"))
+    Path(task["out"]).write_bytes(found)
+    return {"digest": f"sha256:{hashlib.sha256(found).hexdigest()}", "bytes": len(found)}
+
+
+def _merged(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
+    from apps.engine.evaluate import subject_json
+    from apps.engine.summaries.partitions import measure_merged
+
+    subject = _loaded(task)
+    parts = [Path(name).read_bytes() for name in task["summaries"]]
+    found = measure_merged(subject, parts, task["gates"], seed=task.get("seed", 0))
+    return {"subject": subject_json(subject), "measurements": found}
+
+
 _TASKS: dict[str, Callable[[Mapping[str, Any], Progress], dict[str, Any]]] = {
     "inspect": _inspect,
     "measure": _measure,
     "gates": _gates,
+    "summarise": _summarise,
+    "merged": _merged,
 }
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,11 +41,11 @@ def fingerprint(path: Path, *, name: str) -> Fingerprint:
     """SHA-256 over the bytes of a file; for a folder over the sorted names and digests of its parts."""
     parts = part_files(path, name=name)
     if path.is_file():
-        return Fingerprint(_file_digest(path), _state(path))
-    lines = "".join(f"{_file_digest(part)}  {part.name}\n" for part in parts)
+        return Fingerprint(file_digest(path), _state(path))
+    found = parts_digest({part.name: file_digest(part) for part in parts})
     states = [_state(part) for part in parts]
     total = (len(states), sum(s[1] for s in states), max(s[2] for s in states))
-    return Fingerprint(hashlib.sha256(lines.encode()).hexdigest(), total)
+    return Fingerprint(found, total)
 
 
 def unchanged(path: Path, before: Fingerprint, *, name: str) -> None:
@@ -62,7 +63,14 @@ def _state(path: Path) -> tuple[int, int, int]:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _file_digest(path: Path) -> str:
+def parts_digest(parts: Mapping[str, str]) -> str:
+    """SHA-256 over the sorted names and digests of parts."""
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(parts.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 over the bytes of a file."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

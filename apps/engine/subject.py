@@ -128,6 +128,10 @@ class Subject:
         self.manifest.dataset(name)
         return self.datasets[name]
 
+    def stand_in(self, data: DataSet) -> None:
+        """Put another data set in the place of the one of its name."""
+        self.datasets = {**self.datasets, data.name: data}
+
     def fill(
         self,
         needs: Sequence[str],

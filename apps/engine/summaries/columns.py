@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from apps.engine import table_limits
 from apps.engine.columns import Column, Kind
 from apps.engine.dataset import DataSet
 from apps.engine.errors import Problem, Unmeasurable
@@ -20,7 +21,6 @@ from apps.engine.table_column import TableColumn
 from apps.engine.tables import Table
 from apps.engine.tally import Tally, tally
 
-VALUES = 1 << 17
 _AT_ONCE = 8
 
 
@@ -29,7 +29,7 @@ def layout_of_column(data: DataSet, name: str, kind: Kind | None) -> Layout:
     written = data.parts.schema.field(name).type
     written = written.value_type if pa.types.is_dictionary(written) else written
     number = pa.types.is_integer(written) or pa.types.is_floating(written) or pa.types.is_decimal(written)
-    return Layout((), (VALUE + name,)) if number or kind == "number" else Layout((name,), ())
+    return Layout((), (VALUE + name,), name) if number or kind == "number" else Layout((name,), (), name)
 
 
 def tally_of(name: str, summary: Summary, missing: Sequence[str] = ()) -> Tally:
@@ -107,5 +107,5 @@ def summaries_of(data: DataSet, names: Sequence[str]) -> dict[str, Summary | Pro
     """The summaries of some columns, each by itself, in one pass."""
     whole = kinds(data, names)
     layouts = {name: layout_of_column(data, name, whole.get(name)) for name in names}
-    found = gather(data, list(layouts.values()), limit=VALUES)
+    found = gather(data, list(layouts.values()), limit=table_limits.VALUES)
     return {name: found[layout] for name, layout in layouts.items()}

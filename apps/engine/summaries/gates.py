@@ -39,16 +39,17 @@ class Question:
     dataset: str
     reference: str
 
-    def sides(self, subject: Subject) -> dict[str, str]:
-        """The large data sets that it reads, each with the first word of what it reads of it."""
+    def names(self) -> dict[str, str]:
+        """The data sets that it reads, each with the first word of what it reads of it."""
         names = {self.dataset: ""} if needed(self.check.needs) else {}
         if any(need.startswith(REFERENCE) for need in self.check.needs):
             names.setdefault(self.reference, REFERENCE)
-        return {
-            name: of
-            for name, of in names.items()
-            if name in subject.datasets and subject.datasets[name].large
-        }
+        return names
+
+    def sides(self, subject: Subject) -> dict[str, str]:
+        """Those of them that are large."""
+        known = subject.datasets
+        return {name: of for name, of in self.names().items() if name in known and known[name].large}
 
 
 def prepare(subject: Subject, gates: Iterable[Mapping[str, Any]], *, dataset: str, reference: str) -> None:
@@ -72,7 +73,7 @@ def prepare(subject: Subject, gates: Iterable[Mapping[str, Any]], *, dataset: st
             if not counted(question.check) or columnwise(question.check):
                 continue
             for name, of in sides.items():
-                wanted.setdefault(name, []).append(_layout(subject, question, name, of))
+                wanted.setdefault(name, []).append(layout_for(subject.datasets[name], question, of))
         except Problem:
             continue
     for name, layouts in wanted.items():
@@ -104,7 +105,7 @@ def standing(subject: Subject, question: Question) -> dict[str, DataSet]:
 def _stands(subject: Subject, question: Question, name: str, of: str) -> DataSet:
     data, check = subject.datasets[name], question.check
     if counted(check) and not columnwise(check):
-        layout = _layout(subject, question, name, of)
+        layout = layout_for(data, question, of)
         found = _summaries(subject, name, [layout])[layout]
         if isinstance(found, Problem):
             raise found
@@ -134,15 +135,13 @@ def _room(data: DataSet, question: Question, of: str) -> None:
         )
 
 
-def _layout(subject: Subject, question: Question, name: str, of: str) -> Layout:
-    data = subject.datasets[name]
+def layout_for(data: DataSet, question: Question, of: str) -> Layout:
+    """What a summary must keep for a question; for both sides of it where they are one data set."""
     found = layout_of(data, question.check, question.arguments, of=of)
-    if not of and question.reference == name:
-        more = layout_of(data, question.check, question.arguments, of=REFERENCE)
-        found = Layout(
-            tuple(sorted({*found.keys, *more.keys})), tuple(sorted({*found.numbers, *more.numbers}))
-        )
-    return found
+    if of or question.reference != data.name:
+        return found
+    more = layout_of(data, question.check, question.arguments, of=REFERENCE)
+    return Layout(tuple(sorted({*found.keys, *more.keys})), tuple(sorted({*found.numbers, *more.numbers})))
 
 
 def _summaries(subject: Subject, name: str, layouts: Sequence[Layout]) -> dict[Layout, Summary | Problem]:

@@ -23,10 +23,17 @@ _TABLES = frozenset({"features", "columns"})
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The columns read as categories, in order, and the numbers; `AT_LEAST`: the score against its bound."""
+    """The columns read as categories, in order, and the numbers; `AT_LEAST`: the score against its bound.
+
+    Parameters
+    ----------
+    alone : str, optional
+        The one column that is looked at by itself.
+    """
 
     keys: tuple[str, ...]
     numbers: tuple[str, ...]
+    alone: str | None = None
 
 
 def counted(check: Check) -> bool:
@@ -38,6 +45,13 @@ def columnwise(check: Check) -> bool:
     """Whether it looks at each column by itself."""
     names = needed(check.needs)
     return bool(names & _TABLES) and not names & _ROWWISE and check.id not in JOINT | _BY_ARGUMENT
+
+
+def columns_of(data: DataSet, check: Check, *, of: str = "") -> list[str]:
+    """The columns that a check which looks at each by itself may look at."""
+    needs = needed(check.needs, of=of)
+    names = {*data.columns} if "columns" in needs else {*data.features}
+    return [name for name in data.columns if name in names]
 
 
 def needed(needs: Iterable[str], *, of: str = "") -> set[str]:

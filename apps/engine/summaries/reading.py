@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from apps.engine import table_limits
 from apps.engine.columns import Columns, FloatArray, Kind
 from apps.engine.dataset import DataSet
 from apps.engine.errors import BadInput, Problem
 from apps.engine.parts import Parts, Piece
 from apps.engine.resources import current, each
 from apps.engine.summaries.layout import AT_LEAST, Layout
-from apps.engine.summaries.summary import LIMIT, VALUE, Level, Summary, Type, merged, summary_of
+from apps.engine.summaries.summary import VALUE, Level, Summary, Type, merged, summary_of
 from apps.engine.table_column import TableColumn, Traits
 
 TILE = 1 << 16
@@ -28,7 +29,7 @@ Found = dict[Layout, Summary | Problem]
 
 
 def gather(
-    data: DataSet, layouts: Sequence[Layout], *, limit: int = LIMIT, files: Sequence[int] | None = None
+    data: DataSet, layouts: Sequence[Layout], *, limit: int = 0, files: Sequence[int] | None = None
 ) -> Found:
     """The summary of a data set under each layout, or the reason why there is none.
 
@@ -37,11 +38,11 @@ def gather(
     data : DataSet
         With parts.
     limit : int
-        Tuples kept for each layout at most.
+        Tuples kept for each layout at most; 0: `table_limits.TUPLES`.
     files : sequence of int, optional
         Only these parts.
     """
-    wanted = list(dict.fromkeys(layouts))
+    wanted, limit = list(dict.fromkeys(layouts)), limit or table_limits.TUPLES
     parts = data.parts
     reader = _Reader(data, parts, wanted, limit)
     pieces = [piece for piece in parts.pieces if files is None or piece.file in files]

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from apps.engine import table_limits
 from apps.engine.columns import FloatArray, IntArray
 from apps.engine.errors import BadInput
 from apps.engine.summaries.grid import FINEST, GRIDS, Grid, on_grid, rounded
@@ -23,7 +24,6 @@ Level = str | int | float | bool | None
 Type = Literal["text", "integer", "number", "boolean"]
 SCORES = ("score", "score_column")
 VALUE = "value:"  # and the name of a column: its numbers by themselves
-LIMIT = 1 << 21
 _DENSE = 1 << 23
 _SAFE = 1 << 62
 _BLOCK = 1 << 18
@@ -88,7 +88,7 @@ def summary_of(
     read_as: Sequence[int] = (),
     rows: int,
     grid: int = 0,
-    limit: int = LIMIT,
+    limit: int = 0,
 ) -> Summary:
     """Sum up the rows of a batch; see `Summary`. Levels may come in any order and need not all occur.
 
@@ -97,7 +97,7 @@ def summary_of(
     grid : int
         A grid that the whole table is known to need, if any.
     limit : int
-        Tuples kept at most.
+        Tuples kept at most; 0: `table_limits.TUPLES`.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def summary_of(
     return _within(raw, limit, fresh=True)
 
 
-def merged(parts: Sequence[Summary], *, limit: int = LIMIT) -> Summary:
+def merged(parts: Sequence[Summary], *, limit: int = 0) -> Summary:
     """The summary of all rows of the parts; neither their order nor their cut matters.
 
     Raises
@@ -142,7 +142,7 @@ def merged(parts: Sequence[Summary], *, limit: int = LIMIT) -> Summary:
     if any(part.full for part in parts):
         return _nothing(replace(first, rows=rows, read_as=read_as))
     if len(parts) == 1:
-        return _within(first, limit) if first.tuples > limit else first
+        return _within(first, limit)
     levels = tuple(_union([part.levels[k] for part in parts]) for k in range(len(first.keys)))
     grid = max(part.grid for part in parts)
     raw = Summary(
@@ -160,8 +160,9 @@ def merged(parts: Sequence[Summary], *, limit: int = LIMIT) -> Summary:
     return _within(raw, limit)
 
 
-def _within(raw: Summary, limit: int, *, fresh: bool = False) -> Summary:
+def _within(raw: Summary, most: int, *, fresh: bool = False) -> Summary:
     """The tuples grouped, on the finest grid on which they are no more than the limit."""
+    limit = most or table_limits.TUPLES
     quantised = any(name in SCORES or name.startswith(VALUE) for name in raw.numbers)
     grids = range(raw.grid, len(GRIDS)) if quantised else range(1)
     for place in grids:
