@@ -52,7 +52,7 @@ class ScoreCounts:
 
     def merged(self, other: ScoreCounts) -> ScoreCounts:
         """The counts of the rows of both; the order does not matter."""
-        groups = tuple(sorted({*self.groups, *other.groups}))
+        groups = _in_order({*self.groups, *other.groups})
         total = ScoreCounts(groups, _empty(len(groups), (2, Q + 2)), _empty(len(groups), (2, 2)))
         for part in (self, other):
             places = [groups.index(group) for group in part.groups]
@@ -72,13 +72,18 @@ class CellCounts:
     def merged(self, other: CellCounts) -> CellCounts:
         """The counts of the rows of both; the order does not matter."""
         levels = tuple(
-            tuple(sorted({*mine, *theirs})) for mine, theirs in zip(self.levels, other.levels, strict=True)
+            _in_order({*mine, *theirs}) for mine, theirs in zip(self.levels, other.levels, strict=True)
         )
         counts = np.zeros([len(found) for found in levels], dtype=np.int64)
         for part in (self, other):
             places = [[of.index(lv) for lv in found] for of, found in zip(levels, part.levels, strict=True)]
             counts[np.ix_(*places)] += part.counts
         return CellCounts(self.columns, levels, counts)
+
+
+def _in_order(levels: set[str]) -> tuple[str, ...]:
+    """Sorted text, ``"(missing)"`` last."""
+    return (*sorted(levels - {MISSING}), *sorted(levels & {MISSING}))
 
 
 def stream_scores(
@@ -172,7 +177,7 @@ class _Codes:
 
     def sorted(self) -> tuple[tuple[str, ...], npt.NDArray[np.intp]]:
         """The levels in order (see `Coded`), and where each stands among those met."""
-        levels = (*sorted(set(self.met) - {MISSING}), *((MISSING,) if MISSING in self.met else ()))
+        levels = _in_order(set(self.met))
         return levels, np.array([self.met[level] for level in levels], dtype=np.intp)
 
 
