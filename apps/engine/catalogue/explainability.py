@@ -58,7 +58,8 @@ _DECISIONS = ("model?", "features?", "selected", "reference_features?", "weight?
 _WEIGHTS = " Weights are those of the rows explained; the background is taken as it is."
 _CONVENTIONS = (
     "Interventional Shapley values against a background by default; path-dependent values (training cover) "
-    "on request. Trees and linear models are explained exactly in the margin; other models by permutation "
+    "on request. Trees and linear models are explained exactly in the margin, to 1e-5 of it or not at all; "
+    "of several classes, the positive class's margin. Other models by permutation "
     "walks in the score. Rows are sorted by their values before any draw, so the file's order has no effect. "
     "Missing values follow the model's own rule. A model whose read inside does not give its own scores is "
     "explained from outside, by its scores alone; where the model is a network and a GPU is there, on it, "
@@ -101,7 +102,9 @@ CHECKS: tuple[Check, ...] = (
         strengths="Additive, on the score's own scale, comparable between models; exact for trees.",
         limitations=(
             "Correlated features share or swap importance; interventional values mix rows that may not "
-            "occur; importance is not cause."
+            "occur; importance is not cause. Trees with a link are explained exactly in the margin only: a "
+            "score's Shapley values are no sum over trees, so the score is sampled; forests and models "
+            "without a link are exact in the score."
         ),
         args=(*SHAP, _CONFIDENCE, _DRAWS),
         sentence="The foremost feature carries {value} of all contributions.",
@@ -390,28 +393,45 @@ CHECKS: tuple[Check, ...] = (
         id="explainability.interaction",
         function="explainability_shape:interaction",
         title="Strongest pairwise interaction",
-        unit="H squared",
+        unit="share",
         range="[0, 1]",
         direction="lower",
         needs=("model?", "features?", "seed"),
         definition=(
-            "The largest over pairs of the share of the variance of their joint partial dependence that "
-            "the sum of the single ones leaves."
+            "H squared: the largest over pairs of the share of the variance of their joint partial "
+            "dependence that the sum of the single ones leaves. Shapley: the largest share of a pair's "
+            "interaction values, |phi_jk + phi_kj| on average, in the sum of all single and pair effects."
         ),
         conventions=(
-            "Partial dependence at the rows themselves, centred; the five foremost features by default."
+            "H squared by default: partial dependence at the rows themselves, centred; the five foremost "
+            "features unless named. Shapley interaction values are exact, path-dependent and in the margin."
         ),
-        edge_cases="Fewer than two features that move the score: undefined.",
+        edge_cases=(
+            "Fewer than two features that move the score: undefined. Shapley values of a model that is no "
+            "tree ensemble, or without training cover: undefined, with the reason."
+        ),
         interval="none",
-        cost="(features + pairs) × rows² scores",
-        references=("Friedman, Popescu (2008), Predictive learning via rule ensembles",),
+        cost="H squared: (features + pairs) × rows² scores; Shapley: 2 × features sweeps of the trees",
+        references=(
+            "Friedman, Popescu (2008), Predictive learning via rule ensembles",
+            "Lundberg, Erion, Lee (2018), Consistent individualized feature attribution for tree ensembles",
+        ),
         purpose="Shows where features act together, so that single contributions do not tell all.",
-        mechanism="Compares joint with single partial dependence.",
+        mechanism=(
+            "Compares joint with single partial dependence, or what one feature changes in another's value."
+        ),
         signs_of_high_risk="A strong interaction with a protected feature or one of low quality.",
         strengths="Works for any model; between 0 and 1.",
         limitations="Noisy for weak pairs and few rows; correlated features mix in.",
         args=(
             Arg(name="among", type="strings", help="Features to pair; the five foremost by default."),
+            Arg(
+                name="kind",
+                type="string",
+                default="h_squared",
+                choices=("h_squared", "shapley"),
+                help="H squared for any model, or exact Shapley interaction values of a tree ensemble.",
+            ),
             Arg(
                 name="rows",
                 type="integer",
@@ -421,7 +441,7 @@ CHECKS: tuple[Check, ...] = (
                 help="At most so many rows.",
             ),
         ),
-        sentence="The strongest pair has an H squared of {value}.",
+        sentence="The strongest pair has an interaction of {value}.",
     ),
     Check(
         id="explainability.surrogate_fidelity",

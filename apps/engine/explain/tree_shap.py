@@ -116,6 +116,11 @@ class TreeShap:
             each(lambda item: long.add_to(total[item[0]], item[1], self._seen), work)
 
     @property
+    def background_rows(self) -> int:
+        """How many rows unknown features are drawn from; 0 for path-dependent values."""
+        return 0 if self._seen is None else self._seen[1]
+
+    @property
     def longest(self) -> int:
         """The most distinct features that any path asks."""
         return int(self.nodes.above.max(initial=0))

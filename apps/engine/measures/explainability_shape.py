@@ -11,6 +11,7 @@ import numpy as np
 from apps.engine.columns import Columns, FloatArray
 from apps.engine.errors import BadInput, Unmeasurable
 from apps.engine.explain.frame import Frame, frames, sampled, scores
+from apps.engine.explain.refuse import Unreadable
 from apps.engine.inputs import Model
 from apps.engine.intervals import normal
 from apps.engine.numeric import finite_scores
@@ -107,21 +108,26 @@ def interaction(
     model: Model | None = None,
     features: Columns | None = None,
     among: Sequence[str] | None = None,
+    kind: str = "h_squared",
     rows: int = 100,
     seed: int = 0,
 ) -> Measured:
-    """Measure the strongest pairwise interaction, by Friedman's H squared.
+    """Measure the strongest pairwise interaction, by Friedman's H squared or by Shapley interaction values.
 
     H² of features j and k is the share of the variance of their joint partial dependence that the sum of
-    their single ones does not explain, all centred and taken at the rows. The value is the largest over
-    pairs. Range [0, 1], lower means closer to additive.
+    their single ones does not explain, all centred and taken at the rows. The Shapley strength of a pair is
+    the mean over rows of |phi_jk + phi_kj| over the sum of such means of all pairs and of all single effects
+    |phi_jj|. The value is the largest over pairs. Range [0, 1], lower means closer to additive.
 
     Parameters
     ----------
     among : sequence of str, optional
-        The features to pair; the five of largest importance by partial dependence by default.
+        The features to pair; by default the five of largest importance by partial dependence, or all for
+        Shapley values.
+    kind : {"h_squared", "shapley"}
+        Shapley values are exact and path-dependent: they need a tree ensemble with its training cover.
     rows : int
-        At most so many rows; the cost grows with their square.
+        At most so many rows; the cost of H² grows with their square.
     model, features, seed
         As for `global_importance`.
 
@@ -135,11 +141,13 @@ def interaction(
     BadInput
         If `among` names no feature.
     Unmeasurable
-        If there is no model, no row, or fewer than two features that move the score.
+        If there is no model, no row, fewer than two features that move the score, or Shapley values are
+        asked of a model that is no tree ensemble.
 
     References
     ----------
     Friedman, Popescu (2008), Predictive learning via rule ensembles, Annals of Applied Statistics 2.
+    Lundberg, Erion, Lee (2018), Consistent individualized feature attribution for tree ensembles.
 
     Examples
     --------
@@ -149,33 +157,66 @@ def interaction(
     0.0
     """
     running, frame = _running(model, features, rows, seed)
-    singles: dict[int, FloatArray] = {}
-    chosen = [_place(frame, name) for name in among] if among else list(range(len(frame.names)))
-    for j in chosen:
-        singles[j] = _centred(running, frame, (j,))
-    if not among:
+    chosen = [_place(frame, name) for name in among] if among else None
+    if kind == "shapley":
+        table = _shapley_pairs(running, frame, chosen)
+    else:
+        table = _h_squared_pairs(running, frame, chosen)
+    if not table:
+        raise Unmeasurable("Fewer than two features move the score: there is no pair to compare.")
+    name = "shapley" if kind == "shapley" else "h_squared"
+    table.sort(key=lambda row: (-float(str(row[name])), str(row["first"]), str(row["second"])))
+    what = "Shapley interaction share" if kind == "shapley" else "H squared"
+    return Measured(
+        value=float(str(table[0][name])),
+        n=len(frame),
+        method=f"largest {what} over pairs",
+        seed=seed,
+        parameters={"rows": len(frame), "pairs": len(table), "kind": kind},
+        tables={"pairs": table},
+        notes=(f"{len(table)} pairs were compared.",),
+    )
+
+
+def _h_squared_pairs(model: Model, frame: Frame, among: list[int] | None) -> list[dict[str, Any]]:
+    """H squared of each pair; by default of the five features that move the mean score most."""
+    chosen = list(range(len(frame.names))) if among is None else among
+    singles = {j: _centred(model, frame, (j,)) for j in chosen}
+    if among is None:
         size = {j: float((s * s).sum()) for j, s in singles.items()}
         chosen = sorted(chosen, key=lambda j: (-size[j], frame.names[j]))[:5]
-    table = []
+    table: list[dict[str, Any]] = []
     for j, k in combinations(sorted(chosen), 2):
-        joint = _centred(running, frame, (j, k))
+        joint = _centred(model, frame, (j, k))
         total = float((joint * joint).sum())
         rest = joint - singles[j] - singles[k]
         if total > 1e-24 * len(frame):
             strength = min(1.0, float((rest * rest).sum()) / total)
             table.append({"first": frame.names[j], "second": frame.names[k], "h_squared": strength})
-    if not table:
-        raise Unmeasurable("Fewer than two features move the score: there is no pair to compare.")
-    table.sort(key=lambda row: (-float(str(row["h_squared"])), str(row["first"]), str(row["second"])))
-    return Measured(
-        value=float(str(table[0]["h_squared"])),
-        n=len(frame),
-        method="largest H squared over pairs",
-        seed=seed,
-        parameters={"rows": len(frame), "pairs": len(table)},
-        tables={"pairs": table},
-        notes=(f"{len(table)} pairs were compared.",),
-    )
+    return table
+
+
+def _shapley_pairs(model: Model, frame: Frame, among: list[int] | None) -> list[dict[str, Any]]:
+    """The share of each pair's exact interaction values in all effects."""
+    from apps.engine.explain.explainer import ensemble_of
+    from apps.engine.explain.interactions import interactions
+    from apps.engine.explain.tree_shap import TreeShap
+
+    try:
+        ensemble = ensemble_of(model, frame)
+        if not ensemble.has_cover:
+            raise Unreadable("its format does not keep how much training data reached each node")
+    except Unreadable as error:
+        raise Unmeasurable(f"Shapley interaction values need the model's trees: {error}.") from error
+    values = np.abs(interactions(TreeShap(ensemble), frame.matrix)).mean(0)
+    effects, pairs = float(values.sum()), combinations(range(len(values)), 2)
+    if not effects > 0:
+        return []
+    return [
+        {"first": frame.names[j], "second": frame.names[k], "shapley": float(2 * values[j, k] / effects)}
+        for j, k in pairs
+        if among is None or (j in among and k in among)
+    ]
 
 
 def surrogate_fidelity(

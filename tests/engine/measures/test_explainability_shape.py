@@ -136,3 +136,27 @@ def test_what_cannot_be_reproduced_has_a_reason(score: list[float], status: str)
     with pytest.raises(Unmeasurable) as caught:
         surrogate_fidelity(score=np.array(score), features=Columns.of(a=np.arange(float(len(score)))))
     assert caught.value.status == status
+
+
+class Forest(Formula):
+    """A forest whose inside can be read."""
+
+    format = "skops"
+
+    def __init__(self, features: str, estimator: RandomForestRegressor) -> None:
+        super().__init__(features, estimator.predict)
+        self.estimator = estimator
+
+
+def test_shapley_interactions_find_the_pair_and_need_trees() -> None:
+    x = data()
+    product = RandomForestRegressor(30, max_depth=6, random_state=0).fit(x, x[:, 0] * x[:, 2] + 0.1 * x[:, 1])
+    made = interaction(model=Forest("abc", product), features=columns(x), kind="shapley")
+    pairs = made.tables["pairs"]
+    assert (pairs[0]["first"], pairs[0]["second"], len(pairs)) == ("a", "c", 3)
+    assert 0.3 < made.value < 1
+    stumps = RandomForestRegressor(30, max_depth=1, random_state=0).fit(x, x[:, 0] + x[:, 1])
+    alone = interaction(model=Forest("abc", stumps), features=columns(x), kind="shapley", among=["a", "b"])
+    assert alone.value == pytest.approx(0, abs=1e-6)
+    with pytest.raises(Unmeasurable, match="need the model's trees"):
+        interaction(model=Weighted({"a": 1.0, "b": 1.0, "c": 1.0}), features=columns(x), kind="shapley")
