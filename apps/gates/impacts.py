@@ -52,10 +52,10 @@ def replayed(
 ) -> Impact:
     """The latest evidence of each model and use decided again, as now and with the draft."""
     released = [policy_of(row) for row in PolicyRelease.objects.all()]
-    return impact(_standings(models), released=released, draft=draft, now=now, progress=progress)
+    return impact(standings(models), released=released, draft=draft, now=now, progress=progress)
 
 
-def _standings(models: QuerySet[RegisteredModel]) -> Iterator[Standing]:
+def standings(models: QuerySet[RegisteredModel]) -> Iterator[Standing]:
     """The newest decision of each model and use, a few hundred at a time."""
     mine = Decision.objects.filter(purpose=Purpose.APPROVAL, version__model__in=models)
     newest = mine.order_by("version__model_id", "use_id", "-decided_at", "-id")

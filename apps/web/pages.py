@@ -44,6 +44,7 @@ RAIL: tuple[tuple[str, str, Permission | None, tuple[str, ...]], ...] = (
     ("/waivers", "Waivers", Permission.EVIDENCE_SEE, ()),
     ("/decisions", "Decisions", Permission.ADMISSION_SEE, ("/admissions/",)),
     ("/policies", "Policies", None, ()),
+    ("/coverage", "Coverage", Permission.EVIDENCE_SEE, ()),
     ("/costs", "Costs", Permission.COST_SEE, ()),
     ("/events", "Audit events", Permission.EVENT_SEE, ()),
     ("/admin/", "People and roles", Permission.PERSON_MANAGE, ()),

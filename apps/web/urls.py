@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from apps.web.views import (
+    coverage,
     decisions,
     events,
     findings,
@@ -57,6 +58,8 @@ urlpatterns = [
     path("policies/proposals/<uuid:proposal_id>", policies.proposal_page),
     path("policies/proposals/<uuid:proposal_id>/release", policies.release),
     path("policies/<str:policy>/<str:version>", policies.policy_page),
+    path("coverage", coverage.framework_list),
+    path("coverage/<str:framework>", coverage.framework_page),
     path("costs", decisions.cost_page),
     path("events", events.event_list),
     path("events/<uuid:event_id>", events.event_page),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,40 @@ class Control:
 
 
 Controls = Mapping[str, Control]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Framework:
+    """A law, guidance or standard, on the day that its controls were written down."""
+
+    id: str
+    title: str
+    status: str
+    authority: str = ""
+    jurisdictions: tuple[str, ...] = ()
+    start: date | None = None
+    until: date | None = None
+    superseded_by: str = ""
+    note: str = ""
+    as_of: date | None = None
+
+
+def frameworks(folder: Path | None = None) -> dict[str, tuple[Framework, tuple[Control, ...]]]:
+    """Every framework that comes with the program, by id, with its controls in order."""
+    found = {}
+    for file in sorted((folder or shipped_folder()).glob("*/controls.yaml")):
+        data = file.read_bytes()
+        controls = tuple(read_controls(data, name=file.name).values())
+        given = dict(strict_yaml.read(data, name=file.name).value["framework"])
+        given["jurisdictions"] = tuple(given.get("jurisdictions") or ())
+        given["start"] = given.pop("from", None)
+        given |= {name: _day(given.get(name)) for name in ("start", "until", "as_of")}
+        found[given["id"]] = (Framework(**given), controls)
+    return found
+
+
+def _day(value: Any) -> date | None:
+    return None if value is None else date.fromisoformat(str(value))
 
 
 def read_controls(data: bytes, *, name: str) -> dict[str, Control]:

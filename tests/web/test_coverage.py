@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.standing import Standing
+from tests.web.browsing import Browser, plain
+
+pytestmark = pytest.mark.usefixtures("world")
+
+
+def test_every_framework_says_how_much_of_it_is_served(world: Standing) -> None:
+    shown = plain(Browser(world.people["auditor"]).get("/coverage"))
+    assert "Revised Guidance on Model Risk Management" in shown
+    assert "superseded by us-sr26-2" in shown
+
+
+def test_a_control_names_its_gates_its_models_and_how_sure_the_citation_is(world: Standing) -> None:
+    shown = plain(Browser(world.people["auditor"]).get("/coverage/us-sr26-2"))
+    assert "US26-11" in shown
+    assert "of credit-tier1" in shown
+    assert "nothing released; owed:" in shown
+
+
+def test_an_unknown_framework_is_not_there(world: Standing) -> None:
+    assert "There is no framework nowhere" in plain(
+        Browser(world.people["auditor"]).get("/coverage/nowhere", status=404)
+    )
