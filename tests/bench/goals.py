@@ -24,7 +24,7 @@ class Goal:
         '≥ 5,000×, ≥ 9 % of the limit'
         """
         parts = [
-            self.ratio and f"≥ {self.ratio:,.4g}×".replace("e+0", "e"),
+            self.ratio and f"≥ {self.ratio:,.10g}×",
             self.seconds and f"≤ {duration(self.seconds)}",
             self.memory and f"≤ {self.memory:.0f} MiB",
             self.share and f"≥ {self.share:.0%} of the limit".replace("%", " %"),

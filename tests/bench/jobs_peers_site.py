@@ -141,10 +141,13 @@ def digest_of(number: int) -> str:
 
 
 @peer("django-guardian", "django")
-def guardian_page(models: str, people: str) -> dict[str, Any]:
+def guardian_page() -> dict[str, Any]:
     """The first fifty models that a person may read, by a permission on each of a fifth of them."""
-    held, readers = _granted(int(models), int(people))
+    held = site()
+    from django.contrib.auth.models import User
     from guardian.shortcuts import get_objects_for_user
+
+    readers = list(User.objects.filter(username__startswith="reader").order_by("id"))
 
     def first(person: Any) -> int:
         rows = get_objects_for_user(person, "registry.read_listed", klass=held.Listed).order_by("id")
@@ -153,16 +156,18 @@ def guardian_page(models: str, people: str) -> dict[str, Any]:
     return _each(first, readers)
 
 
-def _granted(count: int, people: int) -> tuple[SimpleNamespace, list[Any]]:
+@peer("django-guardian", "django")
+def guardian_fill(models: str, people: str) -> dict[str, Any]:
+    """Models of two hundred units, and readers with a permission on each model of forty of them."""
     held = site()
     from django.contrib.auth.models import Permission, User
     from django.contrib.contenttypes.models import ContentType
     from django.db import connection
 
     units = held.Unit.objects.bulk_create([held.Unit(name=f"unit {i}") for i in range(UNITS)])
-    rows = (held.Listed(name=f"model {i}", tier=1 + i % 4, unit=units[i % UNITS]) for i in range(count))
+    rows = (held.Listed(name=f"model {i}", tier=1 + i % 4, unit=units[i % UNITS]) for i in range(int(models)))
     held.Listed.objects.bulk_create(rows, batch_size=5000)
-    readers = User.objects.bulk_create([User(username=f"u{i}") for i in range(people)])
+    readers = User.objects.bulk_create([User(username=f"reader-{i}") for i in range(int(people))])
     kind = ContentType.objects.get_for_model(held.Listed)
     right = Permission.objects.create(codename="read_listed", name="read", content_type=kind)
     with connection.cursor() as cursor:
@@ -173,7 +178,7 @@ def _granted(count: int, people: int) -> tuple[SimpleNamespace, list[Any]]:
                 [right.pk, kind.pk, reader.pk, number],
             )
         cursor.execute("ANALYZE")
-    return held, readers
+    return {"readers": len(readers)}
 
 
 def _each(work: Callable[[Any], int], people: list[Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import psycopg
 import pytest
 from django.db import connection
 from django.test import Client
@@ -42,31 +43,59 @@ def state_folder(tmp_path: Path) -> Iterator[Path]:
 
 def test_lists(table: Table, fresh_database: FreshDatabase) -> None:
     people = _fill()
-    guardian, drf, problem = _peers()
+    with psycopg.connect(fresh_database.url("owner"), autocommit=True) as owner:
+        owner.execute("ANALYZE")  # as the server does by itself, a minute later
     with CaptureQueriesContext(connection) as log:
         page = model_page(people[0])
     assert len(page.rows) == 50
     assert len(log) <= 4
-    compare(
-        table,
-        part=PART,
-        what=f"first 50 of {MODELS:,} models for each of {PEOPLE} people who may read a fifth of them: "
-        f"rights, tier and newest version, {len(log)} statement",
-        ours=Side(seconds=_each(people)),
-        theirs=guardian and Side(seconds=guardian.said["seconds"]),
-        peer=guardian.said["peer"] if guardian else problem,
-        goal=Goal(ratio=7, seconds=1e-3),
-    )
-    compare(
-        table,
-        part=PART,
-        what=f"{LONG:,} models as JSON, in {LONG // 50} pages with rights, tier and newest version",
-        ours=Side(seconds=seconds_of(lambda: _long(people[0]), 5)),
-        theirs=drf and Side(seconds=drf.said["seconds"], note="one read, no rights, no tier, no version"),
-        peer=drf.said["peer"] if drf else problem,
-        goal=Goal(ratio=8),
-    )
+    ours, theirs, problem = _in_turns(people)
+    for key, what, goal in (
+        (
+            "guardian_page",
+            f"first 50 of {MODELS:,} models for each of {PEOPLE} people who may read a fifth of them: "
+            f"rights, tier and newest version, {len(log)} statement",
+            Goal(ratio=7, seconds=1e-3),
+        ),
+        (
+            "drf_list",
+            f"{LONG:,} models as JSON, in {LONG // 50} pages with rights, tier and newest version",
+            Goal(ratio=8),
+        ),
+    ):
+        note = "one read, no rights, no tier, no version" if key == "drf_list" else ""
+        compare(
+            table,
+            part=PART,
+            what=what,
+            ours=Side(seconds=median(ours[key])),
+            theirs=None
+            if problem
+            else Side(seconds=median([r.said["seconds"] for r in theirs[key]]), note=note),
+            peer=problem or theirs[key][0].said["peer"],
+            goal=goal,
+        )
     _page(table, people[0])
+
+
+def _in_turns(people: list[Person]) -> tuple[dict[str, list[float]], dict[str, list[Ran]], str]:
+    """Ours and the peers', three times each; why there are no peers, if there are none."""
+    ours: dict[str, list[float]] = {"guardian_page": [], "drf_list": []}
+    theirs: dict[str, list[Ran]] = {name: [] for name in ours}
+    problem = ""
+    with peers_database() as env:
+        try:
+            peer_job("site_fill", env=env)
+            peer_job("guardian_fill", MODELS, PEOPLE, env=env)
+        except PeerProblem as found:
+            problem = str(found)
+        for _ in range(3):
+            ours["guardian_page"].append(_each(people))
+            ours["drf_list"].append(seconds_of(lambda: _long(people[0]), 3))
+            for name, words in (("guardian_page", ()), ("drf_list", (LONG, 9))):
+                if not problem:
+                    theirs[name].append(peer_job(name, *words, env=env))
+    return ours, theirs, problem
 
 
 def _page(table: Table, by: Person) -> None:
@@ -110,19 +139,6 @@ def _each(people: list[Person]) -> float:
     return median(taken[5:])
 
 
-def _peers() -> tuple[Ran | None, Ran | None, str]:
-    with peers_database() as env:
-        try:
-            peer_job("site_fill", env=env)
-            return (
-                peer_job("guardian_page", MODELS, PEOPLE, env=env),
-                peer_job("drf_list", LONG, 9, env=env),
-                "",
-            )
-        except PeerProblem as problem:
-            return None, None, str(problem)
-
-
 def _fill() -> list[Person]:
     """Models over two hundred units with a version and a tier each, copied from one that was registered."""
     version, head = factories.version(), factories.head()
@@ -140,10 +156,7 @@ def _fill() -> list[Person]:
         for n, row in enumerate(rows)
     ]
     Tiering.objects.bulk_create(tiers, batch_size=2000)
-    people = _readers(units, head)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
-    return people
+    return _readers(units, head)
 
 
 def _readers(units: list[BusinessUnit], by: Person) -> list[Person]:

@@ -56,6 +56,7 @@ FAR = {
     "drf_list",  # these want a database of their own
     "evaluate",
     "fairlearn_draws",
+    "guardian_fill",
     "guardian_page",
     "lightgbm_path",
     "limits",
