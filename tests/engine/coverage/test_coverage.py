@@ -37,9 +37,9 @@ def test_the_page_prints_the_exact_figures() -> None:
 
 @pytest.mark.parametrize(("case", "n"), [(c, c.sizes[0]) for c in CASES], ids=lambda v: getattr(v, "name", v))
 def test_a_short_seeded_run_is_near_what_is_printed(case: Case, n: int) -> None:
-    """Forty samples tell a method that holds from one that is broken, and no more."""
+    """Thirty samples tell a method that holds from one that is broken, and no more."""
     wanted = PRINTED[key(case, n)]
-    found = case.covered(n, 40, seed=7)
+    found = case.covered(n, 30, seed=7)
     room = 4 * max(0.02, (wanted * (1 - wanted) / max(1, found.made)) ** 0.5)
     assert found.share == pytest.approx(wanted, abs=room)
 

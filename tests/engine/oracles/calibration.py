@@ -90,7 +90,7 @@ def _(case: Case) -> Pairs:
 
 @oracle(
     "calibration.hosmer_lemeshow",
-    by="statsmodels' table statistic over `qcut` groups; scipy `chi2`",
+    by="Pearson's statistic over pandas `qcut` groups; scipy `chi2`",
     within=1e-9,
 )
 def _(case: Case) -> Pairs:
