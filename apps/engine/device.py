@@ -30,7 +30,7 @@ import numpy.typing as npt
 from apps.engine.errors import BadInput
 from apps.engine.resources import current, driver, note_device
 
-__all__ = ["TOLERANCE", "Arrays", "arrays", "processor"]
+__all__ = ["TOLERANCE", "Arrays", "Moved", "arrays", "processor"]
 
 # Relative to the largest contribution: float32 networks add in another order on another device.
 TOLERANCE = 1e-4
@@ -74,6 +74,22 @@ class Arrays:
     def hand_out(self, values: Any) -> npt.NDArray[Any]:
         """Values of the device as a NumPy array."""
         return np.asarray(self.fetch(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A model's scoring function that works on a device.
+
+    Parameters
+    ----------
+    score : callable
+        A matrix (k, F) of `arrays` to k scores of it.
+    arrays : Arrays
+        Where its matrices lie: NumPy where a runtime carries them to the device by itself.
+    """
+
+    score: Callable[[Any], Any]
+    arrays: Arrays
 
 
 def processor() -> Arrays:

@@ -6,7 +6,7 @@ and probabilities (a tensor, or a sequence of maps), or a single number per row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from apps.engine.artifacts.onnx_graph import (
 )
 from apps.engine.artifacts.onnx_network import network
 from apps.engine.columns import MISSING, Columns, FloatArray, level_text
-from apps.engine.device import Arrays
+from apps.engine.device import Arrays, Moved, processor
 from apps.engine.errors import BadInput
 
 _DTYPES = {
@@ -41,6 +41,7 @@ _DTYPES = {
     "tensor(bool)": np.bool_,
     "tensor(string)": np.object_,
 }
+_CPU, _CUDA, _TRIED = "CPUExecutionProvider", "CUDAExecutionProvider", 256
 _FLOATS = ("tensor(float)", "tensor(double)", "tensor(float16)")
 
 
@@ -94,18 +95,33 @@ class OnnxModel:
         """The scores of a numeric matrix as its rows stand; may be called from several threads."""
         return self._numbers(matrix)
 
-    def on_device(self, arrays: Arrays, sample: FloatArray) -> Callable[[Any], Any] | None:
-        """The scores of matrices that lie on a device; None where this graph has to stay on the processor."""
+    def on_device(self, arrays: Arrays, sample: FloatArray) -> Moved | None:
+        """The same scores from a GPU: its graph as a network there, else onnxruntime's own CUDA provider.
+
+        None where neither gives the model's scores of these rows.
+        """
         if not self._numeric or len(self._inputs) != 1 or not len(sample):
             return None
-        few = np.ascontiguousarray(sample[:256], dtype=self.batch_dtype)
+        few = np.ascontiguousarray(sample[:_TRIED], dtype=self.batch_dtype)
         found = self.session.run(self._outputs, {self._inputs[0].name: few})
         if isinstance(found[0], list):
             return None
         scores = np.asarray(found[0], dtype=np.float64).reshape(len(few), -1)
         column = None if scores.shape[1] == 1 else self._class(scores, found[1] if found[1:] else None)
         wanted = scores[:, column or 0]
-        return network(self._graph, self._outputs[0], column, arrays=arrays, sample=few, scores=wanted)
+        made = network(self._graph, self._outputs[0], column, arrays=arrays, sample=few, scores=wanted)
+        return self._on_runtime(few, wanted) if made is None else Moved(made, arrays)
+
+    def _on_runtime(self, sample: Any, wanted: FloatArray) -> Moved | None:
+        """The scores of onnxruntime's CUDA provider, where that build is installed."""
+        import onnxruntime
+
+        if _CUDA not in onnxruntime.get_available_providers():
+            return None
+        session = _session(self.path.read_bytes(), self._graph, _options(), (_CUDA, _CPU))
+        there = OnnxModel(self.path, session, self.features, self._positive, self._graph)
+        same = np.allclose(there.score_batch(sample), wanted, rtol=1e-4, atol=1e-5)
+        return Moved(there.score_batch, processor()) if same else None
 
     @property
     def batch_dtype(self) -> Any:
@@ -162,6 +178,15 @@ class OnnxModel:
 
 def load(path: Path, features: tuple[str, ...] | None, positive: Any) -> OnnxModel:
     """Open a session with fixed threads, so that two runs give the same bytes."""
+    graph, data = read_graph(path), path.read_bytes()
+    try:
+        session = _session(data, graph, _options(), (_CPU,))
+    except Exception as problem:
+        raise BadInput(f"{path.name} is damaged, cut off or not supported: {_reason(problem)}.") from problem
+    return OnnxModel(path, session, features, positive, graph)
+
+
+def _options() -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -169,21 +194,16 @@ def load(path: Path, features: tuple[str, ...] | None, positive: Any) -> OnnxMod
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     options.log_severity_level = 4
-    graph, data = read_graph(path), path.read_bytes()
-    try:
-        session = _session(data, graph, options)
-    except Exception as problem:
-        raise BadInput(f"{path.name} is damaged, cut off or not supported: {_reason(problem)}.") from problem
-    return OnnxModel(path, session, features, positive, graph)
+    return options
 
 
-def _session(data: bytes, graph: Graph | None, options: Any) -> Any:
+def _session(data: bytes, graph: Graph | None, options: Any, providers: Sequence[str]) -> Any:
     """A session; where scores come as one dictionary a row, the tensor behind them is made an output too."""
     from onnxruntime import InferenceSession
 
     tensor = None if graph is None or class_labels(graph) is None else scores_before_maps(graph)
     given = data if tensor is None else with_output(data, tensor)
-    return InferenceSession(given, sess_options=options, providers=["CPUExecutionProvider"])
+    return InferenceSession(given, sess_options=options, providers=list(providers))
 
 
 def _features(path: Path, inputs: Sequence[Any], named: Sequence[str] | None) -> tuple[str, ...]:

@@ -103,7 +103,7 @@ def _sigmoid(xp: Any, node: Node, given: Sequence[Any]) -> Any:
 
 
 def _relu(xp: Any, node: Node, given: Sequence[Any]) -> Any:
-    return xp.where(given[0] > 0, given[0], given[0] * 0.0)
+    return xp.clip(given[0], 0.0, None)
 
 
 def _leaky(xp: Any, node: Node, given: Sequence[Any]) -> Any:

@@ -25,7 +25,8 @@ from apps.engine.explain.frame import Frame, scores
 from apps.engine.inputs import Model
 
 BATCH, CELLS = 4096, 1 << 18
-DEVICE_BATCH, DEVICE_CELLS = 1 << 20, 1 << 26
+DEVICE_BATCH, DEVICE_CELLS = 1 << 19, 1 << 26
+CARRIED_BATCH, CARRIED_CELLS = 1 << 16, 1 << 23
 MOST_FEATURES = 1000
 
 Score = Callable[[Any], Any]
@@ -52,32 +53,28 @@ class Box:
         Hybrids are built in it, so that the function need not convert them.
     threads : bool
         Whether calls may overlap.
+    carried : bool
+        Whether a runtime carries NumPy matrices to a GPU, which larger ones repay.
     """
 
     score: Score
     dtype: Any = np.float64
     arrays: Arrays = field(default_factory=processor)
     threads: bool = True
-
-    @property
-    def most(self) -> int:
-        """Hybrids in one call: what stays in the cache, or what fills a GPU."""
-        return BATCH if self.arrays.is_cpu else DEVICE_BATCH
-
-    @property
-    def cells(self) -> int:
-        """Numbers in the hybrids of one call, at most, so that wide rows do not leave the cache either."""
-        return CELLS if self.arrays.is_cpu else DEVICE_CELLS
+    carried: bool = False
 
     def batch(self, features: int) -> int:
-        """Hybrids of that many features in one call.
+        """Hybrids of that many features in one call: what stays in the cache, or what fills a GPU.
 
         Examples
         --------
         >>> Box(lambda m: m[:, 0]).batch(30), Box(lambda m: m[:, 0]).batch(1024)
         (4096, 256)
         """
-        return max(1, min(self.most, self.cells // max(1, features)))
+        most, cells = (BATCH, CELLS) if self.arrays.is_cpu else (DEVICE_BATCH, DEVICE_CELLS)
+        if self.carried:
+            most, cells = CARRIED_BATCH, CARRIED_CELLS
+        return max(1, min(most, cells // max(1, features)))
 
     def __call__(self, matrix: FloatArray) -> FloatArray:
         """The scores of NumPy rows, float64, finite."""
@@ -160,7 +157,9 @@ def _plain_box(model: Model, sample: Frame) -> Box:
     move = getattr(model, "on_device", None)
     device = processor() if move is None else arrays()
     moved = None if move is None or device.is_cpu else move(device, sample.matrix)
-    return Box(batched, dtype) if moved is None else Box(moved, dtype, device)
+    if moved is None:
+        return Box(batched, dtype)
+    return Box(moved.score, dtype, moved.arrays, threads=False, carried=moved.arrays.is_cpu)
 
 
 def _logit(xp: Any, score: Any) -> Any:

@@ -115,6 +115,25 @@ def test_a_graph_that_is_no_network_stays_on_the_processor(
         assert all(box_of(made[form], frame).arrays.is_cpu for form in made)
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate provider")
+def test_a_runtime_with_a_gpu_of_its_own_is_used_for_other_graphs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.engine.translated import NAMES as FOUR
+    from tests.engine.translated import boosted, table
+
+    monkeypatch.setattr(
+        "apps.engine.artifacts.onnx._CUDA", "CPUExecutionProvider"
+    )  # a provider that is there
+    model, frame = boosted(tmp_path)["onnx"], Frame(FOUR, table()[0], {})
+    on_device(model, strict(), monkeypatch)
+    with using(device="cuda"):
+        box = box_of(model, frame)
+    assert (box.arrays.is_cpu, box.carried, box.threads) == (True, True, False)
+    assert box.batch(4) > Box(model.score_matrix).batch(4)
+    assert box(frame.matrix) == pytest.approx(model.score_matrix(frame.matrix))
+
+
 class Endpoint:
     """What a caller hands in for scores that are asked of a service: nothing but this."""
 
