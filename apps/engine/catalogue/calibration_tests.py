@@ -30,8 +30,8 @@ CHECKS: tuple[Check, ...] = (
         conventions="Bins are closed above. Empty bins count nothing. Weights multiply rows.",
         edge_cases=("No rows: insufficient. A score missing, infinite or outside 0 to 1: undefined."),
         interval=(
-            "bootstrap of (bin, outcome) counts, with weights at Kish's effective size, percentiles moved "
-            "by the estimated bias"
+            "bootstrap of (bin, outcome) counts, with weights at Kish's effective size: below, the error "
+            "less how far draws lie from the sample; above, raised by how far they fall below their mean"
         ),
         cost="one pass and a sort",
         references=(
@@ -42,7 +42,10 @@ CHECKS: tuple[Check, ...] = (
         mechanism="Bins the scores and averages the gaps.",
         signs_of_high_risk="A value beyond the firm's bound; one bin with a large gap where decisions fall.",
         strengths="In points of probability; shows each bin.",
-        limitations="Depends on the bins; biased upwards in small samples; errors within a bin cancel.",
+        limitations=(
+            "Depends on the bins; biased upwards in small samples; errors within a bin cancel. The "
+            "interval of max is too short where a bin has a handful of rows."
+        ),
         args=(
             BINS,
             BINNING,

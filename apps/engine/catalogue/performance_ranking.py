@@ -156,7 +156,8 @@ CHECKS: tuple[Check, ...] = (
         ),
         edge_cases="No rows or a constant score: insufficient. A score missing or infinite: undefined.",
         interval=(
-            "bootstrap of the counts, with weights at Kish's effective size; percentiles moved by the bias"
+            "bootstrap of the counts, with weights at Kish's effective size; percentiles moved by twice "
+            "the bias"
         ),
         cost=_COST,
         references=("Hirschman (1964), American Economic Review 54, 761",),

@@ -13,13 +13,11 @@ from apps.engine.columns import BoolArray, FloatArray
 from apps.engine.errors import Unmeasurable
 from apps.engine.intervals import Pair, normal
 from apps.engine.measures.forecasts import Binned, Forecasts, binned
+from apps.engine.measures.logistic import levels, logistic, require_overlap
 from apps.engine.measures.means import Rows, effective_size
-from apps.engine.measures.runs import runs_of, weighted_runs
-from apps.engine.numeric import Ints, how_many, no_weights, stable_sum, two_classes
+from apps.engine.numeric import Ints, how_many, no_weights, two_classes
 from apps.engine.resample import drawn_values
 from apps.engine.values import Measured
-
-_ROUNDS = 100
 
 
 def ece(
@@ -39,7 +37,8 @@ def ece(
     ``l1``: ``Σ n_k |s_k - o_k| / n``; ``l2``: the root of ``Σ n_k (s_k - o_k)² / n``; ``max``: the
     largest. In
     [0, 1], lower is better. The interval is a bootstrap of (bin, outcome) counts with the bins' mean scores
-    as they are, moved by the estimated bias.
+    as they are: below, the error less how far draws lie from the sample; above, raised by how far they fall
+    below their mean.
 
     Parameters
     ----------
@@ -72,7 +71,7 @@ def ece(
         n=held.rows.n,
         interval=_ece_interval(held, value, norm, seed, confidence),
         confidence=confidence,
-        method=f"{norm} over bins; bootstrap of {drawn_from}, percentiles moved by the bias",
+        method=f"{norm} over bins; bootstrap of {drawn_from}, distances of draws",
         parameters={"bins_made": len(held.bins), **({"weighted": True} if weighted else {})},
         tables={"bins": [b.row_with_gap() for b in held.bins]},
         notes=held.rows.one_class(),
@@ -92,23 +91,30 @@ def _joined(n: FloatArray, gaps: FloatArray, norm: str) -> FloatArray:
 
 
 def _ece_interval(held: Binned, value: float, norm: str, seed: int, confidence: float) -> Pair:
-    means = np.array([b.mean for b in held.bins])
+    """The sample's error less one distance and raised by another, each estimated from draws.
+
+    As a distance, a sample's error exceeds the true one by no more than its rates lie from the true rates:
+    below, it is lessened by how far draws lie from the sample. On average it is no less than the true one:
+    above, it is raised by how far draws fall below their own mean.
+    """
+    means, rates = (np.array([getattr(b, name) for b in held.bins]) for name in ("mean", "rate"))
+    mass = np.array([b.mass for b in held.bins])
+    cells = np.stack((mass * (1 - rates), mass * rates), axis=1)
     effective = None
     if held.rows.weight is None:
         cells = np.array([[b.n - b.positives, b.positives] for b in held.bins])
     else:
-        cells = np.array([[b.mass * (1 - b.rate), b.mass * b.rate] for b in held.bins])
         effective = effective_size(held.rows.weight, held.rows.count)
 
-    def errors(draws: Ints) -> FloatArray:
+    def both(draws: Ints) -> FloatArray:
         n = draws.sum(axis=2)
-        rates = draws[:, :, 1] / np.where(n > 0, n, 1)
-        return _joined(n, np.abs(np.where(n > 0, means - rates, 0.0)), norm)
+        drawn_rates = np.where(n > 0, draws[:, :, 1] / np.where(n > 0, n, 1), rates)
+        return np.stack([_joined(n, np.abs(drawn_rates - of), norm) for of in (means, rates)], axis=1)
 
-    values = drawn_values(cells, errors, seed=seed, effective=effective)
+    errors, apart = drawn_values(cells, both, seed=seed, effective=effective).T
     tail = (1 - confidence) / 2
-    low, high = np.quantile(values, [tail, 1 - tail], method="linear") - (float(values.mean()) - value)
-    return max(0.0, min(value, float(low))), min(1.0, max(value, float(high)))
+    above = float(errors.mean() - np.quantile(errors, tail, method="linear"))
+    return max(0.0, value - float(np.quantile(apart, 1 - tail, method="linear"))), min(1.0, value + above)
 
 
 def reliability_curve(
@@ -186,7 +192,7 @@ def in_the_large(
         method="mean of differences; normal",
         parameters={
             "expected": rows.total(lambda s, y: s),
-            "observed": rows.positives if rows.weight is None else rows.total(lambda s, y: y),
+            "observed": rows.positives if rows.weight is None else rows.hits,
         },
         tables={"test": [_z_row("z_in_the_large", z)]},
         notes=rows.one_class(),
@@ -243,9 +249,9 @@ def slope(
         raise Unmeasurable(f"The score is 0 or 1 in {ends:,} of {rows.n:,} rows: its logit is infinite.")
     if kept.score.min() == kept.score.max():
         raise Unmeasurable("A constant score has no slope.", status="insufficient")
-    levels, mass, squares = _levels(kept)
-    _require_overlap(mass)
-    intercept, found, error = _logistic(np.log(levels / (1 - levels)), mass, squares)
+    scores, mass, squares = levels(kept)
+    require_overlap(mass)
+    intercept, found, error = logistic(np.log(scores / (1 - scores)), mass, squares)
     return Measured(
         value=found,
         n=rows.n,
@@ -257,55 +263,6 @@ def slope(
         parameters={"intercept": intercept, "standard_error": error},
         tables={"test": [_z_row("wald_slope_is_1", (found - 1) / error)]},
     )
-
-
-def _levels(rows: Forecasts) -> tuple[FloatArray, FloatArray, FloatArray | None]:
-    """Distinct scores, the rows or weight of each class there, and with weights the squared weight."""
-    if rows.weight is None:
-        runs = runs_of(rows.score, rows.label, rows.count)
-        return runs.values, np.stack((runs.negatives, runs.positives), axis=1).astype(np.float64), None
-    made = weighted_runs(rows.score, rows.label, rows.weight, rows.count)
-    return made.values, made.mass, made.squares
-
-
-def _require_overlap(counts: FloatArray) -> None:
-    """Refuse classes that a cut separates: the likelihood has no maximum."""
-    negative, positive = np.flatnonzero(counts[:, 0]), np.flatnonzero(counts[:, 1])
-    if positive[0] >= negative[-1] or negative[0] >= positive[-1]:
-        raise Unmeasurable("A cut-off separates the classes: the slope has no finite estimate.")
-
-
-def _logistic(x: FloatArray, counts: FloatArray, squares: FloatArray | None) -> tuple[float, float, float]:
-    """Intercept, slope and the slope's standard error from (levels, 2) counts or weights.
-
-    With squared weights the error is the robust one: ``H⁻¹ (Σ w² u uᵀ) H⁻¹``, u a row's score.
-    """
-    n, y = counts.sum(axis=1), counts[:, 1]
-    a, b = math.log(stable_sum(y) / stable_sum(n - y)), 0.0
-    for _ in range(_ROUNDS):
-        p = 1 / (1 + np.exp(-(a + b * x)))
-        w = n * p * (1 - p)
-        g0, g1 = stable_sum(y - n * p), stable_sum((y - n * p) * x)
-        h00, h01, h11 = stable_sum(w), stable_sum(w * x), stable_sum(w * x * x)
-        det = h00 * h11 - h01 * h01
-        if not det > 0:
-            break
-        step_a, step_b = (h11 * g0 - h01 * g1) / det, (h00 * g1 - h01 * g0) / det
-        a, b = a + step_a, b + step_b
-        if abs(step_a) + abs(step_b) < 1e-12 * (1 + abs(a) + abs(b)):
-            if squares is None:
-                return a, b, math.sqrt(h00 / det)
-            return a, b, _robust_error((h00, h01, det), x, p, squares)
-    raise Unmeasurable("The logistic regression of the outcome on the score did not settle.")
-
-
-def _robust_error(
-    hessian: tuple[float, float, float], x: FloatArray, p: FloatArray, squares: FloatArray
-) -> float:
-    """The slope's entry of ``H⁻¹ (Σ w² (y - p)² x xᵀ) H⁻¹``."""
-    h00, h01, det = hessian
-    meat = squares[:, 0] * p**2 + squares[:, 1] * (1 - p) ** 2
-    return math.sqrt(stable_sum(meat * (h00 * x - h01) ** 2)) / det
 
 
 def hosmer_lemeshow(

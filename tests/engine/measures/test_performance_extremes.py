@@ -18,6 +18,7 @@ from apps.engine.errors import Unmeasurable
 from apps.engine.measures import calibration, performance
 from apps.engine.measures import calibration_grades as grades
 from apps.engine.measures import calibration_tests as tests
+from apps.engine.measures import performance_bands as bands
 from apps.engine.measures import performance_decisions as decisions
 from apps.engine.measures import performance_losses as losses
 from apps.engine.measures import performance_ranking as ranks
@@ -46,8 +47,8 @@ WEIGHTS: dict[str, Callable[[int], float] | None] = {
 }
 COUNTS: dict[str, Callable[[int], int] | None] = {"none": None, "many": lambda k: 2**33 - k}
 RANKED = (
-    performance.auc, performance.ks, ranks.gini, ranks.average_precision, ranks.lift_and_gain,
-    ranks.rank_ordering, losses.log_loss, calibration.brier, tests.ece, tests.in_the_large, tests.slope,
+    performance.auc, performance.ks, ranks.gini, ranks.average_precision, bands.lift_and_gain,
+    bands.rank_ordering, losses.log_loss, calibration.brier, tests.ece, tests.in_the_large, tests.slope,
     tests.hosmer_lemeshow, tests.spiegelhalter, tests.reliability_curve, grades.grade_binomial,
     grades.grade_jeffreys, grades.traffic_light, grades.low_default_pd,
 )  # fmt: skip
@@ -68,7 +69,7 @@ def asked(score: np.ndarray, label: np.ndarray, **common: Any) -> Iterator[Calla
         yield lambda rule=rule: calibration.brier(score=score, label=label, binning=rule, **common)
         yield lambda rule=rule: tests.ece(score=score, label=label, binning=rule, norm="max", **common)
     for rule in ("unique", "width"):
-        yield lambda rule=rule: ranks.concentration(score=score, rule=rule, **common)
+        yield lambda rule=rule: bands.concentration(score=score, rule=rule, **common)
     for check in (losses.mae, losses.rmse, losses.r2):
         yield lambda check=check: check(score=score, target=score[::-1].copy(), **common)
     yield lambda: ranks.auc_versus(score=score, label=label, columns=other, column="other", **common)

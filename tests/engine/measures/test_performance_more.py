@@ -10,6 +10,7 @@ from sklearn import metrics
 
 from apps.engine.columns import Columns
 from apps.engine.errors import BadInput, Unmeasurable
+from apps.engine.measures import performance_bands as bands
 from apps.engine.measures import performance_decisions as decisions
 from apps.engine.measures import performance_losses as losses
 from apps.engine.measures import performance_ranking as ranks
@@ -105,7 +106,7 @@ def test_average_precision_is_scikit_learns(seed):
 def test_lift_and_gain_by_hand():
     score = np.arange(20.0)
     label = np.isin(np.arange(20), [3, 17, 18, 19])
-    found = ranks.lift_and_gain(score=score, label=label, top=0.2, bands=5)
+    found = bands.lift_and_gain(score=score, label=label, top=0.2, bands=5)
     assert found.exact == Fraction(15, 4)
     assert found.parameters["gain"] == 0.75
     assert found.tables["bands"][0]["cumulative_gain"] == 0.75
@@ -114,16 +115,16 @@ def test_lift_and_gain_by_hand():
 
 def test_rank_ordering_counts_the_breaks():
     label = np.concatenate([np.arange(20) < k for k in (2, 6, 4, 9)])
-    found = ranks.rank_ordering(score=np.repeat([1.0, 2.0, 3.0, 4.0], 20), label=label, bands=4)
+    found = bands.rank_ordering(score=np.repeat([1.0, 2.0, 3.0, 4.0], 20), label=label, bands=4)
     assert found.value == 1
     assert [row["breaks"] for row in found.tables["bands"]] == [False, False, True, False]
 
 
 def test_concentration_by_hand():
-    found = ranks.concentration(score=np.array([0.0] * 6 + [1.0] * 4), rule="unique")
+    found = bands.concentration(score=np.array([0.0] * 6 + [1.0] * 4), rule="unique")
     assert found.exact == Fraction(52, 100)
     with pytest.raises(Unmeasurable, match="one band"):
-        ranks.concentration(score=np.ones(4))
+        bands.concentration(score=np.ones(4))
 
 
 def test_losses_are_scikit_learns():
@@ -164,7 +165,7 @@ def test_override_rate_reads_several_spellings():
 
 
 @pytest.mark.parametrize(
-    "check", [ranks.average_precision, ranks.lift_and_gain, ranks.rank_ordering, ranks.gini]
+    "check", [ranks.average_precision, bands.lift_and_gain, bands.rank_ordering, ranks.gini]
 )
 def test_row_order_changes_no_byte(check):
     order = np.random.default_rng(4).permutation(len(SCORE))
