@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import shutil
 import tempfile
+import weakref
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,16 +78,12 @@ class Folder:
     """A temporary folder that goes when the table made of it does."""
 
     def __init__(self) -> None:
-        self._held = tempfile.TemporaryDirectory(prefix="countersign-table-")
-
-    @property
-    def path(self) -> Path:
-        """Where it lies."""
-        return Path(self._held.name)
+        self.path = Path(tempfile.mkdtemp(prefix="countersign-table-"))
+        self._ends = weakref.finalize(self, shutil.rmtree, self.path, True)
 
     def kept_by(self, table: object) -> None:
         """Tie its life to a table's."""
-        table.__dict__["_folder"] = self._held
+        table.__dict__["_folder"] = self
 
 
 def _together(reader: Any) -> Iterator[list[Any]]:

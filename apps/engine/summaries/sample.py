@@ -66,7 +66,7 @@ def sample_of(data: DataSet, *, rows: int = ROWS) -> Sample:
         How many at most; fewer where the manifest names more than 167 columns.
     """
     names = declared(data)
-    wanted = max(_LEAST, min(rows, _CELLS // max(1, len(names))))
+    wanted = min(rows, max(_LEAST, _CELLS // max(1, len(names))))
     whole = kinds(data, names)
     held, hashes = _plain(data.parts.schema.empty_table().select(names)), np.zeros(0, np.uint64)
     many = current().workers
