@@ -113,7 +113,7 @@ def _ece_interval(held: Binned, value: float, norm: str, seed: int, confidence: 
 
     errors, apart = drawn_values(cells, both, seed=seed, effective=effective).T
     tail = (1 - confidence) / 2
-    above = float(errors.mean() - np.quantile(errors, tail, method="linear"))
+    above = max(0.0, float(errors.mean() - np.quantile(errors, tail, method="linear")))
     return max(0.0, value - float(np.quantile(apart, 1 - tail, method="linear"))), min(1.0, value + above)
 
 
