@@ -10,7 +10,7 @@ from tests.bench.measuring import seconds_of
 from tests.bench.registry import job, peer
 from tests.bench.scenes import TREE_FEATURES, applicants
 
-SHOWN = 50
+SHOWN, ROWS = 50, 100_000
 
 
 @job
@@ -62,7 +62,7 @@ def _timed(ready: Any, matrix: Any, rounds: int) -> dict[str, Any]:
 def _rows(count: int) -> Any:
     import numpy as np
 
-    return applicants(max(count, 1000), 7)[0][:count].astype(np.float64)
+    return _singles(count).astype(np.float64)
 
 
 def _read(model: str) -> Any:
@@ -193,7 +193,8 @@ def _booster(model: str) -> Any:
 
 
 def _singles(count: int) -> Any:
-    return applicants(max(count, 1000), 7)[0][:count]
+    """The first of always the same rows."""
+    return applicants(ROWS, 7)[0][:count]
 
 
 def _once(way: Any, rows: int) -> dict[str, Any]:
