@@ -15,6 +15,7 @@ from apps.engine.catalogue.common import (
 from apps.engine.catalogue.spec import Arg, Check
 
 _WELCH = "normal, on the sum of the two groups' squared standard errors"
+_OTHERS = "; against overall on those of the group and of all others, times the others' share"
 _WEIGHTED = " Weights: weighted figures, their variances linearised; floors count rows."
 _OVERALL = Arg(
     name="reference",
@@ -65,7 +66,7 @@ CHECKS: tuple[Check, ...] = (
         + " All scores equal, or one not finite: undefined. A group of one row has no interval."
         + _WEIGHTED
         + " They count as rows in the standard deviation, whose divisor is their sum less 1.",
-        interval=_WELCH,
+        interval=_WELCH + _OTHERS,
         cost="one pass, sums exact",
         references=("Cohen (1988), Statistical Power Analysis, ch. 2",),
         purpose="Shows a shift of whole score distributions, before any cut-off.",
@@ -89,7 +90,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases=GROUP_EDGES
         + " A score outside 0 to 1: undefined. A group of one row has no interval."
         + _WEIGHTED,
-        interval=_WELCH + "; against overall on the group's alone",
+        interval=_WELCH + _OTHERS,
         cost="one pass, sums exact",
         references=("Pleiss et al. (2017), NeurIPS 30",),
         purpose="Shows whether the score promises one group more or less than comes true.",

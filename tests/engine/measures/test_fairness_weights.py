@@ -164,3 +164,27 @@ def test_a_spread_needs_weights_that_count_rows():
         scores.standardized_mean_difference(
             score=np.arange(4.0), protected=Columns.of(g=list("aabb")), weight=np.array([0.1, 0.2, 0.1, 0.1])
         )
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_group_less_everybody_is_the_group_less_the_others_times_their_share(people, weighted):
+    w = people["weight"] if weighted else np.ones(600)
+    found = scores.standardized_mean_difference(
+        score=people["score"],
+        protected=groups(people),
+        weight=w,
+        reference="overall",
+        attributes=["g"],
+    )
+    spread = DescrStatsW(people["score"], w, ddof=1).std
+
+    def upper(inside: np.ndarray) -> float:
+        means, errors = [], []
+        for side in (inside, ~inside):
+            x, v = people["score"][side], w[side]
+            means.append(np.average(x, weights=v))
+            errors.append((v**2 * (x - means[-1]) ** 2).sum() / v.sum() ** 2 * len(x) / (len(x) - 1))
+        share = w[~inside].sum() / w.sum()
+        return share * (abs(means[0] - means[1]) + 1.959964 * math.sqrt(sum(errors))) / spread
+
+    assert found.interval[1] == pytest.approx(max(by_group(people, upper)), rel=1e-6)

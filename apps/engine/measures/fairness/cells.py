@@ -120,6 +120,7 @@ def count_joint(
     >>> count_joint([np.array([0, 1, 1])], [2], [np.array([True, False, True])]).tolist()
     [[0, 1], [1, 1]]
     """
+    flags = [np.asarray(flag, dtype=np.bool_) for flag in flags]
     shape = (*sizes, *[2] * len(flags))
     cells = math.prod(shape)
     n = len(codes[0])

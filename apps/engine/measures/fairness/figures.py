@@ -1,26 +1,23 @@
-"""A number of each group with its standard error, and the largest distance of one from the reference."""
+"""A number of each group with its standard error: means of a value, areas under the ROC curve."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from apps.engine.columns import BoolArray, Columns, FloatArray
+from apps.engine.columns import BoolArray, FloatArray
 from apps.engine.errors import Unmeasurable
-from apps.engine.intervals import Pair, normal, shared_confidence
 from apps.engine.measures import ranking
-from apps.engine.measures.fairness import groups as grouping
-from apps.engine.measures.fairness.cells import Mass, count_cells, count_joint, sum_cells
-from apps.engine.measures.fairness.groups import Attributes, Floors, Partition, partitions
+from apps.engine.measures.fairness.cells import Codes, Mass, count_cells, count_joint, sum_cells
+from apps.engine.measures.fairness.groups import Partition
 from apps.engine.measures.runs import merged, runs_of, weighted_runs
-from apps.engine.numeric import how_many, same_length
+from apps.engine.numeric import Ints, how_many
 from apps.engine.resources import each
-from apps.engine.values import Group, Measured, Status
 
 _LARGE = 1 << 14
 
@@ -32,17 +29,6 @@ class Figure:
     value: float
     variance: float
     counts: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How figures of groups are compared; `scale` divides every distance."""
-
-    reference: str
-    floors: Floors
-    confidence: float
-    adjust: str
-    scale: float = 1.0
 
 
 class Figures(Protocol):
@@ -59,6 +45,10 @@ class Figures(Protocol):
 
     def of(self, part: Partition, kept: Sequence[int]) -> list[Figure]:
         """The figures of some groups; Unmeasurable says what one lacks."""
+        ...
+
+    def from_all(self, part: Partition, kept: Sequence[int], own: Sequence[Figure]) -> list[float]:
+        """The squared standard error of each group's distance from the figure of all rows."""
         ...
 
 
@@ -86,22 +76,67 @@ class Means:
                 raise Unmeasurable(f"{part.attribute} = {part.levels[k]}: its rows have no weight.")
         return [Figure(float(means[k]), float(variances[k]), counts[k]) for k in kept]
 
-    def _moments(self, codes: npt.NDArray[np.integer[Any]], groups: int) -> tuple[FloatArray, FloatArray]:
-        """Means and their squared standard errors; linearised where there are weights."""
-        count, weight, values = self.mass.count, self.mass.weight, self.values
+    def _moments(self, codes: Codes, groups: int) -> tuple[FloatArray, FloatArray]:
+        """Means and their squared standard errors."""
+        total, k = self._sizes(codes, groups)
+        weighted = self.values if self.mass.weight is None else self.mass.weight * self.values
         with np.errstate(divide="ignore", invalid="ignore"):
-            if weight is None:
-                n = count_cells(codes, groups, count)
-                mean = sum_cells(codes, values, groups, count) / n
-                squares = sum_cells(codes, (values - mean[codes]) ** 2, groups, count)
-                return mean, squares / (n - 1) / n
-            total = sum_cells(codes, weight, groups, count)
-            mean = sum_cells(codes, weight * values, groups, count) / total
-            moved = np.where(weight > 0, weight * (values - mean[codes]), 0.0)
-            squares = sum_cells(codes, moved**2, groups, count)
-            held = weight > 0
-            k = count_cells(codes[held], groups, None if count is None else count[held])
-            return mean, squares / total**2 * k / (k - 1)
+            mean = sum_cells(codes, weighted, groups, self.mass.count) / total
+            moved = self._moved(np.nan_to_num(mean)[codes])
+            squares = sum_cells(codes, moved**2, groups, self.mass.count)
+            return mean, _error(squares, total, k)
+
+    def _sizes(self, codes: Codes, groups: int) -> tuple[FloatArray, Ints]:
+        """The weight of each group, and its rows that have any."""
+        count, weight = self.mass.count, self.mass.weight
+        if weight is None:
+            n = count_cells(codes, groups, count)
+            return n.astype(np.float64), n
+        held = weight > 0
+        k = count_cells(codes[held], groups, None if count is None else count[held])
+        return sum_cells(codes, weight, groups, count), k
+
+    def _moved(self, mean: FloatArray | float) -> FloatArray:
+        """Weighted distances of the values from a mean."""
+        moved = self.values - mean
+        return moved if self.mass.weight is None else self.mass.weight * moved
+
+    def from_all(self, part: Partition, kept: Sequence[int], own: Sequence[Figure]) -> list[float]:
+        """A group less all rows is the group less the others, times the others' share of the weight.
+
+        The others' error comes from moments about the mean of all rows, moved to their own mean.
+        """
+        codes, groups, count = part.codes, len(part.levels), self.mass.count
+        total, k = self._sizes(codes, groups)
+        weight = np.ones(len(self)) if self.mass.weight is None else self.mass.weight
+        moved = self._moved(_overall_mean(self))
+        first, second, cross, square = (
+            math.fsum(part.tolist()) - part
+            for part in (
+                sum_cells(codes, one, groups, count) for one in (moved, moved**2, weight * moved, weight**2)
+            )
+        )
+        whole = math.fsum(total.tolist())
+        others, rows = whole - total, int(k.sum()) - k
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shift = first / others
+            squares = np.maximum(second - 2 * shift * cross + shift**2 * square, 0.0)
+            error, share = _error(squares, others, rows), others / whole
+            return [
+                float(share[k] ** 2 * (one.variance + error[k])) for k, one in zip(kept, own, strict=True)
+            ]
+
+
+def _error(squares: FloatArray, total: FloatArray, rows: Ints) -> FloatArray:
+    """``k / (k - 1) Σ w² d² / (Σ w)²``: the squared standard error of a weighted mean; NaN for one row."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = squares / (rows - 1) * (rows / total) / total
+    return np.where(rows > 1, found, np.nan)
+
+
+def _overall_mean(means: Means) -> float:
+    everybody = Partition("all", np.zeros(len(means), dtype=np.uint8), ("all",))
+    return means.of(everybody, [0])[0].value
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +156,10 @@ class Areas:
         if len(self) >= _LARGE * len(kept):
             return each(lambda k: self._figure(part, k, rows[k]), kept)
         return [self._figure(part, k, rows[k]) for k in kept]
+
+    def from_all(self, part: Partition, kept: Sequence[int], own: Sequence[Figure]) -> list[float]:
+        """That of the group alone, which is too wide: its rows are among all."""
+        return [one.variance for one in own]
 
     def _figure(self, part: Partition, k: int, rows: npt.NDArray[np.intp]) -> Figure:
         score, label, mass = self.values[rows], self.label[rows], self.mass.cut(rows)
@@ -150,157 +189,3 @@ def rows_by_group(part: Partition) -> list[npt.NDArray[np.intp]]:
     codes = part.codes.astype(np.min_scalar_type(len(part.levels)))
     order = np.argsort(codes, kind="stable")
     return list(np.split(order, np.cumsum(count_cells(codes, len(part.levels)))[:-1]))
-
-
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """One attribute: its groups, their rows, and which are compared."""
-
-    part: Partition
-    sizes: list[int]
-    kept: list[int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Gap:
-    """The distance of a group from the reference, its interval."""
-
-    attribute: str
-    group: str
-    value: float
-    interval: Pair | None
-
-
-@dataclass(slots=True)
-class _Found:
-    """What is gathered over attributes."""
-
-    groups: list[Group] = field(default_factory=list)
-    gaps: list[_Gap] = field(default_factory=list)
-    references: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    problems: list[Unmeasurable] = field(default_factory=list)
-
-
-def largest_gap(
-    figures: Figures, protected: Columns, attributes: Attributes | None, plan: Plan, method: str
-) -> Measured:
-    """The largest distance of a group's figure from the reference's, over all attributes."""
-    parts = partitions(protected, attributes)
-    same_length(score=range(len(figures)), protected=parts[0].codes)
-    sides = [_side(part, figures.mass, plan.floors) for part in parts]
-    comparisons = sum(max(0, len(side.kept) - (plan.reference != "overall")) for side in sides)
-    found = _Found()
-    for side in sides:
-        try:
-            _compare(side, figures, plan, comparisons, found)
-        except Unmeasurable as problem:
-            found.problems.append(problem)
-            held = set(side.kept)
-            found.groups += [_uncompared(side, k, plan, kept=k in held) for k in range(len(side.sizes))]
-    common: dict[str, Any] = {
-        "n": sum(sides[0].sizes),
-        "confidence": plan.confidence,
-        "method": method,
-        "groups": found.groups,
-    }
-    return _refused(found, common) if found.problems else _worst(found, comparisons, common)
-
-
-def _side(part: Partition, mass: Mass, floors: Floors) -> _Side:
-    sizes: list[int] = count_cells(part.codes, len(part.levels), mass.count).tolist()
-    return _Side(part, sizes, grouping.eligible(sizes, floors))
-
-
-def _refused(found: _Found, common: dict[str, Any]) -> Measured:
-    status: Status = "undefined" if any(p.status == "undefined" for p in found.problems) else "insufficient"
-    return Measured(value=None, status=status, notes=[str(p) for p in found.problems], **common)
-
-
-def _worst(found: _Found, comparisons: int, common: dict[str, Any]) -> Measured:
-    worst = max(found.gaps, key=lambda gap: gap.value)
-    ends = [gap.interval for gap in found.gaps if gap.interval is not None]
-    whole = len(ends) == len(found.gaps)
-    alone = [f"{gap.attribute} = {gap.group}" for gap in found.gaps if gap.interval is None]
-    notes = [] if whole else [f"No interval: a single row, there or in the reference, for {_listed(alone)}."]
-    return Measured(
-        value=worst.value,
-        interval=(max(low for low, _ in ends), max(high for _, high in ends)) if whole else None,
-        parameters={
-            "reference_groups": found.references,
-            "worst": {"attribute": worst.attribute, "group": worst.group},
-            "comparisons": comparisons,
-        },
-        notes=[*found.notes, *notes],
-        **common,
-    )
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:20])
-    return shown if len(names) <= 20 else f"{shown} and {len(names) - 20:,} more"
-
-
-def _compare(side: _Side, figures: Figures, plan: Plan, comparisons: int, found: _Found) -> None:
-    """Compare one attribute, adding to what is found."""
-    part, sizes, kept = side.part, side.sizes, side.kept
-    grouping.require_two(part, sizes, kept, plan.floors)
-    by_group = dict(zip(kept, figures.of(part, kept), strict=True))
-    reference = grouping.reference_of(part, sizes, kept, plan.reference, lambda k: by_group[k].value)
-    base = _overall(figures) if reference is None else by_group[reference]
-    confidence = shared_confidence(plan.confidence, comparisons) if plan.adjust == "holm" else plan.confidence
-    gaps = {
-        k: _gap(side, k, by_group[k], base, scale=plan.scale, confidence=confidence, alone=reference is None)
-        for k in kept
-        if k != reference
-    }
-    found.groups += [
-        _row(side, k, by_group[k], gaps.get(k), plan)
-        if k in by_group
-        else _uncompared(side, k, plan, kept=False)
-        for k in range(len(sizes))
-    ]
-    found.gaps += gaps.values()
-    found.references[part.attribute] = "overall" if reference is None else part.levels[reference]
-    found.notes += grouping.excluded_note(part, sizes, kept, plan.floors)
-
-
-def _overall(figures: Figures) -> Figure:
-    everybody = Partition("all", np.zeros(len(figures), dtype=np.uint8), ("all",))
-    return figures.of(everybody, [0])[0]
-
-
-def _gap(
-    side: _Side, k: int, one: Figure, base: Figure, *, scale: float, confidence: float, alone: bool
-) -> _Gap:
-    distance = abs(one.value - base.value) / scale
-    variance = one.variance + (0.0 if alone else base.variance)
-    interval = None
-    if not math.isnan(variance):
-        low, high = normal(distance, math.sqrt(variance) / scale, confidence)
-        interval = max(0.0, low), high
-    return _Gap(side.part.attribute, side.part.levels[k], distance, interval)
-
-
-def _row(side: _Side, k: int, one: Figure, gap: _Gap | None, plan: Plan) -> Group:
-    known = not math.isnan(one.variance)
-    return Group(
-        attribute=side.part.attribute,
-        group=side.part.levels[k],
-        n=side.sizes[k],
-        counts=one.counts,
-        value=one.value,
-        interval=normal(one.value, math.sqrt(one.variance), plan.confidence) if known else None,
-        disparities={"difference": gap.value} if gap else {},
-        note=None if gap else "reference",
-    )
-
-
-def _uncompared(side: _Side, k: int, plan: Plan, *, kept: bool) -> Group:
-    return Group(
-        attribute=side.part.attribute,
-        group=side.part.levels[k],
-        n=side.sizes[k],
-        status="insufficient",
-        note="not compared" if kept else f"under {grouping.wanted(plan.floors)}; not compared",
-    )

@@ -7,7 +7,8 @@ import math
 from apps.engine.columns import BoolArray, Columns, FloatArray, IntArray
 from apps.engine.errors import Unmeasurable
 from apps.engine.measures.fairness.cells import Mass
-from apps.engine.measures.fairness.figures import Areas, Means, Plan, largest_gap
+from apps.engine.measures.fairness.figures import Areas, Means
+from apps.engine.measures.fairness.gaps import Plan, largest_gap
 from apps.engine.measures.fairness.groups import Attributes, Floors
 from apps.engine.numeric import finite_scores, probabilities, same_length, stable_sum, stable_variance
 from apps.engine.values import Measured
