@@ -95,3 +95,22 @@ def test_a_python_that_does_not_run_is_passed_over(checkout: Path, tmp_path: Pat
     )
     assert "Making .venv with Python 3.1" in done.stderr
     assert str(broken) not in done.stderr
+
+
+def test_measurements_get_their_options(checkout: Path):
+    (checkout / "requirements" / "bench.txt").write_text("bench\n")
+    (checkout / ".venv-bench").mkdir()
+    stamp = "cksum <requirements/bench.txt >.venv-bench/.stamp"
+    subprocess.run(["sh", "-c", stamp], cwd=checkout, check=True)
+    found = _run(checkout, "bench", "--only", "trees", "--full").stdout
+    assert found == "<python><-m><tests.bench><--only><trees><--full>"
+
+
+def test_measurements_go_on_without_their_peers(checkout: Path):
+    (checkout / "requirements" / "bench.txt").write_text("bench\n")
+    says = 'for word in python "$@"; do printf "<%s>" "$word"; done'
+    broken = f'#!/bin/sh\ncase "$*" in *pip*) exit 1 ;; esac\n{says}\n'
+    (checkout / ".venv" / "bin" / "python").write_text(broken)
+    found = _run(checkout, "bench", COUNTERSIGN_NO_UV="1", PATH="/usr/bin:/bin")
+    assert "what is missing stands in the table as missing" in found.stderr
+    assert found.stdout.endswith("<python><-m><tests.bench>")
