@@ -44,7 +44,8 @@ class Plan(NamedTuple):
 
     `near` and `far` are m for rows that go left and right, `idle` m of rows that left the path before;
     `gain` and `loss` the factors of those that go left and right. Nodes that ask a feature again have one
-    gain and loss per point, others use the first.
+    gain and loss per point, others use the first. `used` are the features that any node asks; nodes name
+    them by their place in it.
     """
 
     tree: IntArray
@@ -61,6 +62,7 @@ class Plan(NamedTuple):
     idle: Singles
     low: Singles
     high: Singles
+    used: IntArray
 
 
 def plan(nodes: Forest, view: IntArray, rank: IntArray) -> Plan:
@@ -79,14 +81,15 @@ def plan(nodes: Forest, view: IntArray, rank: IntArray) -> Plan:
     spots = np.repeat(where[which[inner]], used) + np.arange(used.sum()) - np.repeat(at[inner], used)
     constants = _constants(nodes, np.repeat(inner, used), weights[0][spots])
     earlier = np.where(nodes.earlier >= 0, nodes.level[nodes.earlier], -1)
-    known = np.stack(
-        [nodes.level, view, rank, nodes.feature, earlier, _flags(nodes), at, np.zeros_like(at)], axis=1
-    )
+    used = np.unique(nodes.feature[inner])
+    lane = np.where(nodes.leaf, 0, np.searchsorted(used, nodes.feature))
+    known = np.stack([nodes.level, view, rank, lane, earlier, _flags(nodes), at, np.zeros_like(at)], axis=1)
     return Plan(
         tree, steps, count, depth, where, weights[1].astype(np.float32), known, *constants,
         nodes.share.astype(np.float32),
         np.where(nodes.left >= 0, nodes.value[nodes.left], 0.0).astype(np.float32),
         np.where(nodes.left >= 0, nodes.value[nodes.right], 0.0).astype(np.float32),
+        used,
     )  # fmt: skip
 
 
@@ -166,18 +169,19 @@ def _steps(nodes: Forest) -> tuple[IntArray, IntArray]:
 def values(made: Plan, codes: Codes, features: int) -> FloatArray:
     """Values (features, n) of the rows behind `codes` (views, n), n a multiple of 64."""
     count = codes.shape[1]
-    total = np.zeros((features, count))
+    total, answer = np.zeros((len(made.used), count)), np.zeros((features, count))
     if kernels.worth(count * len(made.steps), enough=_ENOUGH):
         from apps.engine.kernels.trees import sweep
 
         levels, most = int(made.depth.max(initial=0)) + 1, int(made.points.max(initial=1))
-        sizes = (levels * most * ROWS, 2 * levels * most * ROWS, features * ROWS)
+        sizes = (levels * most * ROWS, 2 * levels * most * ROWS, len(total) * ROWS)
         room = (*(np.zeros(size, np.float32) for size in sizes), levels)
         where = Plan._make(part.ctypes.data for part in made)
         sweep((codes.ctypes.data, codes.itemsize), count, where, len(made.points), room, TOGETHER, total)
     else:
         _values(made, codes, total)
-    return total
+    answer[made.used] = total
+    return answer
 
 
 def _values(made: Plan, codes: Codes, total: FloatArray) -> None:
