@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,8 @@ CELLS = 1 << 23
 LEAST = 1 << 14
 BUFFER = 1 << 17
 MAPPED = 64 << 20
+WIDE = 200
+_last = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,9 @@ class Parts:
         """
         path = self.paths[piece.file]
         try:
-            file = _opened(path, metadata=self._footers[piece.file], coded=coded)
+            wide = len(self.names) >= WIDE and not coded
+            footer = self._footers[piece.file]
+            file = _kept(path, footer) if wide else _opened(path, metadata=footer, coded=coded)
             rows = max(LEAST, min(self.batch, CELLS // max(1, len(columns))))
             if piece.rows <= rows:
                 yield from (
@@ -101,6 +106,17 @@ class Parts:
             raise BadInput(
                 f"{self.name}: {path.name} cannot be read: {table_limits.one_line(problem)}"
             ) from problem
+
+
+def _kept(path: Path, footer: Any) -> Any:
+    """The file as this thread opened it before: of a wide table, opening costs more than reading a column."""
+    held: list[tuple[Any, Any]] = getattr(_last, "opened", [])
+    for known, file in held:
+        if known is footer:
+            return file
+    file = _opened(path, metadata=footer)
+    _last.opened = [*held[-3:], (footer, file)]
+    return file
 
 
 def _opened(path: Path, *, metadata: Any = None, coded: Sequence[str] = ()) -> Any:

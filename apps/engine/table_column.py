@@ -17,6 +17,7 @@ from apps.engine.columns import MISSING, BoolArray, Coded, FloatArray, Kind, lev
 from apps.engine.errors import BadInput
 
 _INTEGER = re.compile(r"[+-]?\d+\Z")
+_WHOLE = 2**53
 _TIME = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
 _ZERO_FIRST = r"^\s*[+-]?0[0-9]"
 _TRUTH = {
@@ -129,8 +130,28 @@ class TableColumn:
     def _numbers(self) -> FloatArray:
         return _float_array(self._truths() if self._read is None else self._read)
 
+    @cached_property
+    def _exact(self) -> FloatArray:
+        """The numbers, each as it stands in the file; BadInput names a whole number that would be rounded."""
+        if pa.types.is_floating(self._values.type) or self._read is None:
+            return self._numbers
+        for row in np.flatnonzero(np.abs(self._numbers) >= _WHOLE).tolist():
+            given, read = self._values[row].as_py(), self._numbers[row]
+            text = given.strip() if isinstance(given, str) else str(given)
+            if _INTEGER.match(text) and (not np.isfinite(read) or int(text) != int(read)):
+                raise BadInput(
+                    f'Column "{self.name}" holds {_short(text)} in row {self._first + row + 1:,} where a '
+                    f"number was expected: whole numbers are read exactly up to {_WHOLE:,}."
+                )
+        return self._numbers
+
     def numbers(self) -> FloatArray:
-        """Float64 values, NaN where missing, booleans as 0 and 1."""
+        """Float64 values, NaN where missing, booleans as 0 and 1; a whole number is never rounded."""
+        return self._exact
+
+    @property
+    def nearest(self) -> FloatArray:
+        """As `numbers`, whole numbers beyond 2^53 rounded: for bounds, not to tell values apart."""
         return self._numbers
 
     def _truths(self) -> Any:
@@ -139,10 +160,13 @@ class TableColumn:
         if self.kind == "boolean":
             truth = np.array([_TRUTH[t] == "true" for t in texts.to_pylist()] + [np.nan])
             return pa.chunked_array([pa.array(truth[codes])])
-        bad = np.array([_floats(texts.slice(i, 1)) is None for i in range(len(texts))] + [False])
-        row = int(np.flatnonzero(bad[codes])[0])
+        low, high = 0, len(texts)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if _floats(texts.slice(low, middle - low)) is None else (middle, high)
+        row = int(np.flatnonzero(codes == low)[0])
         raise BadInput(
-            f'Column "{self.name}" holds "{texts[codes[row]]}" in row {self._first + row + 1:,} '
+            f'Column "{self.name}" holds "{_short(str(texts[low]))}" in row {self._first + row + 1:,} '
             "where a number was expected."
         )
 
@@ -234,6 +258,10 @@ def _floats(texts: Any) -> Any:
         except pa.ArrowInvalid:
             continue
     return None
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _any(texts: Any, pattern: str, *, absent: bool = False) -> bool:

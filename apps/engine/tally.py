@@ -186,8 +186,10 @@ def run_lengths(ordered: FloatArray) -> tuple[FloatArray, IntArray]:
     return ordered[starts], np.diff(np.append(starts, len(ordered))).astype(np.int64)
 
 
-def tally(column: Column | Tally, count: IntArray | None = None) -> Tally:
+def tally(column: Column | Tally, count: IntArray | None = None, *, nearest: bool = False) -> Tally:
     """The tally of a column, each row standing for `count` equal ones; a tally stays as it is.
+
+    With `nearest`, whole numbers that float64 would round are rounded and not refused.
 
     Examples
     --------
@@ -203,7 +205,8 @@ def tally(column: Column | Tally, count: IntArray | None = None) -> Tally:
         kept = np.flatnonzero(counts) if count is not None else slice(None)
         levels = np.array(coded.levels, dtype=object)[kept]
         return Tally(column.name, column.kind, counts=counts[kept], levels=tuple(levels.tolist()))
-    numbers = column.numbers()
+    rounded = getattr(column, "nearest", None) if nearest else None
+    numbers = column.numbers() if rounded is None else rounded
     if count is None:
         return Tally(column.name, "number", numbers)
     known: BoolArray = ~np.isnan(numbers) & (count > 0)

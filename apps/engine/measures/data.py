@@ -159,7 +159,7 @@ class Read:
 
 
 def _read(column: Column | Tally, count: IntArray | None) -> Read:
-    return Read(tally(column, count), column, count)
+    return Read(tally(column, count, nearest=True), column, count)
 
 
 def _absent(name: str, terms: Mapping[str, Any], rows: int) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from apps.engine.columns import Column, Columns
+from apps.engine.columns import Column, Columns, FloatArray
+from apps.engine.errors import BadInput
 
 Codes = npt.NDArray[np.int64]
 
@@ -34,8 +35,9 @@ def row_codes(tables: Sequence[Columns], names: Sequence[str]) -> list[Codes]:
 
 def value_codes(columns: Sequence[Column]) -> tuple[Codes, int]:
     """Codes of one column's values over all tables, one table after the other, and how many there are."""
-    if all(column.kind == "number" for column in columns):
-        values = np.concatenate([column.numbers() for column in columns]) + 0.0
+    numbers = _numbers(columns)
+    if numbers is not None:
+        values = np.concatenate(numbers) + 0.0
         levels, codes = np.unique(values, return_inverse=True)
         return codes.astype(np.int64), max(1, len(levels))
     coded = [column.coded() for column in columns]
@@ -46,3 +48,13 @@ def value_codes(columns: Sequence[Column]) -> tuple[Codes, int]:
         for one in coded
     ]
     return np.concatenate(found).astype(np.int64), max(1, len(names))
+
+
+def _numbers(columns: Sequence[Column]) -> list[FloatArray] | None:
+    """The numbers of every table; None where one holds others, or whole numbers that float64 would round."""
+    if any(column.kind != "number" for column in columns):
+        return None
+    try:
+        return [column.numbers() for column in columns]
+    except BadInput:
+        return None

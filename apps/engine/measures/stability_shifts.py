@@ -356,7 +356,19 @@ def _largest(
         method=figure.method,
         parameters={"worst": worst["feature"], "features": len(rows), "reference_rows": reference_rows},
         tables={"features": [{k: v for k, v in row.items() if k != "exact"} for row in rows]},
+        notes=_changed_kind(sides, names) if figure.numeric else (),
     )
+
+
+def _changed_kind(sides: Sides, names: Sequence[str] | None) -> list[str]:
+    """What is not compared as numbers, because one data set holds something else."""
+    kinds = {name: (sides.now[name].kind, sides.then[name].kind) for name in names or sides.now}
+    changed = sorted(name for name, pair in kinds.items() if pair[0] != pair[1] and "number" in pair)
+    return [
+        f'Feature "{name}" is not compared: it holds numbers in '
+        f"{'the data' if kinds[name][0] == 'number' else 'the reference'} alone."
+        for name in changed[:20]
+    ]
 
 
 def _chosen(sides: Sides, names: Sequence[str] | None, numeric: bool | None) -> list[str]:
