@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apps.engine import files, table_limits, tables
-from apps.engine.columns import Columns
-from apps.engine.errors import BadInput
+from apps.engine.errors import BadInput, Unmeasurable
+from apps.engine.table_column import TableColumn, Traits
+from apps.engine.tables import Table
 from tests.engine.subjects import write_table
 
 Write = Callable[[bytes], Path]
@@ -30,7 +31,7 @@ def write(tmp_path: Path) -> Write:
     return to
 
 
-def opened(path: Path) -> Columns:
+def opened(path: Path) -> Table:
     return tables.open_table(path, name=path.name)
 
 
@@ -224,3 +225,77 @@ def test_csv_gzip_and_parquet_of_one_table_are_the_same(tmp_path: Path, values: 
     codes = [(t["a"].coded().levels, t["a"].coded().codes.tolist(), t["a"].kind) for t in found]
     assert codes[0] == codes[1] == codes[2]
     assert found[0]["b"].numbers().tolist() == found[2]["b"].numbers().tolist()
+
+
+# Tables too large to hold ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_limits, "HELD_ROWS", 0)
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'\xef\xbb\xbfa,b\r\n1,"x, ""y""\nz"\r\n,2026-01-01\r\n',
+        b"a\n1\n\n3\n",
+        b"a,b\n",
+        b"a,b\n007,true\n1,false\n",
+    ],
+)
+def test_a_large_csv_is_the_same_table(write: Write, monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    read = opened(write(data))
+    monkeypatch.undo()
+    held = opened(write(data))
+    assert (read.rows, list(read)) == (held.rows, list(held))
+    for name in held:
+        assert read[name].kind == held[name].kind
+        assert read[name].coded().levels == held[name].coded().levels
+        assert read[name].coded().codes.tolist() == held[name].coded().codes.tolist()
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"a,b\n1,2\n3\n", "t.csv, line 3: the header has 2 cells, this line 1."),
+        (b"a,b\n" + b"1,2\n" * 400_000 + b"3,\xff\n", 'the column "b" holds bytes that are not UTF-8'),
+        (b"a,b\n" + b"1,2\n" * 400_000 + b"3\n", "the header has 2 cells, this line 1"),
+        (b"a,a\n1,2\n", 't.csv has the column "a" twice.'),
+    ],
+)
+def test_an_unusable_large_csv_is_refused_in_one_sentence(write: Write, data: bytes, sentence: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        opened(write(data))
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.usefixtures("large")
+def test_the_parts_of_a_large_csv_go_with_its_table(write: Write) -> None:
+    table = opened(write(b"a,b\n1,2\n"))
+    assert table.parts is not None
+    place = table.parts.paths[0]
+    assert place.exists()
+    del table
+    assert not place.parent.exists()
+
+
+def test_a_column_of_too_many_rows_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = opened(write_table(tmp_path / "t.parquet", {"a": [1, 2, 3]}))
+    monkeypatch.setattr(table_limits, "HELD_VALUES", 2)
+    with pytest.raises(Unmeasurable, match="has 3 rows; this check takes rows"):
+        table["a"]
+
+
+def test_what_parts_of_a_column_allow_it_to_be(tmp_path: Path) -> None:
+    def traits(*cells: str | None) -> Traits:
+        return TableColumn("a", pa.chunked_array([pa.array(cells, pa.string())])).traits
+
+    assert (traits("1", "2") & traits(None)).kind == "number"
+    assert (traits("true") & traits("False", None)).kind == "boolean"
+    assert (traits("2026-01-01") & traits("2026-01-02")).kind == "time"
+    assert (traits("1") & traits("true")).kind == "category"
+    assert (traits("1") & traits("007")).kind == "category"
+    assert (traits() & traits(None)).kind == "number"
