@@ -58,7 +58,7 @@ def partial_dependence(
     BadInput
         If there is no such feature.
     Unmeasurable
-        If there is no model, no row, or the feature has no value at all.
+        If there is no model, no row, or the feature has fewer than two values.
 
     References
     ----------
@@ -75,6 +75,8 @@ def partial_dependence(
     running, frame = _running(model, features, rows, seed)
     column = _place(frame, feature)
     points = _grid(frame, column, grid)
+    if len(points) < 2:
+        raise Unmeasurable(f'"{feature}" has one value in all {len(frame):,} rows: a curve needs two.')
     curves = np.stack([scores(running, _with(frame, {column: p})) for p in points])
     mean = curves.mean(1)
     error = curves.std(1, ddof=1) / np.sqrt(len(frame)) if len(frame) > 1 else np.zeros(len(points))

@@ -92,7 +92,7 @@ def psi(
         n=counted(now).rows,
         interval=_interval(held, value, floor, seed, confidence),
         confidence=confidence,
-        method=f"PSI, natural logarithm; bootstrap of {shared}, percentiles moved by the bias",
+        method=f"PSI, natural logarithm; bootstrap of {shared}, moved by twice the bias",
         parameters={
             "bins_made": len(rows),
             "edges_made": held.edges.tolist(),
@@ -105,7 +105,10 @@ def psi(
 def _interval(
     held: Cells, value: float, floor: float | None, seed: int, confidence: float
 ) -> tuple[float, float]:
-    """Bootstrap of both samples' bin counts; a draw with an empty bin takes half a row in its place."""
+    """Bootstrap of both samples' bin counts, moved by twice the bias; an empty bin takes half a row.
+
+    Chance can only raise the index: it is too large in the samples, and again by as much in a draw from them.
+    """
     source = generator(seed)
     sizes = held.sizes or (int(held.expected.sum()), int(held.actual.sum()))
     shares = held.shares(None)
@@ -117,5 +120,6 @@ def _interval(
     e, a = parts
     draws = ((a - e) * np.log(a / e)).sum(axis=1)
     tail = (1 - confidence) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail], method="linear") - (float(draws.mean()) - value)
-    return max(0.0, float(low)), max(0.0, float(high))
+    bias = float(draws.mean()) - value
+    low, high = np.quantile(draws, [tail, 1 - tail], method="linear") - 2 * bias
+    return max(0.0, min(value, float(low))), max(value, float(high))

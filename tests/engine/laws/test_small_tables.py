@@ -62,7 +62,7 @@ def test_small_tables(check_id: str, rows: list[dict[str, Any]], seed: int, worl
 
 @pytest.mark.slow
 @pytest.mark.parametrize("check_id", UNTIMED)
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=st.lists(ROW, min_size=1, max_size=14), seed=st.integers(0, 99))
 def test_many_small_tables(check_id: str, rows: list[dict[str, Any]], seed: int, world: World) -> None:
     test_small_tables.hypothesis.inner_test(check_id, rows, seed, world)

@@ -275,16 +275,16 @@ class Slow:
 ROWS = Columns.of(income=[1.0, 2.0, 3.0])
 
 
-@oracle("operations.latency", by="a model that sleeps 4 ms a call", within=0.5, every=False)
+@oracle("operations.latency", by="a model that sleeps 20 ms a call", within=0.6, every=False)
 def _(case: Case) -> Pairs:
-    found = case.check("operations.latency", model=Slow(0.004), features=ROWS, calls=20)
-    yield found.tables["times"][0]["p50"] / 4, 1.0
+    found = case.check("operations.latency", model=Slow(0.02), features=ROWS, calls=20)
+    yield found.tables["times"][0]["p50"] / 20, 1.0
 
 
-@oracle("operations.throughput", by="a model that sleeps 10 ms a call", within=0.3, every=False)
+@oracle("operations.throughput", by="a model that sleeps 30 ms a call", within=0.6, every=False)
 def _(case: Case) -> Pairs:
-    found = case.check("operations.throughput", model=Slow(0.01), features=ROWS, rows=1000, repeats=3)
-    yield found.value / 100_000, 1.0
+    found = case.check("operations.throughput", model=Slow(0.03), features=ROWS, rows=1000, repeats=3)
+    yield found.value * 0.03 / 1000, 1.0
 
 
 @oracle(
