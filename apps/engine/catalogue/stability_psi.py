@@ -60,8 +60,8 @@ CHECKS: tuple[Check, ...] = (
             "A missing or infinite score, or more than 10,000 bins: undefined with the count."
         ),
         interval=(
-            "bootstrap of both samples' bin counts, percentiles moved by twice the estimated bias and held to "
-            "the value; with weights of Kish's effective sizes"
+            "bootstrap of both samples' bin counts, percentiles moved by twice the estimated bias and "
+            "holding the value; with weights of Kish's effective sizes"
         ),
         cost="a partial sort of the reference and a count an edge",
         references=(
