@@ -26,6 +26,10 @@ _PARTS = {
     rate: tuple(tuple(CELLS.index(cell) for cell in cells) for cells in parts)
     for rate, parts in RATES.items()
 }
+_TOPS, _BOTTOMS = (
+    np.array([[cell in parts[k] for parts in RATES.values()] for cell in CELLS], dtype=np.int64)
+    for k in (0, 1)
+)
 _EXACT = 1 << 26
 
 
@@ -123,9 +127,7 @@ class Shares:
         """From cells (groups, 4): tn, fp, fn, tp."""
         exact = cells.dtype == object or int(cells.sum()) >= _EXACT
         held = cells.astype(object) if exact else cells
-        pairs = [[held[:, list(part)].sum(axis=1) for part in parts] for parts in _PARTS.values()]
-        tops, bottoms = (np.stack([pair[k] for pair in pairs], axis=1) for k in (0, 1))
-        return cls(tops, bottoms)
+        return cls(held @ _TOPS, held @ _BOTTOMS)
 
     @classmethod
     def of_table(cls, table: Table) -> Shares:
