@@ -108,7 +108,8 @@ def _argument(arg: Arg) -> list[str]:
 
 def _type(arg: Arg) -> str:
     if arg.choices:
-        return " or ".join(f"`{choice}`" for choice in arg.choices)
+        listed = " or ".join(f"`{choice}`" for choice in arg.choices)
+        return listed + (", or a list of ascending numbers" if arg.type == "bins" else "")
     low, high = arg.minimum, arg.maximum
     if low is None and high is None:
         return arg.type

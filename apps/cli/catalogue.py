@@ -80,6 +80,7 @@ def explained(check: Check) -> str:
 
 def _kind(arg: Arg) -> str:
     words = f"one of {', '.join(map(str, arg.choices))}" if arg.choices else arg.type
+    words += ", or a list of ascending numbers" if arg.type == "bins" else ""
     if arg.default is REQUIRED:
         return f"{words}; required"
     return words if arg.default is None else f"{words}; {safe(arg.default)} by default"
