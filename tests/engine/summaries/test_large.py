@@ -12,6 +12,7 @@ import pytest
 
 from apps.engine import table_limits
 from apps.engine.catalogue import all_checks
+from apps.engine.child import in_child
 from apps.engine.errors import BadInput
 from apps.engine.evaluate import measure_gates, subject_json
 from apps.engine.measure import measure
@@ -208,3 +209,19 @@ def test_hostile_partitions_are_refused(make: Make) -> None:
             merge_partitions([bad])
         except BadInput:
             continue
+
+
+def test_the_child_sums_up_parts_and_measures_what_is_merged(make: Make, tmp_path: Path) -> None:
+    of = make(parts=2, seed=2)
+    manifest = str(of.datasets["holdout"].path.parent / "model.yaml")
+    gates = GATES[:2]
+    files = []
+    for number, name in enumerate(("p0.parquet", "p1.parquet")):
+        files.append(str(tmp_path / f"{number}.summary"))
+        task = {"do": "summarise", "manifest": manifest, "dataset": "holdout", "parts": [name]}
+        answer = in_child({**task, "gates": gates, "out": files[-1]})
+        assert answer["status"] == "done", answer
+        assert answer["result"]["bytes"] == Path(files[-1]).stat().st_size
+    whole = in_child({"do": "gates", "manifest": manifest, "gates": gates})
+    merged = in_child({"do": "merged", "manifest": manifest, "gates": gates, "summaries": files})
+    assert merged["result"] == whole["result"]
