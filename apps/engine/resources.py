@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -111,27 +111,44 @@ def each(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
         return list(pool.map(lambda pair: pair[0].run(work, pair[1]), zip(contexts, given, strict=True)))
 
 
-class _OneBlasThread:
-    """Linear algebra on one thread while anybody is inside: threads are ours, and no bit depends on them."""
+class Together:
+    """A context that many threads may be in: entered with the first, left with the last.
 
-    def __init__(self) -> None:
-        self._lock, self._inside = threading.Lock(), 0
-        self._limited: Any = None
+    What is process-wide (a library's threads, warnings) cannot be set and restored by each thread on its own.
+
+    Examples
+    --------
+    >>> from contextlib import nullcontext
+    >>> inside = Together(nullcontext)
+    >>> with inside(), inside():
+    ...     inside.count
+    2
+    """
+
+    def __init__(self, make: Callable[[], AbstractContextManager[Any]]) -> None:
+        self._make, self._lock, self.count = make, threading.Lock(), 0
+        self._held = ExitStack()
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
+        """Be inside."""
         with self._lock:
-            self._inside += 1
-            if self._inside == 1:
-                self._limited = import_module("threadpoolctl").threadpool_limits(1, user_api="blas")
+            if not self.count:
+                self._held.enter_context(self._make())
+            self.count += 1
         try:
             yield
         finally:
             with self._lock:
-                self._inside -= 1
-                if not self._inside:
-                    self._limited.restore_original_limits()
+                self.count -= 1
+                if not self.count:
+                    self._held.close()
 
 
-one_blas_thread = _OneBlasThread()
-"""A context under which linear algebra runs on one thread; may be entered again and by several threads."""
+def _blas_limited() -> AbstractContextManager[Any]:
+    made: AbstractContextManager[Any] = import_module("threadpoolctl").threadpool_limits(1, user_api="blas")
+    return made
+
+
+one_blas_thread = Together(_blas_limited)
+"""Linear algebra on one thread while anybody is inside: threads are ours, and no bit depends on them."""

@@ -237,3 +237,20 @@ def test_skops_types_that_are_not_reviewed_are_named(tmp_path: Path) -> None:
 def test_data_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_text("a,b\n1,2\n")
     assert "m.onnx is text, not a model" in refusal(tmp_path / "m.onnx", "onnx")
+
+
+def test_batches_are_scored_from_many_threads_without_a_warning(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from sklearn.neural_network import MLPClassifier
+
+    single = X.astype(np.float32)
+    fitted = MLPClassifier((8,), max_iter=50, solver="lbfgs", random_state=0).fit(single, Y)
+    fitted.feature_names_in_ = np.array(NAMES, dtype=object)
+    skops.io.dump(fitted, tmp_path / "m.skops")
+    model: Any = opened(tmp_path / "m.skops", "skops")
+    assert model.batch_dtype == np.float32
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: model.score_batch(single), range(40)))
+    assert all((each == found[0]).all() for each in found)
+    assert found[0] == pytest.approx(model.score_matrix(X), abs=1e-6)

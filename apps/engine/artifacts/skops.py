@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from apps.engine.artifacts.matrix import (
 )
 from apps.engine.columns import Columns, FloatArray
 from apps.engine.errors import BadInput
-from apps.engine.resources import one_blas_thread
+from apps.engine.resources import Together, one_blas_thread
 
 # Types that skops does not trust by itself and that hold numbers only: their state is arrays, and
 # building them runs no code of the file. A type comes here after its constructor has been read.
@@ -59,6 +61,13 @@ class SkopsModel:
         """The scores of a numeric matrix as its rows stand; may be called from several threads."""
         return self._run(matrix)
 
+    @property
+    def batch_dtype(self) -> Any:
+        """The number type of a network's own weights: float32 where it was fitted on such rows."""
+        weights = getattr(self.estimator, "coefs_", ())
+        single = len(weights) > 0 and all(w.dtype == np.float32 for w in weights)
+        return np.float32 if single else np.float64
+
     def _run(self, matrix: FloatArray) -> FloatArray:
         try:
             return np.asarray(self._output(matrix), dtype=np.float64)
@@ -66,10 +75,7 @@ class SkopsModel:
             raise BadInput(f"{self.path.name} cannot score these rows: {one_line(problem)}.") from problem
 
     def _output(self, matrix: FloatArray) -> Any:
-        import warnings
-
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        with _without_names():
             if self._index is None:
                 return self.estimator.predict(matrix).reshape(len(matrix))
             if hasattr(self.estimator, "predict_proba"):
@@ -78,6 +84,16 @@ class SkopsModel:
             if margin.ndim == 2:
                 return margin[:, self._index]
             return margin if self._index == 1 else -margin
+
+
+@contextmanager
+def _names_ignored() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        yield
+
+
+_without_names = Together(_names_ignored)  # warnings are process-wide, and batches are scored on threads
 
 
 def load(path: Path, features: tuple[str, ...] | None, positive: Any) -> SkopsModel:
