@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.bench.measuring import ROOT
+from tests.bench.table import RESULTS
 
 HERE = Path(__file__).parent
 
@@ -37,6 +38,8 @@ def main(words: Sequence[str]) -> int:
     wrong = sorted(set(given.only) - set(names()))
     if wrong:
         parser.error(f'there is no measurement "{wrong[0]}"; there is {", ".join(names())}')
+    if not given.only and not rest:
+        RESULTS.unlink(missing_ok=True)  # parts that are no longer measured do not stay
     files = [str(HERE / f"test_{name}.py") for name in given.only or names()]
     env = os.environ | ({"COUNTERSIGN_BENCH": "full"} if given.full else {})
     command = [sys.executable, "-m", "pytest", *files, "-m", "bench", "-s", "-p", "no:cacheprovider", *rest]

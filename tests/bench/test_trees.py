@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,9 @@ CASES = {
     "LightGBM 500 × 31 leaves": (("lightgbm", 500, 31, 100_000), "lightgbm_path", 4_000, Goal(ratio=50), 12),
     "LightGBM 500 × 63 leaves": (("lightgbm", 500, 63, 100_000), "lightgbm_path", 1_500, Goal(ratio=30), 6),
 }
+# The goals are against XGBoost 3.4, which needs Python 3.12; 3.2 takes this many times as long on this model.
+OLDER = 3.35 if version("xgboost-cpu") < "3.4" else 1.0
+OLD = f"; the goal is for 3.4, raised {OLDER} times for this" if OLDER > 1 else ""
 ADDITIVE, AGREES = 1e-5, 1e-3
 LOOKUPS, LINE = 3_865, 64  # table rows of a data row, by the cut of 500 trees of depth 6; bytes of one
 
@@ -46,13 +51,15 @@ def test_path_dependent(table: Table, made: Maker, machine: dict[str, float], na
     found = in_turns(
         2,
         once=(peer, "woodelf"),
-        ours=lambda: job("trees_path", model, rows, 2),
+        ours=lambda: job("trees_path", model, rows, 1),
         **{peer: lambda: job(peer, model, few)},
         woodelf=lambda: peer_job("woodelf_path", model, 20_000 if FULL else 5_000),
     )
     said = found["ours"][0].said
     assert said["additivity"] <= ADDITIVE
     agree(found["ours"][0], found[peer][0])
+    older = peer == "xgboost_path" and goal.ratio is not None
+    goal = replace(goal, ratio=goal.ratio * OLDER) if older and goal.ratio else goal
     share = said["rows"] / said["seconds"] * LOOKUPS * LINE / (2 * machine["cache"]) if goal.share else None
     what = f"{name}, {rows:,} rows; largest additivity gap {said['additivity']:.0e}"
     versus(
@@ -62,6 +69,7 @@ def test_path_dependent(table: Table, made: Maker, machine: dict[str, float], na
         what=what,
         peer=peer,
         goal=goal,
+        note=OLD.removeprefix("; ") if older else "",
         share=share,
         limit="reading tables from the cache of two cores",
     )
@@ -99,7 +107,7 @@ def test_interventional(table: Table, made: Maker, background: int) -> None:
     rows = 20_000
     peer, goal = BACKGROUNDS[background]
     ways: dict[str, Callable[[], Ran]] = {
-        "ours": lambda: job("trees_background", model, rows, background, 2),
+        "ours": lambda: job("trees_background", model, rows, background, 1),
         "shap": lambda: job("shap_background", model, rows, background, 60),
         "woodelf": lambda: peer_job("woodelf_background", model, rows, background),
     }
@@ -139,10 +147,10 @@ def test_from_cold(table: Table, made: Maker, tmp_path: Path) -> None:
         theirs=Side(
             seconds=whole,
             memory=found.peak("xgboost"),
-            note="" if FULL else "told from 5,000 rows and its start",
+            note=("" if FULL else "told from 5,000 rows and its start") + OLD,
         ),
         peer=found["xgboost"][0].said["peer"],
-        goal=Goal(ratio=7),
+        goal=Goal(ratio=7 * OLDER),
     )
 
 
