@@ -132,7 +132,7 @@ def implementation_equivalence(
     Raises
     ------
     Unmeasurable
-        If there is no second column, or no row has both.
+        If there is no second column, no row has both, or a row has one of the two only.
 
     Examples
     --------
@@ -144,6 +144,12 @@ def implementation_equivalence(
     both = np.isfinite(score) & np.isfinite(score_column)
     if not both.any():
         raise Unmeasurable("No row has a score from both implementations.", status="insufficient")
+    alone = int((np.isfinite(score) != np.isfinite(score_column)).sum())
+    if alone:
+        raise Unmeasurable(
+            f"{alone:,} of {len(both):,} rows have a finite score from one implementation only: they differ, "
+            "and by no number."
+        )
     gap = np.sort(np.abs(score[both] - score_column[both]))
     turned = None
     if predicted is not None:
@@ -170,7 +176,9 @@ def implementation_equivalence(
 
 
 def _without(rows: int, n: int) -> tuple[str, ...]:
-    return (f"{rows:,} of {n:,} rows lack a finite score on one side and are not compared.",) if rows else ()
+    if not rows:
+        return ()
+    return (f"{rows:,} of {n:,} rows have no finite score on either side and are not compared.",)
 
 
 def _segments(features: Columns, bins: int) -> list[tuple[str, str, BoolArray]]:

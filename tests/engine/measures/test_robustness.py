@@ -151,13 +151,19 @@ def test_chance_alone_is_rarely_called_weak() -> None:
 
 
 def test_two_implementations_are_compared_row_by_row() -> None:
-    score, column = np.array([0.1, 0.5, 0.9, np.nan]), np.array([0.1, 0.2, 0.9, 0.3])
+    score, column = np.array([0.1, 0.5, 0.9, np.nan]), np.array([0.1, 0.2, 0.9, np.nan])
     predicted = np.array([False, True, True, False])
     made = implementation_equivalence(score=score, score_column=column, predicted=predicted)
     assert made.value == pytest.approx(0.3)
     row = made.tables["differences"][0]
     assert (row["without_both"], row["turned_decisions"]) == (1, 1)
     assert row["share_beyond"] == pytest.approx(1 / 3)
+    assert made.notes == ("1 of 4 rows have no finite score on either side and are not compared.",)
+
+
+def test_a_row_that_one_implementation_alone_scores_is_no_equivalence() -> None:
+    with pytest.raises(Unmeasurable, match="1 of 2 rows have a finite score from one implementation only"):
+        implementation_equivalence(score=np.array([0.5, np.nan]), score_column=np.array([0.5, 0.3]))
 
 
 def test_without_a_second_score_there_is_a_reason() -> None:

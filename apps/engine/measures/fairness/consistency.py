@@ -22,6 +22,7 @@ from apps.engine.numeric import same_length, stable_mean, stable_variance
 from apps.engine.values import Measured
 
 _CELLS = 4_000_000
+_DIGITS = 9
 
 
 def consistency(
@@ -113,6 +114,7 @@ def _chunk(
             distance += (numbers[rows, j, None] - numbers[None, :, j]) ** 2
         if codes[:, j].any():
             distance += codes[rows, j, None] != codes[None, :, j]
+    np.round(distance, _DIGITS, out=distance)  # equal distances are equal, however their sums were rounded
     distance[np.arange(len(rows)), rows] = np.inf
     edge = np.partition(distance, neighbours - 1, axis=1)[:, neighbours - 1, None]
     near, tied = distance < edge, distance == edge
