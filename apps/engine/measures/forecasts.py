@@ -149,27 +149,39 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Binned:
-    """Forecasts class by class, and the bin of each row.
+    """Forecasts class by class, and stretches of them that lie in one bin.
 
     Parameters
     ----------
     bins : list of Bin
         Those that hold weight.
-    place : int array (n,)
-        The position in `bins` of each row's bin; any where its bin holds no weight.
+    ends, place : int arrays
+        Where each stretch of rows ends, and the position in `bins` of its bin; any where that has no weight.
     """
 
     rows: Forecasts
     bins: list[Bin]
-    place: npt.NDArray[np.int32]
+    ends: npt.NDArray[np.intp]
+    place: npt.NDArray[np.intp]
+
+    def of_rows(self, values: FloatArray, rows: slice) -> FloatArray:
+        """Each row's part of a figure of the bins, for some rows in a stretch."""
+        start, stop, _ = rows.indices(len(self.rows.score))
+        first, last = np.searchsorted(self.ends, start, side="right"), np.searchsorted(self.ends, stop)
+        ends = np.minimum(self.ends[first : last + 1], stop)
+        return np.repeat(values[self.place[first : last + 1]], np.diff(ends, prepend=start))
 
     def spread(self) -> tuple[float, float]:
         """Sums over bins: squared distances of scores from their mean, and their products with outcomes'."""
         means, rates = (np.array([getattr(b, name) for b in self.bins]) for name in ("mean", "rate"))
-        score, label, place = self.rows.score, self.rows.label, self.place
+        score, label = self.rows.score, self.rows.label
+
+        def apart(rows: slice) -> FloatArray:
+            return score[rows] - self.of_rows(means, rows)
+
         terms: list[Terms] = [
-            lambda rows: np.square(score[rows] - means[place[rows]]),
-            lambda rows: (score[rows] - means[place[rows]]) * (label[rows] - rates[place[rows]]),
+            lambda rows: np.square(apart(rows)),
+            lambda rows: apart(rows) * (label[rows].astype(np.float64) - self.of_rows(rates, rows)),
         ]
         variance, covariance = each(self.rows.rows.total, terms)
         return variance, covariance
@@ -190,14 +202,13 @@ def binned(forecasts: Forecasts, count: int, rule: str) -> Binned:
     else:
         rows, cuts = _sorted(forecasts, count, rule)
     bins: list[Bin] = []
-    place = np.zeros(len(rows.score), dtype=np.int32)
+    place = []
     for number, stretches in enumerate(zip(*map(pairwise, cuts), strict=True), start=1):
         made = _bin(rows, number, [stretch for stretch in stretches if stretch[1] > stretch[0]])
-        if made is not None:
-            for start, stop in stretches:
-                place[start:stop] = len(bins)
-            bins.append(made)
-    return Binned(rows, bins, place)
+        place.append(0 if made is None else len(bins))
+        bins += [] if made is None else [made]
+    ends = np.array([*cuts[0][1:], *cuts[1][1:]], dtype=np.intp)
+    return Binned(rows, bins, ends, np.array(place * 2, dtype=np.intp))
 
 
 _Cuts = tuple[list[int], list[int]]
@@ -211,8 +222,10 @@ def _parted(forecasts: Forecasts, count: int) -> tuple[Forecasts, _Cuts]:
     place_evenly(forecasts.score, np.arange(1, count) / count, codes)
     made, cells = parted(forecasts.score, forecasts.label, codes, count)
     ends = np.concatenate(([0], np.cumsum([len(cell) for cell in cells]))).tolist()
-    label = np.arange(len(made)) >= ends[count]
-    return Forecasts(made, label, None, None), (ends[: count + 1], ends[count:])
+    return Forecasts(made, _labels(ends[count], ends[-1] - ends[count]), None, None), (
+        ends[: count + 1],
+        ends[count:],
+    )
 
 
 def _sorted(forecasts: Forecasts, count: int, rule: str) -> tuple[Forecasts, _Cuts]:
@@ -232,8 +245,11 @@ def _by_class(rows: Forecasts) -> Forecasts:
     if rows.weight is not None or rows.count is not None:
         return rows.part(np.lexsort((rows.score, rows.label)))
     sides = sorted_classes(rows.score, rows.label)
-    label = np.arange(len(rows.score)) >= len(sides[0])
-    return Forecasts(np.concatenate(sides), label, None, None)
+    return Forecasts(np.concatenate(sides), _labels(*map(len, sides)), None, None)
+
+
+def _labels(negatives: int, positives: int) -> BoolArray:
+    return np.repeat([False, True], [negatives, positives])
 
 
 def _edges(rows: Forecasts, count: int, rule: str) -> FloatArray:
