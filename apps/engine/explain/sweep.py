@@ -30,17 +30,22 @@ from apps.engine.columns import FloatArray, IntArray
 from apps.engine.explain.codes import ROWS, Codes
 from apps.engine.explain.forest import Forest
 from apps.engine.explain.leaf_values import points
+from apps.engine.explain.room import singles
 
 Singles = npt.NDArray[np.float32]
-ENTER, LEFT_DOWN, RIGHT_DOWN, UP = range(4)
+ENTER, LEFT_DOWN, RIGHT_DOWN, UP, TWIG = range(5)
 LEFT_LEAF, RIGHT_LEAF, IS_RIGHT, AGAIN = 1, 2, 4, 8
 LEVEL, ASKS, RANK, FEATURE, EARLIER, FLAGS, AT = range(7)
 TOGETHER = 8
 _ENOUGH = 1 << 18
+# A twig, step by step: its left child is the next node, its right one comes after that and its two leaves.
+_TWIG = (
+    (0, ENTER), (0, LEFT_DOWN), (1, ENTER), (1, UP), (0, RIGHT_DOWN), (4, ENTER), (4, UP), (0, UP),
+)  # fmt: skip
 
 
 class Plan(NamedTuple):
-    """What a sweep does: per tree its steps (node * 4 + kind), per node what it asks, per point its weights.
+    """What a sweep does: per tree its steps (node * 8 + kind), per node what it asks, per point its weights.
 
     `near` and `far` are m for rows that go left and right, `idle` m of rows that left the path before;
     `gain` and `loss` the factors of those that go left and right. Nodes that ask a feature again have one
@@ -67,7 +72,8 @@ class Plan(NamedTuple):
 
 def plan(nodes: Forest, view: IntArray, rank: IntArray) -> Plan:
     """The sweep of a forest whose nodes ask `view` and `rank`."""
-    tree, steps = _steps(nodes)
+    flags = _flags(nodes)
+    tree, steps = _steps(nodes, _twigs(nodes, flags))
     which = np.repeat(np.arange(len(nodes.tree) - 1), np.diff(nodes.tree))
     depth, widest = np.zeros(len(nodes.tree) - 1, np.int64), np.zeros(len(nodes.tree) - 1, np.int64)
     np.maximum.at(depth, which, nodes.level)
@@ -83,7 +89,7 @@ def plan(nodes: Forest, view: IntArray, rank: IntArray) -> Plan:
     earlier = np.where(nodes.earlier >= 0, nodes.level[nodes.earlier], -1)
     used = np.unique(nodes.feature[inner])
     lane = np.where(nodes.leaf, 0, np.searchsorted(used, nodes.feature))
-    known = np.stack([nodes.level, view, rank, lane, earlier, _flags(nodes), at, np.zeros_like(at)], axis=1)
+    known = np.stack([nodes.level, view, rank, lane, earlier, flags, at, np.zeros_like(at)], axis=1)
     return Plan(
         tree, steps, count, depth, where, weights[1].astype(np.float32), known, *constants,
         nodes.share.astype(np.float32),
@@ -137,30 +143,36 @@ def _constants(nodes: Forest, node: IntArray, t: FloatArray) -> tuple[Singles, S
     return made[0], made[1], made[2], made[3]
 
 
-def _steps(nodes: Forest) -> tuple[IntArray, IntArray]:
+def _twigs(nodes: Forest, flags: IntArray) -> npt.NDArray[np.bool_]:
+    """The nodes that are swept at once with their two children, all leaves below; no feature asked again."""
+    ends = (flags & (LEFT_LEAF | RIGHT_LEAF | AGAIN)) == LEFT_LEAF | RIGHT_LEAF
+    fits = ~nodes.leaf & (flags & AGAIN == 0)
+    return np.asarray(fits & ends[nodes.left] & ends[nodes.right])
+
+
+def _steps(nodes: Forest, twig: npt.NDArray[np.bool_]) -> tuple[IntArray, IntArray]:
     """The steps of every tree, depth first, and where each tree's begin."""
     inner = ~nodes.leaf
-    size = np.where(inner, 2, 0)
-    below = np.where(inner, 0, 0)
+    inner[nodes.left[twig]] = inner[nodes.right[twig]] = False
+    whole = np.where(twig, 1, np.where(inner, 2, 0))
     by_level = [
         np.flatnonzero(inner & (nodes.level == d)) for d in range(int(nodes.level.max(initial=0)) + 1)
     ]
     for at in reversed(by_level):
         for child in (nodes.left[at], nodes.right[at]):
-            below[at] += np.where(inner[child], 1 + size[child] + below[child], 0)
-    whole = size + below
+            whole[at] += np.where(inner[child], 1 + whole[child], 0)
     roots = nodes.tree[:-1]
     tree = np.concatenate([[0], np.cumsum(whole[roots])]).astype(np.int64)
     start = np.zeros(len(inner), np.int64)
     start[roots] = tree[:-1]
     steps = np.zeros(int(tree[-1]), np.int64)
     for at in by_level:
-        steps[start[at]] = at * 4 + ENTER
-        steps[start[at] + whole[at] - 1] = at * 4 + UP
+        steps[start[at] + whole[at] - 1] = at * 8 + UP
+        steps[start[at]] = at * 8 + np.where(twig[at], TWIG, ENTER)
         here = start[at] + 1
         for kind, child in ((LEFT_DOWN, nodes.left[at]), (RIGHT_DOWN, nodes.right[at])):
             go = inner[child]
-            steps[here[go]] = at[go] * 4 + kind
+            steps[here[go]] = at[go] * 8 + kind
             start[child[go]] = here[go] + 1
             here = here + np.where(go, 1 + whole[child], 0)
     return tree, steps
@@ -175,7 +187,7 @@ def values(made: Plan, codes: Codes, features: int) -> FloatArray:
 
         levels, most = int(made.depth.max(initial=0)) + 1, int(made.points.max(initial=1))
         sizes = (levels * most * ROWS, 2 * levels * most * ROWS, len(total) * ROWS)
-        room = (*(np.zeros(size, np.float32) for size in sizes), levels)
+        room = (*(singles(size) for size in sizes), levels)
         where = Plan._make(part.ctypes.data for part in made)
         sweep((codes.ctypes.data, codes.itemsize), count, where, len(made.points), room, TOGETHER, total)
     else:
@@ -210,14 +222,21 @@ class _Swept:
         """Every step of the tree."""
         made = self.plan
         for step in made.steps[made.tree[self.tree] : made.tree[self.tree + 1]].tolist():
-            node, kind = step >> 2, step & 3
-            level = int(made.node[node, LEVEL])
-            if kind == ENTER:
-                self.goes[level] = self.codes[made.node[node, ASKS]] <= made.node[node, RANK]
-            elif kind == UP:
-                self._come(node, level)
-            else:
-                self._go(node, level, kind == LEFT_DOWN)
+            node, kind = step >> 3, step & 7
+            if kind != TWIG:
+                self._step(node, kind)
+                continue
+            for child, k in _TWIG:
+                self._step(node + child, k)
+
+    def _step(self, node: int, kind: int) -> None:
+        made, level = self.plan, int(self.plan.node[node, LEVEL])
+        if kind == ENTER:
+            self.goes[level] = self.codes[made.node[node, ASKS]] <= made.node[node, RANK]
+        elif kind == UP:
+            self._come(node, level)
+        else:
+            self._go(node, level, kind == LEFT_DOWN)
 
     def _old(self, node: int) -> npt.NDArray[np.bool_]:
         return self.met[int(self.plan.node[node, EARLIER])]

@@ -21,6 +21,7 @@ from apps.engine.explain.codes import ROWS, Coder, Codes
 from apps.engine.explain.forest import Forest
 from apps.engine.explain.grouping import Groups
 from apps.engine.explain.leaf_values import background_values, path_values, patterns, points
+from apps.engine.explain.room import singles
 from apps.engine.resources import each
 
 Singles = npt.NDArray[np.float32]
@@ -110,7 +111,7 @@ class Tables:
             group_first=group_first,
             row_first=row_first,
             features=part.features,
-            values=np.zeros((int(sizes.sum()), part.width), np.float32),
+            values=singles(int(sizes.sum()) * part.width).reshape(-1, part.width),
         )
         self._fill(empty, part)
         return empty
@@ -254,7 +255,7 @@ def add_rows(chunk: Chunk, codes: Codes, total: FloatArray) -> None:
         from apps.engine.kernels.trees import add_tables
 
         width = chunk.values.shape[1]
-        part = np.zeros(width, np.float32)
+        part = singles(width)
         cells, lanes = chunk.values.reshape(-1), (part, chunk.features, _room(chunk))
         add_tables(_codes(codes), codes.shape[1], _asked(chunk), cells, lanes, total)
         return

@@ -14,7 +14,7 @@ from numba.core import types
 from numba.core.datamodel.models import PrimitiveModel
 from numba.extending import intrinsic, register_model
 
-ROWS, WIDTH = 64, 16
+ROWS, HALF, WIDTH = 64, 32, 16
 _WORD = ir.IntType(64)
 
 
@@ -67,7 +67,7 @@ def _loading(count: int) -> Any:
     return native(load)
 
 
-load_rows, load_wide = _loading(ROWS), _loading(WIDTH)
+load_rows, load_half, load_wide = _loading(ROWS), _loading(HALF), _loading(WIDTH)
 
 
 @native
@@ -92,15 +92,20 @@ def whole(typing: Any, address: Any, at: Any) -> Any:
     return types.int64(types.intp, types.intp), generate
 
 
-@native
-def spread(typing: Any, address: Any, at: Any) -> Any:
-    """One value of a float32 array for every row."""
+def _spreading(count: int) -> Any:
+    def spread(typing: Any, address: Any, at: Any) -> Any:
+        """One value of a float32 array for every row."""
 
-    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        one = builder.load(_place(builder, given, ir.FloatType()))
-        return _same(builder, one, _vector(ROWS))
+        def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+            one = builder.load(_place(builder, given, ir.FloatType()))
+            return _same(builder, one, _vector(count))
 
-    return Lanes(ROWS)(types.intp, types.intp), generate
+        return Lanes(count)(types.intp, types.intp), generate
+
+    return native(spread)
+
+
+spread, spread_half = _spreading(ROWS), _spreading(HALF)
 
 
 def _joined(name: str, text: str) -> Any:
@@ -121,10 +126,12 @@ mul = _joined("fmul", "Product by lane.")
 
 @native
 def pick(typing: Any, bits: Any, one: Any, other: Any) -> Any:
-    """By row, `one` where the row's bit is set, else `other`."""
+    """By row, `one` where the row's bit is set, else `other`; lanes have the lowest bits."""
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        chosen = builder.bitcast(given[0], ir.VectorType(ir.IntType(1), ROWS))
+        count = signature.args[1].count
+        bits = builder.trunc(given[0], ir.IntType(count)) if count < ROWS else given[0]
+        chosen = builder.bitcast(bits, ir.VectorType(ir.IntType(1), count))
         return builder.select(chosen, given[1], given[2])
 
     return one(types.uint64, one, other), generate

@@ -16,6 +16,7 @@ from apps.engine.kernels.lanes import (
     at_most_8,
     at_most_16,
     at_most_32,
+    load_half,
     load_rows,
     load_wide,
     lowest,
@@ -23,6 +24,7 @@ from apps.engine.kernels.lanes import (
     mul,
     pick,
     spread,
+    spread_half,
     store,
     sub,
     whole,
@@ -157,6 +159,54 @@ def _come(plan: Any, i: int, q: int, down: Any, here: int, up: Any, to: int, mas
 
 
 @kernel
+def _gained(plan: Any, i: int, goes: Any, total: Any, half: int, part: int) -> None:
+    """Add what a node gives its feature, for thirty-two rows."""
+    c, at = whole(plan.node, i * WIDE + AT), whole(plan.node, i * WIDE + FEATURE) * R + half
+    factor = pick(goes, spread_half(plan.gain, c), spread_half(plan.loss, c))
+    store(part, at, add(load_half(part, at), mul(total, factor)))
+
+
+@kernel
+def _twig(
+    plan: Any, i: int, q: int, down: int, here: int, up: int, to: int, masks: Any, half: int, part: int
+) -> None:
+    """Down and up a node whose children, `i` + 1 and `i` + 4, have two leaves each, for thirty-two rows."""
+    goes, goes_left, goes_right = masks
+    c, a, b = (
+        whole(plan.node, i * WIDE + AT),
+        whole(plan.node, (i + 1) * WIDE + AT),
+        whole(plan.node, (i + 4) * WIDE + AT),
+    )
+    left_high, right_high = spread_half(plan.high, i + 1), spread_half(plan.high, i + 4)
+    left_apart = sub(spread_half(plan.low, i + 1), left_high)
+    right_apart = sub(spread_half(plan.low, i + 4), right_high)
+    total = left_total = right_total = sub(left_high, left_high)
+    for k in range(q):
+        above = load_half(down, here + k * R + half)
+        share = pick(goes, spread_half(plan.near, c + k), spread_half(plan.far, c + k))
+        side = mul(above, share)
+        left_total = add(left_total, mul(side, left_apart))
+        right_total = add(right_total, mul(sub(above, side), right_apart))
+        under = pick(goes_left, spread_half(plan.near, a + k), spread_half(plan.far, a + k))
+        left = add(left_high, mul(under, left_apart))
+        under = pick(goes_right, spread_half(plan.near, b + k), spread_half(plan.far, b + k))
+        right = add(right_high, mul(under, right_apart))
+        apart = sub(left, right)
+        total = add(total, mul(above, apart))
+        if to >= 0:
+            store(up, to + k * R + half, add(right, mul(share, apart)))
+    _gained(plan, i + 1, goes_left, left_total, half, part)
+    _gained(plan, i + 4, goes_right, right_total, half, part)
+    _gained(plan, i, goes, total, half, part)
+
+
+@kernel
+def _goes(codes: Any, n: int, r: int, plan: Any, i: int) -> Any:
+    """Which rows go left at a node."""
+    return at_most(codes, whole(plan.node, i * WIDE + ASKS) * n + r, whole(plan.node, i * WIDE + RANK))
+
+
+@kernel
 def _tree(codes: Any, n: int, r: int, plan: Any, t: int, room: Any, part: Any) -> None:
     """One tree for sixty-four rows."""
     down, up, goes, met = room
@@ -165,17 +215,24 @@ def _tree(codes: Any, n: int, r: int, plan: Any, t: int, room: Any, part: Any) -
         store(down, k * R, spread(plan.weight, whole(plan.weight_at, t) + k))
     for p in range(whole(plan.tree, t), whole(plan.tree, t + 1)):
         step = whole(plan.steps, p)
-        i, kind = step >> 2, step & 3
+        i, kind = step >> 3, step & 7
         node = i * WIDE
         level, flags = whole(plan.node, node + LEVEL), whole(plan.node, node + FLAGS)
         here = level * q * R
         if kind == 0:
-            goes[level] = at_most(codes, whole(plan.node, node + ASKS) * n + r, whole(plan.node, node + RANK))
+            goes[level] = _goes(codes, n, r, plan, i)
+            continue
+        to = (2 * (level - 1) + (1 if flags & 4 else 0)) * q * R if level else -1
+        if kind == 4:
+            rows = _goes(codes, n, r, plan, i)
+            left, right = _goes(codes, n, r, plan, i + 1), _goes(codes, n, r, plan, i + 4)
+            high = np.uint64(32)
+            _twig(plan, i, q, down, here, up, to, (rows, left, right), 0, part)
+            _twig(plan, i, q, down, here, up, to, (rows >> high, left >> high, right >> high), 32, part)
             continue
         old = met[whole(plan.node, node + EARLIER)] if flags & 8 else all_rows
         masks = (goes[level], old)
         if kind == 3:
-            to = (2 * (level - 1) + (1 if flags & 4 else 0)) * q * R if level else -1
             if flags & 11 == 3:
                 _ends(plan, i, q, down, here, up, to, masks, part)
             else:
