@@ -347,7 +347,7 @@ def _gates(task: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def _summarise(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
-    from apps.engine.summaries.partitions import measure_partition
+    from apps.engine.partitions import measure_partition
 
     found = measure_partition(_loaded(task), task["dataset"], task["gates"], parts=task.get("parts"))
     Path(task["out"]).write_bytes(found)
@@ -356,7 +356,7 @@ def _summarise(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
 
 def _merged(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
     from apps.engine.evaluate import subject_json
-    from apps.engine.summaries.partitions import measure_merged
+    from apps.engine.partitions import measure_merged
 
     subject = _loaded(task)
     parts = [Path(name).read_bytes() for name in task["summaries"]]

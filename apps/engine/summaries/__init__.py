@@ -11,7 +11,7 @@ module               holds
 `standing`           a summary in place of the rows of a data set, for the checks
 `bounds`             how far a number from the grid may lie from the exact one
 `sample`             rows chosen by what they hold, for the checks that need rows
-`gates`              every gate of a large data set; parts measured elsewhere and merged
+`gates`              every gate of a large data set
 `stream`             two ready passes over Parquet: score counts by group, counts of cells
 ==================== =============================================================================
 """

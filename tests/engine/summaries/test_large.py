@@ -16,10 +16,10 @@ from apps.engine.child import in_child
 from apps.engine.errors import BadInput
 from apps.engine.evaluate import measure_gates, subject_json
 from apps.engine.measure import measure
+from apps.engine.partitions import measure_merged, measure_partition, merge_partitions
 from apps.engine.resources import using
 from apps.engine.subject import Subject
 from apps.engine.summaries.layout import counted
-from apps.engine.summaries.partitions import measure_merged, measure_partition, merge_partitions
 from apps.engine.summaries.sample import sample_of
 from tests.engine.summaries.cuts import N, subject
 
