@@ -60,10 +60,9 @@ def auc(
     (0.75, Fraction(3, 4))
     """
     scored = Scored.of(score, label, weight, count)
-    runs = scored.runs()
-    if isinstance(runs, Weighted):
-        return _weighted_auc(runs, scored.n, confidence)
-    found = ranking.rank_runs(runs)
+    if scored.weight is not None:
+        return _weighted_auc(scored, confidence)
+    found = ranking.rank(scored.score, scored.label, scored.count)
     interval, method = ranking.auc_interval(found, confidence)
     return Measured(
         value=float(found.auc),
@@ -77,8 +76,8 @@ def auc(
     )
 
 
-def _weighted_auc(runs: Weighted, n: int, confidence: float) -> Measured:
-    value, variance = ranking.weighted_auc(runs)
+def _weighted_auc(scored: Scored, confidence: float) -> Measured:
+    value, variance = ranking.weighted_auc(scored.weighted_runs())
     known = math.isfinite(variance) and variance > 0 and 0 < value < 1
     interval: Pair | None = None
     if known:
@@ -87,7 +86,7 @@ def _weighted_auc(runs: Weighted, n: int, confidence: float) -> Measured:
         interval = within(spread(value, math.sqrt(variance), confidence), 0.0, 1.0)
     return Measured(
         value=value,
-        n=n,
+        n=scored.n,
         interval=interval,
         confidence=confidence,
         method="weighted Mann-Whitney, ties one half; linearised DeLong",

@@ -116,8 +116,9 @@ def auc_versus(
 
 
 def _area(scored: Scored) -> Fraction | float:
-    runs = scored.runs()
-    return ranking.rank_runs(runs).auc if isinstance(runs, Runs) else ranking.weighted_auc(runs)[0]
+    if scored.weight is not None:
+        return ranking.weighted_auc(scored.weighted_runs())[0]
+    return ranking.rank(scored.score, scored.label, scored.count).auc
 
 
 def _paired_error(ours: Scored, theirs: Scored, paired: bool) -> float | None:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from apps.engine.columns import BoolArray, FloatArray
 from apps.engine.intervals import Pair, clopper_pearson, highest_newcombe, logit_scale, normal, within
 from apps.engine.kernels import worth
-from apps.engine.measures.runs import Runs, Scored, Weighted, runs_of
+from apps.engine.measures.runs import Runs, Scored, Weighted, runs_of, sorted_classes
 from apps.engine.numeric import Ints, stable_sum
 
 LOGIT_ABOVE = 0.95
@@ -140,6 +140,11 @@ def rank(score: FloatArray, label: BoolArray, count: Ints | None = None) -> Rank
     >>> rank(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True])).auc
     Fraction(3, 4)
     """
+    if count is None and worth(len(score)) and len(score) <= _WORDS_HOLD:
+        negative, positive = sorted_classes(score, label)
+        walked = walk_sides(negative, positive)
+        if walked is not None:
+            return ranking_of(walked, len(negative), len(positive))
     return rank_runs(runs_of(score, label, count))
 
 

@@ -261,4 +261,9 @@ class Scored:
         """Their runs of equal scores, with weights where they differ."""
         if self.weight is None:
             return runs_of(self.score, self.label, self.count)
-        return weighted_runs(self.score, self.label, self.weight, self.count)
+        return self.weighted_runs()
+
+    def weighted_runs(self) -> Weighted:
+        """Their runs with weights, of 1 where there are none."""
+        weight = np.ones(len(self.score)) if self.weight is None else self.weight
+        return weighted_runs(self.score, self.label, weight, self.count)
