@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAM = Path(sys.executable).parent / "countersign"
 PEERS = ROOT / ".venv-bench" / "bin" / "python"
 FULL = os.environ.get("COUNTERSIGN_BENCH") == "full"
+PATIENCE = 3600 if FULL else 150  # seconds for one run of a peer
 # What peers may send out or spread over, they do not.
 QUIET = {
     "NML_DISABLE_USAGE_LOGGING": "1",
@@ -64,9 +65,11 @@ class Found(dict[str, list[Ran]]):
         return max(ran.peak_mib for ran in self[name])
 
 
-def program(words: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Ran:
-    """Run a program to its end."""
-    command = [sys.executable, str(ROOT / "tests/bench/spawned.py"), *words]
+def program(
+    words: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path = ROOT, limit: float = 0
+) -> Ran:
+    """Run a program to its end, or to the limit in seconds."""
+    command = [sys.executable, str(ROOT / "tests/bench/spawned.py"), str(limit), *words]
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, env=None if env is None else dict(env), cwd=cwd
     )
@@ -88,8 +91,10 @@ def peer_job(name: str, *words: object, env: Mapping[str, str] | None = None) ->
         raise PeerProblem("not installed here; `./countersign bench` installs it")
     try:
         command = [str(PEERS), "-m", "tests.bench.jobs", name, *map(str, words)]
-        ran = program(command, env=dict(env or os.environ) | QUIET)
+        ran = program(command, env=dict(env or os.environ) | QUIET, limit=PATIENCE)
     except AssertionError as error:
+        if "ended with -9" in str(error):
+            raise PeerProblem(f"did not end within {PATIENCE} s") from error
         raise PeerProblem(f"did not run: {str(error).splitlines()[-1][:120]}") from error
     if ran.code:
         raise PeerProblem(f"did not run: exit code {ran.code}")

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import threading
 import time
 
 
-def main(words: list[str]) -> None:
-    """Run the words; its output goes on, then one line of JSON on standard error."""
+def main(limit: float, words: list[str]) -> None:
+    """Run the words, `limit` seconds at most if not 0; tell on standard error, in a line of JSON, what it took."""
     began = time.perf_counter()
     pid = os.posix_spawnp(words[0], words, os.environ)
+    if limit:
+        clock = threading.Timer(limit, os.kill, (pid, signal.SIGKILL))
+        clock.daemon = True
+        clock.start()
     _, status, used = os.wait4(pid, 0)
     told = {
         "code": os.waitstatus_to_exitcode(status),
@@ -23,4 +29,4 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(float(sys.argv[1]), sys.argv[2:])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.bench import goals, jobs, scenes, table
-from tests.bench.measuring import PEERS, Found, PeerProblem, Ran, in_turns, peer_job
+from tests.bench.measuring import PEERS, Found, PeerProblem, Ran, in_turns, peer_job, program
 from tests.bench.registry import JOBS
 
 jobs.known()
@@ -151,6 +152,11 @@ def test_a_peer_that_is_not_there_is_a_line(monkeypatch: pytest.MonkeyPatch) -> 
     assert goals.versus(held, found, part="p", what="w", peer="other", goal=goals.Goal(ratio=2)) is None
     assert held.lines[0].peer == "other: not installed here"
     assert held.lines[0].met == "no: ratio"
+
+
+def test_what_does_not_end_is_ended() -> None:
+    with pytest.raises(AssertionError, match="ended with -9"):
+        program([sys.executable, "-c", "import time; time.sleep(60)"], limit=0.2)
 
 
 def test_the_page_gets_the_table(tmp_path: Path) -> None:
