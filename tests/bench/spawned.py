@@ -11,7 +11,7 @@ import time
 
 
 def main(limit: float, words: list[str]) -> None:
-    """Run the words, `limit` seconds at most if not 0; tell on standard error, in a line of JSON, what it took."""
+    """Run the words, `limit` seconds at most if not 0; tell on standard error what it took."""
     began = time.perf_counter()
     pid = os.posix_spawnp(words[0], words, os.environ)
     if limit:
