@@ -17,7 +17,7 @@ from apps.engine import kernels
 from apps.engine.columns import MISSING, BoolArray, Column, Columns, FloatArray, IntArray, Kind, level_text
 from apps.engine.errors import BadInput
 
-HELD_BYTES = 2 << 30
+HELD_BYTES = 512 << 20
 _FEW_EDGES = 32
 Values = npt.NDArray[np.float64]
 
@@ -63,6 +63,12 @@ class Tally:
         self.counts = counts
         self._blank = blank
         self.levels = tuple(levels)
+        self.kept = False
+
+    def shed(self) -> None:
+        """Let the sorted copy of the values go, unless a table keeps it for the next question."""
+        if not self.kept and self.counts is None:
+            self.__dict__.pop("ordered", None)
 
     def numbers(self) -> FloatArray:
         """Refuse: a tally has no rows."""
@@ -74,6 +80,11 @@ class Tally:
     def ordered(self) -> FloatArray:
         """The numbers, ascending, without NaN; each once where there are counts."""
         return self._raw if self.counts is not None else ascending(self._raw)
+
+    @property
+    def any_finite(self) -> bool:
+        """Whether there is a finite number; asked without sorting."""
+        return bool(np.isfinite(self._raw).any())
 
     @cached_property
     def missing(self) -> int:
@@ -268,6 +279,7 @@ def tallies(table: Columns, names: Sequence[str], count: IntArray | None = None)
     room = HELD_BYTES // max(1, 8 * table.rows)
     found = {name: kept[name] if name in kept else tally(table[name]) for name in names}
     for name in names:
-        if len(kept) < room:
+        if name not in kept and len(kept) < room:
             kept[name] = found[name]
+            found[name].kept = True
     return found

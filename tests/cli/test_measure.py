@@ -128,3 +128,26 @@ def test_what_the_manifest_lacks_is_insufficient_with_its_sentence(folder: Path,
     assert 'the reference data set "development", which the manifest lacks' in " ".join(out.split())
     code, _, err = program(*MEASURE, "performance.auc", "--dataset", "holdot")
     assert (code, err) == (4, 'countersign: The manifest has no data set "holdot"; it has holdout.\n')
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (
+            "bins=wide",
+            "psi: bins must be one of quantile, width, unique, edges, or a list of ascending numbers",
+        ),
+        ("bins=[0.5, 0.2]", "or a list of ascending numbers, not [0.5, 0.2]."),
+        ("bins_wanted=1", "bins_wanted must be an integer from 2 to 10000, not 1."),
+        ("floor=0", "floor must be a number from 1e-06 to 0.5, not 0."),
+        ("confidence=.inf", "confidence must be a number from 0.5 to 0.9999"),
+        ("edges=0.5", "edges must be a list of numbers, not 0.5."),
+        ("bin=5", 'stability.psi has no argument "bin". Did you mean "bins"?'),
+    ],
+)
+def test_arguments_are_refused_before_anything_is_read(
+    folder: Path, program: Program, given: str, sentence: str
+) -> None:
+    code, out, err = program(*MEASURE, "stability.psi", "--with", given)
+    assert (code, out) == (4, "")
+    assert sentence in err

@@ -66,7 +66,7 @@ def outliers(
     numeric = [name for name in over or features if _numeric(features, reference_features, name)]
     now = tallies(features, numeric, count)
     then = now if reference_features is None else tallies(reference_features, numeric, reference_count)
-    names = sorted(name for name in numeric if now[name].finite().n and then[name].finite().n)
+    names = sorted(name for name in numeric if now[name].any_finite and then[name].any_finite)
     if not names:
         raise Unmeasurable("There is no numeric feature with values to look at.", status="insufficient")
     rows = each_column(
@@ -118,6 +118,7 @@ def _numeric(features: Columns, reference: Columns | None, name: str) -> bool:
 
 def _fenced(now: Tally, then: Tally, rule: str, width: float, confidence: float) -> dict[str, Any]:
     lower, upper = _fences(then.finite(), rule, width)
+    then.shed()
     row: dict[str, Any] = {"feature": now.name, "n": now.n, "lower": lower, "upper": upper}
     if lower == upper or not math.isfinite(lower) or not math.isfinite(upper):
         return {**row, "outside": None, "share": None, "low": None, "high": None}

@@ -259,6 +259,12 @@ class Sides:
         return _rows(self.now, self.count), _rows(self.then, self.reference_count)
 
 
+def shed(*samples: Sample) -> None:
+    """Let go what only the figures of these samples needed."""
+    for sample in samples:
+        counted(sample).shed()
+
+
 def each_column(work: Callable[[T], R], items: Sequence[T], rows: int) -> list[R]:
     """``[work(item) for item in items]``, on threads where the columns are long enough for them."""
     return each(work, items) if rows >= _LONG else [work(item) for item in items]
@@ -315,7 +321,7 @@ def _figures(now: Sample, then: Sample, cut: Cut, floor: float | None) -> Mappin
         held = cells(now, then, cut)
         return {"column": new.name, "kind": new.kind, "psi": index(held, floor)[0], **chi_square(held)}
     found, spread = moved(now, then), spread_of(then)
-    return {
+    row = {
         "column": new.name,
         "kind": new.kind,
         "psi": index(cells(now, then, cut), floor)[0],
@@ -325,3 +331,5 @@ def _figures(now: Sample, then: Sample, cut: Cut, floor: float | None) -> Mappin
         "distance": found.distance,
         "reference_sd": spread,
     }
+    shed(now, then)
+    return row

@@ -10,7 +10,7 @@ from typing import Any
 from apps.engine.columns import Columns, FloatArray, IntArray
 from apps.engine.errors import BadInput, Unmeasurable
 from apps.engine.intervals import holm
-from apps.engine.measures.drift import Sides, each_column, ks_p_value, moved, spread_of
+from apps.engine.measures.drift import Sides, each_column, ks_p_value, moved, shed, spread_of
 from apps.engine.measures.drift_bins import Cut, Rule, Sample, cells, chi_square, counted, index
 from apps.engine.numeric import no_weights
 from apps.engine.values import Measured
@@ -340,6 +340,8 @@ def _largest(
             return {"feature": name, **one(*pair)}
         except Unmeasurable as problem:
             raise Unmeasurable(f'Feature "{name}": {problem}', status=problem.status) from problem
+        finally:
+            shed(*pair)
 
     n, reference_rows = sides.rows()
     named_pairs = list(zip(chosen, sides.samples(chosen), strict=True))
