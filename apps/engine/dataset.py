@@ -89,6 +89,10 @@ class DataSet:
             raise LookupError(f"{self._called} is held whole.")
         return self.columns.parts
 
+    def unchanged(self) -> None:
+        """Refuse a file that changed since its digest was taken: after a pass over it."""
+        files.unchanged(self._path, self._fingerprint, name=self._called)
+
     @cached_property
     def large(self) -> bool:
         """Whether the table is summed up part by part and never held."""

@@ -21,7 +21,7 @@ from apps.engine.table_column import TableColumn
 from apps.engine.tables import Table
 from apps.engine.tally import Tally, tally
 
-_AT_ONCE = 8
+_AT_ONCE = 16
 
 
 def layout_of_column(data: DataSet, name: str, kind: Kind | None) -> Layout:

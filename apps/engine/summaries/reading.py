@@ -23,6 +23,7 @@ from apps.engine.summaries.summary import VALUE, Level, Summary, Type, merged, s
 from apps.engine.table_column import TableColumn, Traits
 
 TILE = 1 << 16
+MOST = 8  # pieces at once: each holds a batch
 _TOGETHER = 5 / 4  # of the limit: then what is held is merged
 _THREADED = frozenset({"onnx"})
 Found = dict[Layout, Summary | Problem]
@@ -47,12 +48,13 @@ def gather(
     reader = _Reader(data, parts, wanted, limit)
     pieces = [piece for piece in parts.pieces if files is None or piece.file in files]
     held = {layout: _Held(reader.nothing(layout), limit) for layout in wanted}
-    many = current().workers
+    many = min(current().workers, MOST)
     for start in range(0, len(pieces), many):
         read = partial(reader.piece, grids={layout: part.grid for layout, part in held.items()})
         for found in each(read, pieces[start : start + many]):
             for layout, part in found.items():
                 held[layout].add(part)
+    data.unchanged()
     return {layout: part.result() for layout, part in held.items()}
 
 

@@ -16,7 +16,7 @@ from apps.engine.dataset import DataSet
 from apps.engine.errors import Unmeasurable
 from apps.engine.parts import Piece
 from apps.engine.resources import current, each
-from apps.engine.summaries.reading import kinds
+from apps.engine.summaries.reading import MOST, kinds
 from apps.engine.table_column import TableColumn
 from apps.engine.tables import Table
 
@@ -69,12 +69,13 @@ def sample_of(data: DataSet, *, rows: int = ROWS) -> Sample:
     wanted = min(rows, max(_LEAST, _CELLS // max(1, len(names))))
     whole = kinds(data, names)
     held, hashes = _plain(data.parts.schema.empty_table().select(names)), np.zeros(0, np.uint64)
-    many = current().workers
+    many = min(current().workers, MOST)
     for start in range(0, len(data.parts.pieces), many):
         below = int(hashes[-1]) if len(hashes) == wanted else (1 << 64) - 1
         read = partial(_smallest, data, names, whole, wanted, below)
         for more, found in each(read, data.parts.pieces[start : start + many]):
             hashes, held = _kept(wanted, np.concatenate((hashes, found)), pa.concat_tables((held, more)))
+    data.unchanged()
     return Sample(data, held, whole)
 
 

@@ -225,3 +225,12 @@ def test_the_child_sums_up_parts_and_measures_what_is_merged(make: Make, tmp_pat
     whole = in_child({"do": "gates", "manifest": manifest, "gates": gates})
     merged = in_child({"do": "merged", "manifest": manifest, "gates": gates, "summaries": files})
     assert merged["result"] == whole["result"]
+
+
+def test_a_part_that_changes_while_it_is_read_is_refused(make: Make, small: pytest.MonkeyPatch) -> None:
+    of = make(parts=2, seed=2)
+    assert of.datasets["holdout"].rows == N
+    part = of.datasets["holdout"].parts.paths[0]
+    part.touch()
+    with pytest.raises(BadInput, match="changed while it was being read"):
+        measured("performance.auc", of)
