@@ -18,7 +18,7 @@ UNIT_BITS, LOW_BITS = 1074, 27
 MOST_ROWS = 1 << 36
 _HIDDEN = 1 << 52
 _NONE = np.empty(0, dtype=np.int64)
-_MANY, _BLOCK, _SLICES = 2048, 16_384, 6
+_HANDFUL, _MANY, _BLOCK, _SLICES = 24, 2048, 16_384, 6
 
 
 def stable_sum(values: FloatArray, count: Ints | None = None) -> float:
@@ -70,6 +70,9 @@ def exact_units(values: FloatArray, count: Ints | None = None) -> int:
 
     if worth(len(values)):
         return _compiled_units(values, count)
+    if len(values) <= _HANDFUL:
+        times = [1] * len(values) if count is None else count.tolist()
+        return sum(_units(value) * k for value, k in zip(values.tolist(), times, strict=True))
     slices = _slices_of(values) if count is None and len(values) >= _MANY else None
     return _by_exponent(values, count) if slices is None else sum(_units(part) for part in slices)
 
@@ -111,8 +114,9 @@ def rounded(units: int) -> float:
 
 
 def _units(value: float) -> int:
-    top, bottom = value.as_integer_ratio()
-    return top * ((1 << UNIT_BITS) // bottom)
+    fraction, exponent = math.frexp(value)
+    whole, shift = int(fraction * 2.0**53), exponent - 53 + UNIT_BITS
+    return whole << shift if shift >= 0 else whole >> -shift
 
 
 def _compiled_units(values: FloatArray, count: Ints | None) -> int:

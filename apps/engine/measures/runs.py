@@ -31,6 +31,7 @@ from apps.engine.numeric import (
 from apps.engine.resources import current, each
 
 _ALL = slice(None)
+_SMALL = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,8 @@ def sorted_fast(values: FloatArray) -> FloatArray:
     """Finite values sorted by the compiled radix sort, which is several times as fast as NumPy's here."""
     from apps.engine.kernels.drift import sort_bits
 
+    if len(values) < _SMALL:
+        return np.sort(values)
     held = np.empty(len(values), np.uint64)
     made = sort_bits(values.view(np.uint64), np.empty(len(values), np.uint64), held)
     return held.view(np.float64) if made == len(values) else np.sort(values)

@@ -35,7 +35,7 @@ from apps.engine.numeric import (
 )
 from apps.engine.resources import each
 
-_ROOM, _FEW = 2048, 64
+_ROOM = 2048
 _MOST_ROWS = 1 << 30
 
 
@@ -215,7 +215,7 @@ def _fast(
 
     def group(k: int) -> _Part:
         negative, positive = sorted_fast(cells[k]), sorted_fast(cells[groups + k])
-        cells_made = _cell(negative, None, 0, plan), _cell(positive, None, 1, plan)
+        cells_made = _cell(negative, None, 0, plan, fast=True), _cell(positive, None, 1, plan, fast=True)
         return cells_made, walk_sides(negative, positive)
 
     def work(k: int) -> _Part | Walk | None:
@@ -238,18 +238,21 @@ def _slow(
     parts = []
     for rows in [order, *np.split(order, np.searchsorted(codes[order], np.arange(1, groups)))]:
         runs = runs_of(values[rows], label[rows], None if count is None else count[rows])
-        held = _cell(runs.values, runs.negatives, 0, plan), _cell(runs.values, runs.positives, 1, plan)
+        held = (
+            _cell(runs.values, runs.negatives, 0, plan, fast=False),
+            _cell(runs.values, runs.positives, 1, plan, fast=False),
+        )
         parts.append((held, walk(runs) if all(runs.totals) else None))
     return parts[1:], parts[0][1]
 
 
-def _cell(ordered: FloatArray, count: Ints | None, outcome: int, plan: _Plan) -> _Cell:
+def _cell(ordered: FloatArray, count: Ints | None, outcome: int, plan: _Plan, *, fast: bool) -> _Cell:
     """Add up the sorted scores of one class of one group."""
     losses, scores = 0, [0] * (len(plan.edges) + 1)
     ends = np.append(np.searchsorted(ordered, plan.edges, side="right"), len(ordered))
     if plan.probabilities:
-        losses = _units_of_stretches((ordered - outcome) ** 2, np.array([len(ordered)]), count)[0]
-        scores = _units_of_stretches(ordered, ends, count)
+        losses = _units_of_stretches((ordered - outcome) ** 2, np.array([len(ordered)]), count, fast=fast)[0]
+        scores = _units_of_stretches(ordered, ends, count, fast=fast)
     return _Cell(
         n=total_of(count, len(ordered)),
         losses=losses,
@@ -266,9 +269,11 @@ def _rows_of_stretches(ends: npt.NDArray[np.intp], count: Ints | None) -> Ints:
     return np.diff(below, prepend=0).astype(np.int64)
 
 
-def _units_of_stretches(values: FloatArray, ends: npt.NDArray[np.intp], count: Ints | None) -> list[int]:
+def _units_of_stretches(
+    values: FloatArray, ends: npt.NDArray[np.intp], count: Ints | None, *, fast: bool
+) -> list[int]:
     """The exact sum of each stretch of values that rise or fall throughout."""
-    if count is None and worth(len(values), enough=_FEW):
+    if fast:
         return _compiled_stretches(values, ends)
     cuts = [0, *ends.tolist()]
     return [
