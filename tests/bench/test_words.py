@@ -17,4 +17,4 @@ def test_the_list_names_every_measurement(capsys: pytest.CaptureFixture[str]) ->
 def test_an_unknown_one_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--only", "weather"])
-    assert 'there is no measurement "weather"; there is answers, ' in capsys.readouterr().err
+    assert 'there is no measurement "weather"; there is groups, ' in capsys.readouterr().err
