@@ -124,8 +124,25 @@ def _terms(name: str, given: Any) -> Mapping[str, Any]:
         value = given.get(term, 0)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise BadInput(f'The {term} of column "{name}" must be a number, not {value!r}.')
-    if not isinstance(given.get("values", []), Sequence) or isinstance(given.get("values"), str):
-        raise BadInput(f'The values of column "{name}" must be a list, not {given["values"]!r}.')
+    if not 0 <= given.get("max_missing_share", 0) <= 1:
+        raise BadInput(
+            f'The max_missing_share of column "{name}" must lie from 0 to 1, not '
+            f"{given['max_missing_share']!r}."
+        )
+    for term in ("required", "unique"):
+        if not isinstance(given.get(term, True), bool):
+            raise BadInput(f'The term {term} of column "{name}" must be true or false, not {given[term]!r}.')
+    return _listed(name, given)
+
+
+def _listed(name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The terms, their values being a list of single values."""
+    values = given.get("values", [])
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        raise BadInput(f'The values of column "{name}" must be a list, not {values!r}.')
+    strange = [value for value in values if isinstance(value, (list, tuple, Mapping))]
+    if strange:
+        raise BadInput(f'The values of column "{name}" must be single values, not {strange[0]!r}.')
     return given
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from apps.engine.errors import BadInput
 from apps.engine.values import Measured
 
+_DIGEST = re.compile(r"(sha256:)?[0-9a-fA-F]{64}")
 TYPES = ("model-card", "challenger-study", "monitoring-plan", "human-review-procedure", "validation-report")
 
 
@@ -57,6 +59,8 @@ def present(
     """
     if max_age_days is not None and as_of is None:
         raise BadInput("max_age_days needs as_of, the day against which age is held.")
+    if not types:
+        raise BadInput("types must name at least one type of document.")
     given = declared.get("documents") or ()
     if not isinstance(given, (list, tuple)) or not all(isinstance(d, Mapping) for d in given):
         raise BadInput("documents must be a list of entries with type, sha256 and date.")
@@ -80,6 +84,10 @@ def _lacks(
 ) -> list[str]:
     """What one document does not have."""
     lacks = [f for f in ("sha256", "date") if not document.get(f)]
+    if document.get("sha256") and not _DIGEST.fullmatch(str(document["sha256"])):
+        lacks.append("a sha256 of 64 hexadecimal digits")
+    if document.get("date"):
+        _day(str(document["date"]))
     if signed and not document.get("signed_by"):
         lacks.append("signed_by")
     if max_age_days is not None and as_of is not None and document.get("date"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from apps.engine.inputs import Artifact
 from apps.engine.values import Measured
 
 _BLOCK = 1 << 20
+_CLOSED = frozenset({"not_affected", "resolved", "false_positive"})
 
 
 def artifact_scan(*, artifact: Artifact | None = None) -> Measured:
@@ -127,7 +128,9 @@ def sbom(
     Raises
     ------
     Unmeasurable
-        If there is no scan or it is too old.
+        If there is no scan, or it is too old or of a day to come.
+    BadInput
+        A scan without a list of vulnerabilities, or one of them without a severity.
 
     Examples
     --------
@@ -141,26 +144,49 @@ def sbom(
             "The manifest names no component scan (sbom with scanned_at).", status="insufficient"
         )
     age = _age(str(scan["scanned_at"]), as_of)
-    if age is not None and age > max_age_days:
+    if age is not None and not 0 <= age <= max_age_days:
         raise Unmeasurable(
-            f"The component scan is {age} days old; at most {max_age_days} are allowed.",
+            f"The component scan is {age} days old; at most {max_age_days} are allowed."
+            if age > 0
+            else f"The component scan is of {scan['scanned_at']}, after {as_of}, the day it is held against.",
             status="insufficient",
         )
-    wanted = {s.lower() for s in severities}
-    closed = {"not_affected", "resolved", "false_positive"}
+    wanted, components = {s.lower() for s in severities}, _entries(scan, "components")
+    found = [_vulnerability(k, given) for k, given in enumerate(_entries(scan, "vulnerabilities"), 1)]
     rows = [
-        {"id": str(v.get("id", "")), "severity": str(v.get("severity", "")).lower()}
-        for v in scan.get("vulnerabilities", ())
-        if str(v.get("severity", "")).lower() in wanted and v.get("state") not in closed
+        {"id": name, "severity": severity}
+        for name, severity, state in found
+        if severity in wanted and state not in _CLOSED
     ]
     rows.sort(key=lambda r: (r["severity"], r["id"]))
     return Measured(
         value=float(len(rows)),
-        n=len(scan.get("components", ())),
+        n=len(components),
         method="imported component scan",
         parameters={"scanned_at": str(scan["scanned_at"]), "age_days": age},
         tables={"vulnerabilities": rows},
     )
+
+
+def _entries(scan: Mapping[str, Any], field: str) -> Sequence[Any]:
+    found = scan.get(field, [] if field == "components" else None)
+    if not isinstance(found, (list, tuple)):
+        raise BadInput(
+            f"The component scan needs the field {field} as a list, empty where none is known, not {found!r}."
+        )
+    return found
+
+
+def _vulnerability(place: int, given: Any) -> tuple[str, str, str | None]:
+    """Its id, severity and state; one without a severity could hide the worst and is refused."""
+    fields = given if isinstance(given, Mapping) else {}
+    severity, state = fields.get("severity"), fields.get("state")
+    if not isinstance(severity, str) or not severity or not isinstance(state, (str, type(None))):
+        raise BadInput(
+            f"Vulnerability {place} of the component scan must have a severity, and perhaps a state, as "
+            f"text; it is {given!r:.80}."
+        )
+    return str(fields.get("id", "")), severity.lower(), state
 
 
 def _artifact(artifact: Artifact | None) -> Artifact:
@@ -186,9 +212,13 @@ def _sha256(artifact: Artifact) -> tuple[str, int]:
 def _age(scanned_at: str, as_of: str | None) -> int | None:
     if as_of is None:
         return None
+    then, now = _day(scanned_at, "scanned_at"), _day(as_of, "as_of")
+    return (now - then).days
+
+
+def _day(text: str, field: str) -> datetime:
     try:
-        then = datetime.fromisoformat(scanned_at)
-        now = datetime.fromisoformat(as_of)
+        day = datetime.fromisoformat(text)
     except ValueError as error:
-        raise BadInput(f'"{scanned_at}" or "{as_of}" is not a date (YYYY-MM-DD).') from error
-    return (now.replace(tzinfo=now.tzinfo or UTC) - then.replace(tzinfo=then.tzinfo or UTC)).days
+        raise BadInput(f'{field} is "{text}", which is not a date (YYYY-MM-DD).') from error
+    return day.replace(tzinfo=day.tzinfo or UTC)

@@ -84,3 +84,17 @@ def test_the_data_sets_own_contract_goes_before_that_of_the_spec():
     assert contract(columns=TABLE, declared={}, own=own).value == 0
     with pytest.raises(BadInput, match="contract of the data set must be a mapping"):
         contract(columns=TABLE, declared={}, own={"contract": ["age"]})
+
+
+@pytest.mark.parametrize(
+    ("terms", "words"),
+    [
+        ({"max_missing_share": 7}, "max_missing_share of column .a. must lie from 0 to 1, not 7"),
+        ({"unique": "yes"}, "unique of column .a. must be true or false, not .yes."),
+        ({"required": 0}, "required of column .a. must be true or false, not 0"),
+        ({"values": [[1]]}, "values of column .a. must be single values"),
+    ],
+)
+def test_terms_that_would_hold_for_anything_are_refused(terms: dict[str, object], words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        contract(columns=Columns.of(a=[1.0]), declared={}, contract={"a": terms})

@@ -64,3 +64,10 @@ def test_documents_that_cannot_be_read_are_bad_input() -> None:
         present(declared={}, max_age_days=3)
     with pytest.raises(BadInput, match='"soon" is not a date'):
         present(declared={"documents": [{**CARD, "date": "soon"}]}, as_of="2026-01-01", max_age_days=3)
+
+
+def test_a_digest_that_is_none_and_no_type_at_all_are_no_documents() -> None:
+    wrong = present(declared={"documents": [{**CARD, "sha256": "5"}]})
+    assert wrong.notes == ["model-card lacks a sha256 of 64 hexadecimal digits."]
+    with pytest.raises(BadInput, match="at least one type"):
+        present(declared={}, types=[])

@@ -71,6 +71,28 @@ def test_an_old_or_missing_component_scan_is_insufficient() -> None:
         sbom(declared={})
 
 
+def test_a_scan_of_a_day_to_come_is_insufficient() -> None:
+    with pytest.raises(Unmeasurable, match="is of 2026-01-02, after 2025-12-31, the day it is held against"):
+        sbom(declared={"sbom": SCAN}, as_of="2025-12-31")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"vulnerabilities": None}, "needs the field vulnerabilities as a list"),
+        ({"vulnerabilities": "none"}, "needs the field vulnerabilities as a list"),
+        ({"components": 5}, "needs the field components as a list"),
+        ({"vulnerabilities": ["CVE-1"]}, "Vulnerability 1 of the component scan must have a severity"),
+        ({"vulnerabilities": [{"id": "CVE-1"}]}, "must have a severity"),
+        ({"vulnerabilities": [{"severity": "low", "state": ["x"]}]}, "perhaps a state, as text"),
+        ({"scanned_at": "2026-13-01"}, 'scanned_at is "2026-13-01", which is not a date'),
+    ],
+)
+def test_a_scan_that_hides_something_is_refused(changes: dict[str, object], words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        sbom(declared={"sbom": {**SCAN, **changes}}, as_of="2026-02-01")
+
+
 @pytest.mark.parametrize("name", ["artifact_scan", "digest", "sbom"])
 def test_the_catalogue_knows_each_check(name: str) -> None:
     assert find(f"security.{name}").direction == "lower"
