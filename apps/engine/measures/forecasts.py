@@ -183,7 +183,8 @@ class Binned:
             lambda rows: np.square(apart(rows)),
             lambda rows: apart(rows) * (label[rows].astype(np.float64) - self.of_rows(rates, rows)),
         ]
-        variance, covariance = each(self.rows.rows.total, terms)
+        total = self.rows.rows.total
+        variance, covariance = each(total, terms) if worth(len(score)) else map(total, terms)
         return variance, covariance
 
 

@@ -116,8 +116,9 @@ def runs_of(score: FloatArray, label: BoolArray, count: Ints | None = None) -> R
 
 def sorted_classes(score: FloatArray, label: BoolArray) -> list[FloatArray]:
     """The scores of the negatives and of the positives, each sorted."""
-    fast = worth(len(score))
-    return each(sorted_fast if fast else np.sort, _by_class(score, label, fast=fast))
+    if worth(len(score)):
+        return each(sorted_fast, _by_class(score, label, fast=True))
+    return [np.sort(side) for side in _by_class(score, label, fast=False)]
 
 
 def sorted_fast(values: FloatArray) -> FloatArray:
