@@ -23,7 +23,7 @@ CHECKS: tuple[Check, ...] = (
             "have missing "
             "values unless the terms say so. Columns without terms are not looked at."
         ),
-        edge_cases="No contract or no rows: insufficient. An unknown term: refused by name.",
+        edge_cases="No contract or no rows: insufficient. An unknown term, or a wrong value of one: refused.",
         interval="none: the count is exact",
         cost="one pass over each column agreed",
         references=("ISO/IEC 5259-2:2024, data quality measures",),

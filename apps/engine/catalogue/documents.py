@@ -17,7 +17,10 @@ CHECKS: tuple[Check, ...] = (
             "The number of required types without a document that has a digest, a date and what is asked."
         ),
         conventions="Documents are entries of the manifest: type, sha256, date, signed_by, title.",
-        edge_cases="No documents at all: every required type counts.",
+        edge_cases=(
+            "No documents at all: every required type counts. A digest of other than 64 hexadecimal "
+            "digits is none. No required type: refused."
+        ),
         interval="none: the count is exact",
         cost="negligible",
         references=(

@@ -76,7 +76,10 @@ CHECKS: tuple[Check, ...] = (
             "The number of open vulnerabilities of the chosen severities in the imported component scan."
         ),
         conventions="States not_affected, resolved and false_positive are not open.",
-        edge_cases="No scan, or one older than max_age_days on the day as_of: insufficient.",
+        edge_cases=(
+            "No scan, or one older than max_age_days on the day as_of, or of a later day: insufficient. A "
+            "scan without a list of vulnerabilities, or one of them without a severity: refused."
+        ),
         interval="none: the count is exact",
         cost="negligible",
         references=("CycloneDX 1.7, vulnerabilities and their analysis state",),
