@@ -245,7 +245,7 @@ def test_batches_are_scored_from_many_threads_without_a_warning(tmp_path: Path) 
     from sklearn.neural_network import MLPClassifier
 
     single = X.astype(np.float32)
-    fitted = MLPClassifier((8,), max_iter=50, solver="lbfgs", random_state=0).fit(single, Y)
+    fitted = MLPClassifier((4,), tol=1.0, random_state=0).fit(single, Y)
     fitted.feature_names_in_ = np.array(NAMES, dtype=object)
     skops.io.dump(fitted, tmp_path / "m.skops")
     model: Any = opened(tmp_path / "m.skops", "skops")

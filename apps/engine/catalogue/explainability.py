@@ -34,7 +34,7 @@ _ROWS = Arg(
     minimum=1,
     help=(
         "At most so many rows are explained; by default 10,000 for exact values, 1,000 for sampled ones and "
-        "fewer beyond 100 features."
+        "fewer beyond 50 features."
     ),
 )
 _BACKGROUND_ROWS = Arg(
@@ -49,7 +49,11 @@ _CONFIDENCE = Arg(
 )
 _DRAWS = Arg(name="draws", type="integer", default=1000, minimum=100, maximum=100000, help="Resamples.")
 _ADVERSE_ROWS = Arg(
-    name="rows", type="integer", default=1000, minimum=1, help="At most so many adverse decisions."
+    name="rows",
+    type="integer",
+    default=1000,
+    minimum=1,
+    help="At most so many adverse decisions; fewer where more than 50 features are seen from outside.",
 )
 SHAP = (_METHOD, _SPACE, _BACKGROUND, _ROWS, _BACKGROUND_ROWS)
 _NEEDS = ("model?", "features?", "reference_features?", "seed")

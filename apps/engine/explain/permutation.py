@@ -23,7 +23,7 @@ from apps.engine.columns import FloatArray
 from apps.engine.explain.black_box import Box, Places, Score, as_box, too_wide
 from apps.engine.resources import current, each, one_blas_thread, using
 
-_KEPT = 1 << 23
+_KEPT, _SHARED = 1 << 23, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,9 @@ class _Walks:
         """Values and errors of these rows, block by block on all threads."""
         output = self.box(rows)
         together = max(1, self.box.batch(self.features) // max(1, self.steps * len(self.ranks)))
+        if self.features > 1 and self.parts is None:  # places are made again for each block
+            together = _SHARED
         blocks = [slice(i, min(len(rows), i + together)) for i in range(0, len(rows), together)]
-        if self.features > 1:
-            self.parts  # noqa: B018 - made once, before threads share them
         with using(threads=current().workers if self.box.threads and self.box.arrays.is_cpu else 1):
             made = each(lambda part: self._block(rows[part], output[part]), blocks)
         values, errors = (np.concatenate([pair[k] for pair in made]) for k in (0, 1))

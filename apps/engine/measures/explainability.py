@@ -17,7 +17,7 @@ from apps.engine.measures.attribution import Sizes, holding, sizes, weights_of
 from apps.engine.values import Measured
 
 _NO_MODEL = "The manifest has no artifact to run: scores in a column cannot be explained."
-EXACT_ROWS, SAMPLED_ROWS, BACKGROUND_ROWS = 10_000, 1_000, 1_000
+EXACT_ROWS, SAMPLED_ROWS, BACKGROUND_ROWS, _FEWEST = 10_000, 1_000, 1_000, 5
 
 
 def explained(
@@ -69,10 +69,10 @@ def affordable(features: int) -> int:
 
     Examples
     --------
-    >>> affordable(30), affordable(300), affordable(1000)
-    (1000, 111, 10)
+    >>> affordable(30), affordable(100), affordable(1000)
+    (1000, 250, 5)
     """
-    return min(SAMPLED_ROWS, max(1, SAMPLED_ROWS * 100**2 // max(1, features) ** 2))
+    return min(SAMPLED_ROWS, max(_FEWEST, SAMPLED_ROWS * 50**2 // max(1, features) ** 2))
 
 
 def prepared(
@@ -145,7 +145,7 @@ def global_importance(
         Which data set the background is drawn from.
     rows, background_rows : int
         At most so many, drawn without regard to the file's order; `rows` is 10,000 by default, 1,000 for
-        sampled values, fewer where a model of more than 100 features is seen from outside.
+        sampled values, fewer where a model of more than 50 features is seen from outside.
     confidence, draws, seed
         Percentile interval over `draws` resamples of the rows.
 

@@ -18,7 +18,7 @@ from apps.engine.explain.frame import Frame, canonical, drawn, frames, sampled, 
 from apps.engine.inputs import Model
 from apps.engine.intervals import wilson
 from apps.engine.measures.attribution import holding
-from apps.engine.measures.explainability import BACKGROUND_ROWS, prepared
+from apps.engine.measures.explainability import BACKGROUND_ROWS, affordable, prepared
 from apps.engine.measures.means import effective_size
 from apps.engine.numeric import finite_scores, same_length, stable_mean, weights_or_none
 from apps.engine.values import Measured
@@ -309,7 +309,8 @@ def _adverse(
     elif baseline != "average":
         raise BadInput(f'The baseline is "{baseline}"; average or near_cutoff was expected.')
     against = frame.take(np.flatnonzero(~selected))
-    found = chosen(sampled(against, rows, seed))
+    most = min(rows, affordable(len(frame.names))) if chosen.sampled else rows
+    found = chosen(sampled(against, most, seed))
     parameters |= {"baseline": baseline, "hurts": "higher score" if sign > 0 else "lower score"}
     return Adverse(found, sign * found.values, parameters, len(against), chosen)
 
