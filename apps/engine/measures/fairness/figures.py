@@ -10,16 +10,17 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from apps.engine.columns import BoolArray, FloatArray
+from apps.engine.columns import BoolArray, FloatArray, IntArray
 from apps.engine.errors import Unmeasurable
 from apps.engine.measures import ranking
 from apps.engine.measures.fairness.cells import Codes, Mass, count_cells, count_joint, sum_cells
 from apps.engine.measures.fairness.groups import Partition
-from apps.engine.measures.runs import merged, runs_of, weighted_runs
+from apps.engine.measures.ranking import Ranking
+from apps.engine.measures.runs import merged, weighted_runs
 from apps.engine.numeric import Ints, how_many
 from apps.engine.resources import each
 
-_LARGE = 1 << 14
+_LARGE, _THREADS_FROM = 1 << 14, 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +170,7 @@ class Areas:
             raise Unmeasurable(f"{few}.", status="insufficient")
         counts = {"positives": positives}
         if mass.weight is None:
-            counted = mass.count is not None
-            runs = runs_of(score, label, mass.count) if counted else merged(*_sorted(score, label))
-            found = ranking.rank_runs(runs)
+            found = ranked(score, label, mass.count)
             return Figure(float(found.auc), float(found.variance or 0), counts)
         weighted = weighted_runs(score, label, mass.weight, mass.count)
         if min(weighted.rows) < 2:
@@ -179,9 +178,17 @@ class Areas:
         return Figure(*ranking.weighted_auc(weighted), counts)
 
 
-def _sorted(score: FloatArray, label: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """The scores of each class, ascending."""
-    return np.sort(score[~label]), np.sort(score[label])
+def ranked(score: FloatArray, label: BoolArray, count: IntArray | None = None) -> Ranking:
+    """AUC and its variance; few rows are sorted here, for threads would take longer than the sorting.
+
+    Examples
+    --------
+    >>> ranked(np.array([1.0, 2.0, 3.0]), np.array([False, True, True])).auc
+    Fraction(1, 1)
+    """
+    if count is not None or len(score) >= _THREADS_FROM:
+        return ranking.rank(score, label, count)
+    return ranking.rank_runs(merged(np.sort(score[~label]), np.sort(score[label])))
 
 
 def rows_by_group(part: Partition) -> list[npt.NDArray[np.intp]]:

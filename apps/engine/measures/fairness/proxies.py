@@ -12,6 +12,7 @@ from apps.engine.columns import BoolArray, Columns, FloatArray
 from apps.engine.errors import Unmeasurable
 from apps.engine.intervals import Pair
 from apps.engine.measures import ranking
+from apps.engine.measures.fairness.figures import ranked
 from apps.engine.measures.fairness.groups import Attributes, Partition, partitions
 from apps.engine.measures.fairness.table_of import (
     Cells,
@@ -26,6 +27,7 @@ from apps.engine.values import Group, Measured
 
 _DIGITS = 9
 _MOST_CELLS = 1500
+_STEADY = 1e5
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +223,16 @@ def _joint(
     answer = np.zeros(wanted.shape)
     for k in range(ready.folds):
         gram = sum(g for i, g in enumerate(grams) if i != k) + penalty
-        weight = np.linalg.lstsq(gram, sum(s for i, s in enumerate(sums) if i != k), rcond=None)[0]
+        weight = _solved(gram, sum(s for i, s in enumerate(sums) if i != k), ridge)
         answer[ready.fold == k] = _predicted(chosen, weight, ready.fold == k)
     return [np.round(column, _DIGITS) for column in answer.T]
+
+
+def _solved(gram: FloatArray, sums: FloatArray, ridge: float) -> FloatArray:
+    """The weights; least squares where the penalty is too small beside the counts to solve for them."""
+    if ridge * _STEADY >= float(gram.max()):
+        return np.asarray(np.linalg.solve(gram, sums), dtype=np.float64)
+    return np.asarray(np.linalg.lstsq(gram, sums, rcond=None)[0], dtype=np.float64)
 
 
 def _predicted(cells: Sequence[Cells], weight: FloatArray, rows: BoolArray) -> FloatArray:
@@ -243,7 +252,7 @@ def _foremost_cells(
     if sum(cells.count for cells in ready.cells) <= _MOST_CELLS:
         return list(ready.cells)
     best = [
-        max(float(ranking.rank(of[j], member).auc) for of, member in zip(alone, members, strict=True))
+        max(float(ranked(of[j], member).auc) for of, member in zip(alone, members, strict=True))
         for j in range(len(ready.cells))
     ]
     kept, used = [], 0
@@ -256,7 +265,7 @@ def _foremost_cells(
 
 
 def _area(score: FloatArray, member: BoolArray, confidence: float) -> tuple[float, Pair | None]:
-    found = ranking.rank(score, member)
+    found = ranked(score, member)
     return float(found.auc), ranking.auc_interval(found, confidence)[0]
 
 
