@@ -13,22 +13,40 @@ ROUND = 1.5 * 2.0**22  # adding and taking it away rounds a number of [0, 1] to 
 
 @kernel
 def count_scores(
-    score: Any, first: Any, of_first: Any, second: Any, of_second: Any, steps: int, counts: Any
+    score: Any, first: Any, of_first: Any, second: Any, of_second: Any, counts: Any, ends: Any, steps: Any
 ) -> None:
-    """Add each score to `counts`, flat (cells × (steps + 3)): 0, the steps, 1, and what is outside [0, 1].
+    """Add each score to `counts` (cells, Q + 3): 0, the Q steps, 1, and what is outside [0, 1].
 
-    The cell of row i is ``of_first[first[i]] + of_second[second[i]]``.
+    The cell of row i is ``of_first[first[i]] + of_second[second[i]]``. Rows are put cell by cell into
+    `steps` (uint16, one for each row) first, as the counts of one cell stay in the cache and those of all do
+    not; `ends` (int64, one for each cell) is room to work in.
     """
-    width = steps + 3
-    scale = np.float64(steps)
+    width = counts.shape[1]
+    most = width - 3
+    scale = np.float64(most)
+    ends[:] = 0
+    for i in range(len(score)):
+        ends[of_first[first[i]] + of_second[second[i]]] += 1
+    start = 0
+    for k in range(len(ends)):
+        rows = ends[k]
+        ends[k] = start
+        start += rows
     for i in range(len(score)):
         value = np.float64(score[i])
         place = width - 1
         if 0.0 <= value <= 1.0:
             place = int(value * scale) + (1 if value > 0.0 else 0)
-            if place > steps and value < 1.0:
-                place = steps
-        counts[(of_first[first[i]] + of_second[second[i]]) * width + place] += 1
+            if place > most and value < 1.0:
+                place = most
+        k = of_first[first[i]] + of_second[second[i]]
+        steps[ends[k]] = place
+        ends[k] += 1
+    start = 0
+    for k in range(len(ends)):
+        for i in range(start, ends[k]):
+            counts[k, steps[i]] += 1
+        start = ends[k]
 
 
 @kernel

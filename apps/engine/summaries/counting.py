@@ -16,19 +16,21 @@ Coding = tuple[
 ]  # a small integer for each row, and what each of them adds to the cell
 
 
-def count_scores(score: Any, cells: tuple[Coding, Coding], *, steps: int, counts: Any) -> None:
-    """Add the scores of a batch to `counts`, (cells, steps + 3): 0, each step, 1, and what is outside."""
-    flat = counts.reshape(-1)
+def count_scores(score: Any, cells: tuple[Coding, Coding], counts: Any) -> None:
+    """Add the scores of a batch to `counts`, (cells, Q + 3): 0, each step, 1, and what is outside."""
+    steps = counts.shape[1] - 3
     if kernels.worth(len(score)):
         from apps.engine.kernels.scores import count_scores as compiled
 
-        compiled(score, *cells[0], *cells[1], steps, flat)
+        room = np.empty(len(counts), np.int64), np.empty(len(score), np.uint16)
+        compiled(score, *cells[0], *cells[1], counts, *room)
         return
     values, inside = _inside(score)
     step = np.where(inside, values, 0.0) * steps
     place = np.minimum(step.astype(np.int64), np.where(values < 1.0, steps - 1, steps)) + (values > 0.0)
     place[~inside] = steps + 2
-    flat += np.bincount(_cell(cells) * (steps + 3) + place, minlength=len(flat)).astype(flat.dtype)
+    found = np.bincount(_cell(cells) * (steps + 3) + place, minlength=counts.size)
+    counts += found.reshape(counts.shape).astype(counts.dtype)
 
 
 def moments(score: Any, cells: tuple[Coding, Coding], count: int) -> IntArray:

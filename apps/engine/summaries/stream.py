@@ -227,7 +227,7 @@ class _ScoreCounter:
         cells = (label, self._is_positive()[of_label]), (group, of_group * np.int32(2))
         self._room(2 * max(1, len(self._groups.met)))
         numbers = values.to_numpy(zero_copy_only=False)
-        count_scores(numbers, cells, steps=Q, counts=self._counts)
+        count_scores(numbers, cells, self._counts)
         self._sums += moments(numbers, cells, len(self._sums))
 
     def _is_positive(self) -> npt.NDArray[np.int32]:

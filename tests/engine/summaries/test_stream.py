@@ -89,7 +89,7 @@ def test_the_compiled_kernels_give_the_same_counts() -> None:
     for compiled in (True, False):
         counts = np.zeros((4, Q + 3), np.int64)
         with using(compiled=compiled):
-            counting.count_scores(score, cells, steps=Q, counts=counts)
+            counting.count_scores(score, cells, counts)
             found.append((counts, counting.moments(score, cells, 4)))
     assert (found[0][0] == found[1][0]).all()
     assert (found[0][1] == found[1][1]).all()
