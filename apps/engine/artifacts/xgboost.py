@@ -23,7 +23,7 @@ from apps.engine.columns import Columns, FloatArray
 from apps.engine.errors import BadInput
 from apps.engine.process import is_ours
 
-_NUMERIC = {"float", "int", "i", "q"}
+_NUMERIC = {"float", "int", "i", "q", "c"}
 
 
 class XGBoostModel:
@@ -81,11 +81,17 @@ def load(path: Path, features: tuple[str, ...] | None, positive: Any) -> XGBoost
             f"{path.name} predicts labels of {classes} classes; "
             "a score of each (multi:softprob) was expected."
         )
-    types = set(booster.feature_types or ()) - _NUMERIC
-    if types:
+    types = set(booster.feature_types or ())
+    if types - _NUMERIC or ("c" in types and _named_categories(booster)):
         raise BadInput(f"{path.name} takes categorical features; encode them as numbers first.")
     names = chosen_features(path, features, booster.feature_names, booster.num_features())
     return XGBoostModel(path, booster, names, column)
+
+
+def _named_categories(booster: Any) -> bool:
+    """Whether the model was trained on categories with names; whole numbers it takes as they are."""
+    document = json.loads(bytes(booster.save_raw("json")))["learner"]["gradient_booster"]
+    return bool(document.get("gbtree", document)["model"].get("cats", {}).get("enc"))
 
 
 def library() -> Any:

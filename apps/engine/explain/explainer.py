@@ -159,37 +159,42 @@ def _space(link: Link) -> str:
 
 def ensemble_of(model: Model, sample: Frame) -> Ensemble:
     """The model's trees, shown to give the model's own scores; `Unreadable` says why not."""
-    ensemble = _read(model)
-    names = list(sample.names)
+    few = sample.take(slice(0, _CHECKED))
+    expected = scores(model, few)
+    for ensemble in _read(model):
+        placed = _placed(ensemble, list(sample.names))
+        if np.allclose(placed.score(few.matrix), expected, rtol=_AGREE, atol=_AGREE):
+            return placed
+    raise Unreadable("its trees do not give the model's scores")
+
+
+def _placed(ensemble: Ensemble, names: list[str]) -> Ensemble:
+    """The trees reading the columns of `names`."""
     if ensemble.features > len(names):
         raise Unreadable(f"its trees use {ensemble.features} features, the model has {len(names)}")
     own = list(ensemble.names)
     known = len(own) == len(names) and set(own) == set(names)
     places = [names.index(n) for n in own] if known else list(range(ensemble.features))
-    ensemble = ensemble.placed(places, len(names))
-    few = sample.take(slice(0, _CHECKED))
-    found, expected = ensemble.score(few.matrix), scores(model, few)
-    if not np.allclose(found, expected, rtol=_AGREE, atol=_AGREE):
-        raise Unreadable("its trees do not give the model's scores")
-    return ensemble
+    return ensemble.placed(places, len(names))
 
 
-def _read(model: Model) -> Ensemble:
+def _read(model: Model) -> list[Ensemble]:
+    """The trees of the positive class; of each class, where the file does not say which that is."""
     from apps.engine.explain import lightgbm_trees, onnx_trees, xgboost_trees
 
     form = getattr(model, "format", None)
     place = getattr(model, "_column", getattr(model, "_index", None))
     if form == "xgboost":
-        return xgboost_trees.read(model.path, place or 0)
+        return [xgboost_trees.read(model.path, place or 0)]
     if form == "lightgbm":
-        return lightgbm_trees.read(model.path, place or 0)
+        return [lightgbm_trees.read(model.path, place or 0)]
     if form == "onnx":
-        return onnx_trees.read(model.path)
+        return onnx_trees.every_class(model.path)
     estimator = getattr(model, "estimator", None)
     if estimator is None:
         inside = "it is known by its scores alone" if form is None else f"its format is {form}"
         raise Unreadable(f"the inside of the model cannot be read: {inside}")
-    return sklearn_models.trees(estimator, 1 if place is None else place)
+    return [sklearn_models.trees(estimator, 1 if place is None else place)]
 
 
 def _linear(model: Model, background: Frame, space: str) -> Explainer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,12 @@ _HARMLESS = frozenset({"Cast", "ZipMap", "Identity", "Normalizer", "ArrayFeature
 
 
 def read(path: Path) -> Ensemble:
-    """The trees of an ONNX file with one tree operator; `Unreadable` says why not."""
+    """The trees of an ONNX file with one tree operator, for its last class; `Unreadable` says why not."""
+    return every_class(path)[0]
+
+
+def every_class(path: Path) -> list[Ensemble]:
+    """The trees for each class, the last class first; of two classes kept as one, also the other."""
     try:
         with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
             nodes = _nodes(data)
@@ -30,7 +36,7 @@ def read(path: Path) -> Ensemble:
     others = sorted({op for op, _ in nodes} - _HARMLESS - {op for op, _ in found})
     if len(found) != 1 or others:
         raise Unreadable("its graph is not one tree operator")
-    return _ensemble(*found[0])
+    return _ensembles(*found[0])
 
 
 def _nodes(data: Any) -> list[tuple[str, Attributes]]:
@@ -94,27 +100,33 @@ def _signed(value: int) -> int:
     return value - (1 << 64) if value >= 1 << 63 else value
 
 
-def _ensemble(operator: str, a: Attributes) -> Ensemble:
+def _ensembles(operator: str, a: Attributes) -> list[Ensemble]:
     kind = "class" if operator == "TreeEnsembleClassifier" else "target"
     link = _link(a.get("post_transform") or "NONE")
     if (a.get("aggregate_function") or "SUM") not in ("SUM", "AVERAGE"):
         raise Unreadable("its trees are not summed")
-    leaf_id = a[f"{kind}_ids"]
-    chosen = leaf_id == leaf_id.max()
-    values = {
-        (int(t), int(n)): float(w)
-        for t, n, w in zip(
-            a[f"{kind}_treeids"][chosen],
-            a[f"{kind}_nodeids"][chosen],
-            a[f"{kind}_weights"][chosen],
-            strict=True,
-        )
-    }
+    bases, ids = a.get("base_values"), np.unique(a[f"{kind}_ids"])[::-1].tolist()
+    starts = [0.0] if bases is None or not len(bases) else [float(b) for b in bases]
+    made = [_chosen(a, kind, one, starts[min(one, len(starts) - 1)], link) for one in ids]
+    if link == "softmax":
+        return [replace(e, others=tuple(o for o in made if o is not e)) for e in made]
+    return [*made, _mirrored(made[0])] if kind == "class" and len(made) == 1 else made
+
+
+def _mirrored(one: Ensemble) -> Ensemble:
+    """The first of two classes where the file keeps the second: the scores of both sum to one."""
+    other = one.times(-1.0)
+    return other if one.link == "logistic" else replace(other, base=1.0 + other.base)
+
+
+def _chosen(a: Attributes, kind: str, one: int, base: float, link: Link) -> Ensemble:
+    """The trees of one class or target."""
+    mine = a[f"{kind}_ids"] == one
+    parts = (a[f"{kind}_{part}"][mine] for part in ("treeids", "nodeids", "weights"))
+    values = {(int(t), int(n)): float(w) for t, n, w in zip(*parts, strict=True)}
     numbers = np.unique(a["nodes_treeids"])
     scale = 1.0 / len(numbers) if a.get("aggregate_function") == "AVERAGE" else 1.0
     made = [_tree(a, int(t), values, scale) for t in numbers]
-    bases = a.get("base_values")
-    base = float(bases[-1]) if bases is not None and len(bases) else 0.0
     features = int(a["nodes_featureids"].max()) + 1
     return Ensemble(trees=made, features=features, base=base, link=link, single=True)
 
@@ -124,6 +136,8 @@ def _link(transform: str) -> Link:
         return "identity"
     if transform == "LOGISTIC":
         return "logistic"
+    if transform == "SOFTMAX":
+        return "softmax"
     raise Unreadable(f"its post-transform {transform} has no known margin")
 
 

@@ -134,6 +134,23 @@ def test_lightgbm_splits_by_category_give_the_score() -> None:
     np.testing.assert_allclose(ensemble.score(rows), booster.predict(rows), atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["RandomForestClassifier", "GradientBoostingClassifier"])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_onnx_files_give_the_score_of_each_class(tmp_path: Path, kind: str, classes: int) -> None:
+    from skl2onnx import to_onnx
+    from sklearn import ensemble
+
+    x, y = coded()
+    x, y = np.nan_to_num(x).astype(np.float32), np.minimum(y, classes - 1)
+    estimator = getattr(ensemble, kind)(n_estimators=8, max_depth=4, random_state=0).fit(x, y)
+    (tmp_path / "m.onnx").write_bytes(to_onnx(estimator, x[:1]).SerializeToString())
+    made = onnx_trees.every_class(tmp_path / "m.onnx")
+    expected = estimator.predict_proba(x)[:, ::-1]
+    assert len(made) == classes
+    for one, ensemble_of_class in enumerate(made):
+        np.testing.assert_allclose(ensemble_of_class.score(x.astype(float)), expected[:, one], atol=1e-5)
+
+
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_each_class_of_several_gives_its_score(place: int) -> None:
     import lightgbm
