@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from fairlearn import metrics as fairlearn
 from sklearn import metrics
 
 from apps.engine.columns import Columns
 from apps.engine.errors import Unmeasurable
 from apps.engine.intervals import wilson
+from apps.engine.measures import calibration_tests as tests
+from apps.engine.measures import performance_bands as bands
 from apps.engine.measures import performance_decisions as decisions
-from apps.engine.measures.calibration_tests import hosmer_lemeshow
+from apps.engine.measures import performance_ranking as ranks
 from apps.engine.measures.fairness.selection import (
     equal_opportunity_difference,
     selection_rate_difference,
@@ -117,4 +120,97 @@ def test_a_reference_of_all_joins_the_groups_weights():
 
 def test_where_there_is_no_place_for_weights_the_sentence_says_so():
     with pytest.raises(Unmeasurable, match=r"calibration\.hosmer_lemeshow is defined on counts of rows"):
-        hosmer_lemeshow(score=np.full(3, 0.5), label=np.ones(3, bool), weight=np.arange(3.0))
+        tests.hosmer_lemeshow(score=np.full(3, 0.5), label=np.ones(3, bool), weight=np.arange(3.0))
+
+
+def probable(seed: int = 4, n: int = 600):
+    source = np.random.default_rng(seed)
+    score = np.round(source.beta(2, 4, n), 2).clip(0.01, 0.99)
+    return score, source.random(n) < score, source.random(n) * 3 + 0.1
+
+
+JOINED = {
+    "balanced_accuracy": metrics.balanced_accuracy_score,
+    "f_beta": metrics.f1_score,
+    "mcc": metrics.matthews_corrcoef,
+}
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_figures_of_several_rates_are_scikit_learns(name):
+    score, label, _, weight = people()
+    found = getattr(decisions, name)(predicted=score > 0.5, label=label, weight=weight)
+    assert found.value == pytest.approx(JOINED[name](label, score > 0.5, sample_weight=weight))
+    assert found.interval[0] < found.value < found.interval[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", JOINED)
+def test_their_linearised_error_is_that_of_resampled_rows(name):
+    """A thousand bootstrap samples of the rows, each with its weight."""
+    score, label, _, weight = people(n=1500)
+    chosen, source = score > 0.5, np.random.default_rng(0)
+    found = getattr(decisions, name)(predicted=chosen, label=label, weight=weight)
+    drawn = []
+    for _ in range(1000):
+        rows = source.integers(0, 1500, 1500)
+        drawn.append(JOINED[name](label[rows], chosen[rows], sample_weight=weight[rows]))
+    error = (found.interval[1] - found.interval[0]) / 2 / 1.959964
+    assert error == pytest.approx(np.std(drawn), rel=0.12)
+
+
+def test_average_precision_is_scikit_learns_with_sample_weights():
+    score, label, weight = probable()
+    found = ranks.average_precision(score=score, label=label, weight=weight)
+    wanted = metrics.average_precision_score(label, score, sample_weight=weight)
+    assert found.value == pytest.approx(wanted, abs=1e-12)
+    assert found.interval[0] < found.value < found.interval[1]
+
+
+def test_the_difference_of_weighted_areas_is_scikit_learns():
+    score, label, weight = probable()
+    other = np.random.default_rng(1).permutation(score)
+    columns = Columns.of(other=other)
+    found = ranks.auc_versus(score=score, label=label, columns=columns, column="other", weight=weight)
+    areas = [metrics.roc_auc_score(label, s, sample_weight=weight) for s in (score, other)]
+    assert found.value == pytest.approx(areas[0] - areas[1], abs=1e-12)
+
+
+def test_slope_and_its_robust_error_are_statsmodels():
+    score, label, weight = probable()
+    found = tests.slope(score=score, label=label, weight=weight)
+    x = sm.add_constant(np.log(score / (1 - score)))
+    fitted = sm.GLM(label.astype(float), x, family=sm.families.Binomial(), freq_weights=weight).fit(tol=1e-12)
+    assert found.value == pytest.approx(fitted.params[1], rel=1e-7)
+    residual = (label - fitted.fittedvalues) * weight
+    bread = np.linalg.inv(x.T @ (x * (weight * fitted.fittedvalues * (1 - fitted.fittedvalues))[:, None]))
+    wanted = bread @ (x.T @ (x * (residual**2)[:, None])) @ bread
+    assert found.parameters["standard_error"] == pytest.approx(wanted[1, 1] ** 0.5, rel=1e-6)
+
+
+def test_errors_over_bins_are_weighted_means():
+    score, label, weight = probable()
+    place = np.ceil(score * 10 - 1e-12).astype(int)
+    gaps = {
+        k: (
+            weight[place == k].sum(),
+            np.average(score[place == k] - label[place == k], weights=weight[place == k]),
+        )
+        for k in np.unique(place)
+    }
+    wanted = sum(mass * abs(gap) for mass, gap in gaps.values()) / weight.sum()
+    assert tests.ece(score=score, label=label, weight=weight).value == pytest.approx(wanted)
+    large = tests.in_the_large(score=score, label=label, weight=weight)
+    assert large.value == pytest.approx(np.average(score - label, weights=weight))
+
+
+def test_lift_and_shares_of_bands_are_of_weight():
+    score, label, weight = probable()
+    found = bands.lift_and_gain(score=score, label=label, weight=weight, top=0.2)
+    top = score >= found.parameters["at_score"]
+    assert weight[top].sum() >= 0.2 * weight.sum() > weight[score > found.parameters["at_score"]].sum()
+    rates = [np.average(label[rows], weights=weight[rows]) for rows in (top, slice(None))]
+    assert found.value == pytest.approx(rates[0] / rates[1])
+    spread = bands.concentration(score=score, weight=weight, bands=5)
+    held = np.histogram(score, bins=5, weights=weight)[0] / weight.sum()
+    assert spread.value == pytest.approx((held**2).sum(), abs=0.02)
