@@ -229,8 +229,8 @@ def _joint(
 
 
 def _solved(gram: FloatArray, sums: FloatArray, ridge: float) -> FloatArray:
-    """The weights; least squares where the penalty is too small beside the counts to solve for them."""
-    if ridge * _STEADY >= float(gram.max()):
+    """The weights; least squares where there are no rows, or too many beside the penalty to solve for them."""
+    if 0 < float(gram[0, 0]) <= ridge * _STEADY:
         return np.asarray(np.linalg.solve(gram, sums), dtype=np.float64)
     return np.asarray(np.linalg.lstsq(gram, sums, rcond=None)[0], dtype=np.float64)
 
