@@ -44,7 +44,8 @@ def _one(work: tuple[Case, int, int]) -> Covered:
 
 def simulated_rows(found: list[Covered]) -> list[str]:
     """The checks themselves."""
-    return ["| Check | Interval | n | Holds the truth | ± | |", "|---|---|---|---|---|---|"] + [
+    head = f"{found[0].samples:,} samples each.\n"
+    return [head, "| Check | Interval | n | Holds the truth | ± | |", "|---|---|---|---|---|---|"] + [
         f"| `{one.case.check}`{_said(one.case)} | {one.method} | {one.n:,} | {one.share:.1%}{_some(one)} | "
         f"{one.error:.1%} | {mark(one.share, one.error)} |"
         for one in found
@@ -84,6 +85,12 @@ def read(page: str) -> Iterator[tuple[str, float]]:
         found = re.match(r"\| `([^`]+)`( \([^|]*\))? \| [^|]* \| ([\d,]+) \| ([\d.]+)%", line)
         if found:
             yield f"{found[1]}{found[2] or ''} n = {found[3]}", float(found[4]) / 100
+
+
+def samples_of(page: str) -> int:
+    """How many samples each simulated figure of the page rests on."""
+    found = re.search(r"([\d,]+) samples each", page)
+    return int(found[1].replace(",", "")) if found else 1
 
 
 if __name__ == "__main__":
