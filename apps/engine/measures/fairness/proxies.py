@@ -229,7 +229,7 @@ def _joint(
 
 
 def _solved(gram: FloatArray, sums: FloatArray, ridge: float) -> FloatArray:
-    """The weights; least squares where there are no rows, or too many beside the penalty to solve for them."""
+    """The weights; least squares where there are no rows, or too many beside the penalty to solve."""
     if 0 < float(gram[0, 0]) <= ridge * _STEADY:
         return np.asarray(np.linalg.solve(gram, sums), dtype=np.float64)
     return np.asarray(np.linalg.lstsq(gram, sums, rcond=None)[0], dtype=np.float64)
