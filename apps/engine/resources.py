@@ -33,13 +33,14 @@ class Resources:
         Threads at once; 0 means as many as processors this process may run on.
     device : {"cpu", "cuda", "auto"}
         Where array work runs that has a device path; ``auto`` takes a GPU that is there.
-    compiled : bool
-        Whether compiled kernels may stand in for their NumPy twins, where Numba is installed.
+    compiled : bool or "always"
+        Whether compiled kernels may stand in for their NumPy twins, where Numba is installed and there is
+        enough to do; ``"always"``: however little there is.
     """
 
     threads: int = 0
     device: Device = "auto"
-    compiled: bool = True
+    compiled: bool | Literal["always"] = True
 
     @property
     def workers(self) -> int:
