@@ -68,6 +68,8 @@ def _up(installation: Installation, wish: Wish, say: Say) -> None:
     say(f"\nCountersign is ready: {installation.address}")
     if wish.fixtures:
         installation.once("play", "--people")
+    if not wish.until_ready:
+        installation.compile_kernels()
     say("Press Ctrl-C to stop.")
 
 

@@ -21,6 +21,9 @@ from governance.local.processes import Start, dying_with, spawn
 from governance.local.supervisor import Service, Supervisor
 from governance.local.valkey import Valkey
 
+# After everything else that wants the processor.
+_LAST = ("nice", "-n", "19")
+
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -93,6 +96,17 @@ class Installation:
             )
 
         return self.supervisor.run(launch)
+
+    def compile_kernels(self) -> None:
+        """Compile the engine's inner loops behind everybody's back: what needs them sooner does without."""
+        spawn(
+            Start(
+                command=[*_LAST, sys.executable, "-m", "apps.engine.kernels"],
+                log=self.places.logs / "kernels.log",
+                environment=self._settings(),
+                folder=PROJECT,
+            )
+        )
 
     def _manage(self, name: str, word: str) -> None:
         self._service(name, [sys.executable, str(PROJECT / "manage.py"), word])
