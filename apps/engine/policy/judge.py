@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Literal
 
 from apps.engine.catalogue import find
 from apps.engine.policy import numbers, sentences
-from apps.engine.policy.model import Bound, Gate
+from apps.engine.policy.model import Bound, Exact, Gate
 from apps.engine.values import plain
 
+Judged = tuple["GateOutcome", Callable[[], str]]
 GateOutcome = Literal["pass", "warn", "fail", "insufficient", "missing", "not_applicable"]
 VERDICTS, REVIEW = "{0, 1, 2}", 1  # the range of a check that answers pass, review or fail
 _ALONE = {"artifact", "declared", "seed", "model"}
@@ -73,14 +75,19 @@ class MeasuredGate:
     arguments: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class GateResult:
-    """What came of one gate, with the sentence that says why."""
+    """What came of one gate; the sentence that says why is written when it is asked for."""
 
     gate: Gate
     outcome: GateOutcome
-    why: str
+    say: Callable[[], str]
     measured: MeasuredGate | None = None
+
+    @cached_property
+    def why(self) -> str:
+        """Why, as a risk officer would write it."""
+        return self.say()
 
     @property
     def id(self) -> str:
@@ -133,15 +140,16 @@ def judge(gate: Gate, measured: MeasuredGate | None, *, subject: SubjectFacts, n
     """
     if not gate.speaks_of(subject.facts):
         why = f"{gate.title}: not asked of this model."
-        return GateResult(gate=gate, outcome="not_applicable", why=why)
+        return GateResult(gate=gate, outcome="not_applicable", say=lambda: why)
     if measured is None:
-        return GateResult(gate=gate, outcome="missing", why=sentences.missing(gate, "there is no result"))
+        told = "there is no result"
+        return GateResult(gate=gate, outcome="missing", say=lambda: sentences.missing(gate, told))
     stale = _stale(gate, measured, subject, now)
     if stale:
         why = sentences.missing(gate, stale)
-        return GateResult(gate=gate, outcome="missing", why=why, measured=measured)
-    outcome, why = _of_measurement(gate, measured.measurement)
-    return GateResult(gate=gate, outcome=outcome, why=why, measured=measured)
+        return GateResult(gate=gate, outcome="missing", say=lambda: why, measured=measured)
+    outcome, say = _of_measurement(gate, measured.measurement)
+    return GateResult(gate=gate, outcome=outcome, say=say, measured=measured)
 
 
 # Does the result count? ----------------------------------------------------------------------------
@@ -185,40 +193,46 @@ def _other_data(gate: Gate, needs: tuple[str, ...], measured: MeasuredGate, subj
 # What does it say? ---------------------------------------------------------------------------------
 
 
-def _of_measurement(gate: Gate, found: Mapping[str, Any]) -> tuple[GateOutcome, str]:
+def _of_measurement(gate: Gate, found: Mapping[str, Any]) -> Judged:
     if found.get("status") in ("insufficient", "undefined"):
-        return "insufficient", sentences.unmeasured(gate, found)
+        return "insufficient", lambda: sentences.unmeasured(gate, found)
     if found.get("status") != "measured":
-        return "fail", f"{gate.title}: the result has the status {found.get('status')!r}, which says nothing."
-    value = numbers.exactly(found.get("value"))
+        return _no(gate, f"the result has the status {found.get('status')!r}, which says nothing.")
+    value = numbers.decimal(found.get("value"))
     if value is None:
-        return "fail", f"{gate.title}: the value is {found.get('value')!r}, which is no number."
-    if found.get("exact") is not None:
-        exact = numbers.ratio(found["exact"])
-        if exact is None or not numbers.agrees(value, exact):
-            return "fail", f"{gate.title}: the value and its exact ratio are not the same number."
-        value = exact
-    return _of_numbers(gate, found, value)
+        return _no(gate, f"the value is {found.get('value')!r}, which is no number.")
+    if found.get("exact") is None:
+        return _of_numbers(gate, found, value)
+    exact = numbers.ratio(found["exact"])
+    if exact is None or not numbers.agrees(Fraction(value), exact):
+        return _no(gate, "the value and its exact ratio are not the same number.")
+    return _of_numbers(gate, found, exact)
 
 
-def _of_numbers(gate: Gate, found: Mapping[str, Any], value: Fraction) -> tuple[GateOutcome, str]:
+def _no(gate: Gate, what: str, outcome: GateOutcome = "fail") -> Judged:
+    return outcome, lambda: f"{gate.title}: {what}"
+
+
+def _of_numbers(gate: Gate, found: Mapping[str, Any], value: Exact) -> Judged:
     numbers_held = [value]
     if gate.basis == "interval":
         interval = found.get("interval")
         if not isinstance(interval, (list, tuple)) or len(interval) != 2:
-            return "insufficient", f"{gate.title}: the policy asks for an interval, and the result has none."
-        ends = [numbers.exactly(end) for end in interval]
+            return _no(gate, "the policy asks for an interval, and the result has none.", "insufficient")
+        ends = [numbers.decimal(end) for end in interval]
         if None in ends:
-            return "fail", f"{gate.title}: the interval {list(interval)} has an end that is no number."
+            return _no(gate, f"the interval {list(interval)} has an end that is no number.")
         numbers_held += [end for end in ends if end is not None]
     outcome = _verdict(gate, numbers_held)
-    why = sentences.measured(gate, found, value, warned=outcome == "warn")
+    warned = outcome == "warn"
     if outcome in ("pass", "warn") and _only_supplied(gate, found):
-        return "missing", f"{why} A mandatory gate needs a number measured by the service."
-    return outcome, why
+        outcome, more = "missing", " A mandatory gate needs a number measured by the service."
+    else:
+        more = ""
+    return outcome, lambda: sentences.measured(gate, found, Fraction(value), warned=warned) + more
 
 
-def _verdict(gate: Gate, held: list[Fraction]) -> GateOutcome:
+def _verdict(gate: Gate, held: list[Exact]) -> GateOutcome:
     """The bound decides, but where a check's answer is "review" the gate says what that means."""
     if find(gate.check).range == VERDICTS and held == [REVIEW]:
         return "warn" if gate.on_review == "warn" else "fail"
@@ -227,7 +241,7 @@ def _verdict(gate: Gate, held: list[Fraction]) -> GateOutcome:
     return "pass" if gate.warn is None or _all_hold(gate.warn, held) else "warn"
 
 
-def _all_hold(bound: Bound, held: list[Fraction]) -> bool:
+def _all_hold(bound: Bound, held: list[Exact]) -> bool:
     return all(bound.holds(number) for number in held)
 
 

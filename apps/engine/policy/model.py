@@ -14,6 +14,8 @@ from typing import Any
 from apps.engine.policy.match import Facts, holds
 from apps.engine.policy.vocabulary import Basis, Enforcement, Severity, Source
 
+Exact = Fraction | Decimal
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
@@ -22,7 +24,7 @@ class Bound:
     min: Decimal | None = None
     max: Decimal | None = None
 
-    def holds(self, number: Fraction) -> bool:
+    def holds(self, number: Exact) -> bool:
         """Whether the number lies within, compared exactly.
 
         Examples
@@ -30,6 +32,9 @@ class Bound:
         >>> Bound(min=Decimal("0.80")).holds(Fraction(4, 5))
         True
         """
+        if isinstance(number, Decimal):
+            above = self.min is None or number >= self.min
+            return above and (self.max is None or number <= self.max)
         above = self.min is None or _least(self.min, number)
         return above and (self.max is None or _least(-self.max, -number))
 

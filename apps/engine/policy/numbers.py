@@ -22,11 +22,17 @@ def exactly(number: Any) -> Fraction | None:
     >>> exactly(0.7), exactly(True), exactly(float("nan"))
     (Fraction(7, 10), None, None)
     """
+    value = decimal(number)
+    return None if value is None else Fraction(*value.as_integer_ratio())
+
+
+def decimal(number: Any) -> Decimal | None:
+    """The same as a decimal, whose comparisons are as exact."""
     if isinstance(number, bool) or not isinstance(number, (int, float, Decimal)):
         return None
     if not math.isfinite(number):
         return None
-    return _written(repr(number)) if isinstance(number, float) else Fraction(number)
+    return Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
 
 
 def _written(text: str) -> Fraction:
