@@ -33,9 +33,11 @@ PUBLISHED = """
 ## Published tables
 
 Each is rebuilt row by row from the counts that its source prints, and meets every digit that is printed.
+The last column says how we know what is printed: *seen* names the text in which the figures were read (the
+source itself or one that quotes it); *recalled* figures were written from memory and still stand to be read.
 
-| Source | What it prints | Checks |
-|---|---|---|"""
+| Source | What it prints | Checks | How it was checked |
+|---|---|---|---|"""
 TAIL = """
 Worked by hand in tests/engine/published: Murphy's parts of Brier's ten forecasts, Spiegelhalter's z of four,
 and a stability report of ten bands. No published table was found for the other checks; they rest on the
@@ -63,7 +65,7 @@ def printed_rows() -> Iterable[str]:
             importlib.import_module(f"{published.__name__}.{name.removesuffix('.py')}")
     for one in PRINTED:
         checks = ", ".join(f"`{check}`" for check in one.checks)
-        yield f"| {one.source} | {one.what} | {checks} |"
+        yield f"| {one.source} | {one.what} | {checks} | {one.checked} |"
 
 
 def page() -> str:

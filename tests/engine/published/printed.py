@@ -1,4 +1,5 @@
-"""What is printed elsewhere: which checks a test holds to it, and the source as a reader would look it up."""
+"""What is printed elsewhere: which checks a test holds to it, the source as a reader would look it up,
+and whether its figures were read somewhere or are recalled."""
 
 from __future__ import annotations
 
@@ -10,26 +11,34 @@ import numpy as np
 
 from apps.engine.columns import Columns
 
+RECALLED = "recalled: agrees to the printed digits; not seen in a source"
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """A published figure that a test repeats."""
+    """A published figure that a test repeats; ``seen`` says where it was read, empty where it was not."""
 
     checks: tuple[str, ...]
     source: str
     what: str
+    seen: str = ""
+
+    @property
+    def checked(self) -> str:
+        """How the figures themselves were checked."""
+        return f"seen: {self.seen}" if self.seen else RECALLED
 
 
 PRINTED: list[Printed] = []
 
 
-def printed(*checks: str, source: str, what: str) -> Callable[[F], F]:
+def printed(*checks: str, source: str, what: str, seen: str = "") -> Callable[[F], F]:
     """Say of a test which published figures it repeats, for which checks."""
 
     def mark(test: F) -> F:
-        PRINTED.append(Printed(checks, source, what))
+        PRINTED.append(Printed(checks, source, what, seen))
         return test
 
     return mark

@@ -13,7 +13,10 @@ CUMULATIVE = (8.11, 28.58, 54.32, 75.81, 89.22, 95.88, 98.63, 99.60, 99.89, 99.9
 
 
 @printed(
-    "calibration.traffic_light", source=BASEL, what="cumulative probability and zone of 0 to 10 exceptions"
+    "calibration.traffic_light",
+    source=BASEL,
+    what="cumulative probability and zone of 0 to 10 exceptions",
+    seen="all eleven probabilities, quoted as table 2 by the tests of three public projects",
 )
 @pytest.mark.parametrize("exceptions", range(11))
 def test_the_zones_are_basels(exceptions):

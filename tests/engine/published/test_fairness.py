@@ -24,6 +24,7 @@ LL144 = "6 RCNY § 5-301(b), example"
 @printed(
     "fairness.selection_rate_ratio", "fairness.adverse_impact", source=QUESTIONS,
     what="hiring rates of 60, 45, 48 and 51 %: ratios of 75, 80 and 85 %, adverse impact for the first alone",
+    seen="rates, ratios and conclusion, in the answer as a university's repository of data ethics quotes it",
 )  # fmt: skip
 def test_the_guidelines_own_example():
     hired = chosen((600, 1000), (450, 1000), (480, 1000), (510, 1000))
@@ -45,7 +46,10 @@ RACES = {
 
 
 @printed(
-    "fairness.ll144_selection", source=LL144, what="selection rates and impact ratios by sex and by race"
+    "fairness.ll144_selection",
+    source=LL144,
+    what="selection rates and impact ratios by sex and by race",
+    seen="both tables, in the Notice of Adoption of Final Rule",
 )
 def test_impact_ratios_of_a_selecting_tool():
     by_sex = ll144_selection(
@@ -72,15 +76,17 @@ def test_the_native_american_category_is_under_two_per_cent_and_stays_in_the_tab
     assert next(g for g in found.groups if g.group == "Native").status == "insufficient"
 
 
+SCORING_SEEN = "the scoring rates and ratios, in the Notice of Adoption of Final Rule"
 SCORED = {
     "Hispanic": (18, 28, 1.00), "White": (15, 40, 0.58), "Black": (16, 32, 0.78),
-    "Pacific": (5, 8, 0.97), "Asian": (10, 24, 0.65),
+    "Pacific": (5, 8, 0.97), "Asian": (10, 24, 0.65), "Native": (10, 16, 0.97), "Several": (10, 20, 0.78),
 }  # fmt: skip
 
 
 @printed(
     "fairness.ll144_scoring", source="6 RCNY § 5-301(c) and (d), example",
-    what="scoring rates 54.3 and 44.7 % by sex, impact ratio 0.82; five ratios by race",
+    what="scoring rates 54.3 and 44.7 % by sex, impact ratio 0.82; seven ratios by race",
+    seen=SCORING_SEEN,
 )  # fmt: skip
 def test_impact_ratios_of_a_scoring_tool():
     """The share above the median of all 168: 50 of 92 men and 34 of 76 women."""
@@ -90,9 +96,8 @@ def test_impact_ratios_of_a_scoring_tool():
     assert {g.group: round(100 * g.value, 1) for g in by_sex.groups} == {"Male": 54.3, "Female": 44.7}
     assert round(by_sex.value, 2) == 0.82
     sizes = {name: n for name, (_, n, _) in SCORED.items()}
-    races = [name for name, n in sizes.items() for _ in range(n)] + [None] * 36
-    above = chosen(*((k, n) for k, n, _ in SCORED.values()), (20, 36))
-    by_race = ll144_scoring(score=above * 40.0 + 30, protected=Columns.of(race=races))
+    above = chosen(*((k, n) for k, n, _ in SCORED.values()))
+    by_race = ll144_scoring(score=above * 40.0 + 30, protected=named("race", **sizes))
     assert {g.group: round(g.ratio, 2) for g in by_race.groups} == {n: r for n, (_, _, r) in SCORED.items()}
 
 
@@ -108,6 +113,9 @@ PROPUBLICA = (
     source=PROPUBLICA,
     what="false-positive rates 44.85 and 23.45 %, false-negative 27.99 and 47.72 %, PPV 0.63 and 0.59, "
     "NPV 0.65 and 0.71",
+    seen="counts and error rates of black defendants, in the analysis's output as Jones (2020), ProPublica's "
+    "misleading Machine Bias, prints it; white error rates to one decimal, in Dressel, Farid (2018), table "
+    "2; the rest recalled",
 )  # fmt: skip
 def test_compas():
     label, high = cells(list(COMPAS.values()))
@@ -159,7 +167,8 @@ def test_differential_fairness_of_admissions(attributes, wanted):
 
 
 @printed("fairness.adverse_impact", source="Fisher (1935), The design of experiments, chapter II",
-         what="3 of 4 cups right: 17 of 70 ways as good or better, 34 of 70 two-sided")  # fmt: skip
+         what="3 of 4 cups right: 17 of 70 ways as good or better, 34 of 70 two-sided",
+         seen="16 of 70 for three right and 1 of 70 for four, in course notes on the experiment")  # fmt: skip
 def test_the_lady_tasting_tea():
     assert run("fisher", (3, 1, 1, 3))["p_value"] == pytest.approx(34 / 70)
     assert run("fisher", (4, 0, 0, 4))["p_value"] == pytest.approx(2 / 70)
@@ -170,7 +179,8 @@ def test_the_lady_tasting_tea():
 @printed("fairness.adverse_impact",
          source="Castaneda v. Partida, 430 U.S. 482 (1977), note 17: 339 of 870 grand jurors, "
          "79.1 % of the population",
-         what="29 standard deviations")  # fmt: skip
+         what="29 standard deviations",
+         seen="339 of 870, 79.1 % and 29 standard deviations, in an online lesson on the case")  # fmt: skip
 def test_standard_deviations_as_the_court_counts_them():
     """A z-test against a population so large that its rate is certain is the court's binomial one."""
     juror, population = (339, 870 - 339), (791_000_000, 209_000_000)

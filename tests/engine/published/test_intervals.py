@@ -14,7 +14,12 @@ NEWCOMBE_ONE = "Newcombe (1998), Statistics in Medicine 17, 857-872, table I"
 NEWCOMBE_TWO = "Newcombe (1998), Statistics in Medicine 17, 873-890, table II, method 10"
 
 
-@printed("performance.accuracy", source=NEWCOMBE_ONE, what="Wilson and Clopper-Pearson at 4 proportions")
+@printed(
+    "performance.accuracy",
+    source=NEWCOMBE_ONE,
+    what="Wilson and Clopper-Pearson at 4 proportions",
+    seen="Wilson at 81 of 263 and 15 of 148, quoted by the tests of R's propint; the others recalled",
+)
 @pytest.mark.parametrize(
     ("x", "n", "by_wilson", "by_clopper_pearson"),
     [
@@ -33,7 +38,10 @@ def test_single_proportions_are_newcombes(x, n, by_wilson, by_clopper_pearson):
 
 
 @printed(
-    "fairness.selection_rate_difference", source=NEWCOMBE_TWO, what="hybrid score intervals of 8 differences"
+    "fairness.selection_rate_difference",
+    source=NEWCOMBE_TWO,
+    what="hybrid score intervals of 8 differences",
+    seen="the first two, quoted by the tests of R's propint; the others recalled",
 )
 @pytest.mark.parametrize(
     ("first", "second", "wanted"),
@@ -65,6 +73,8 @@ def test_the_check_gives_newcombes_interval():
     source="Agresti (2002), Categorical Data Analysis, 2nd ed., section 3.1: aspirin and infarction, "
     "104 of 11,037 against 189 of 11,034",
     what="ratio 1.82 and Katz's log interval 1.43 to 2.31",
+    seen="the counts, in Agresti's Introduction to categorical data analysis, table 2.2; ratio and interval "
+    "recalled",
 )
 def test_the_ratio_of_the_physicians_health_study():
     low, high = katz_log(189, 11034, 104, 11037)

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from apps.engine.columns import Columns
+from apps.engine.intervals import normal
 from apps.engine.measures import calibration_tests as tests
+from apps.engine.measures import ranking
 from apps.engine.measures.calibration import brier
 from apps.engine.measures.performance import auc
 from apps.engine.measures.performance_decisions import mcc
@@ -19,10 +21,12 @@ from apps.engine.measures.stability_shifts import chi_square_shift
 from tests.engine.published.printed import printed
 
 MANUAL = "scikit-learn's manual, example of "
+DOCSTRING = "the docstring of version 1.9.1"
 
 
 @printed("performance.auc", "performance.gini", source="Hanley, McNeil (1982), Radiology 143, 29-36, table I",
-         what="area 0.893 of 58 normal and 51 abnormal images on five ratings")  # fmt: skip
+         what="area 0.893 of 58 normal and 51 abnormal images on five ratings",
+         seen="counts and area, quoted by a public library's test")  # fmt: skip
 def test_hanley_and_mcneils_ratings():
     ratings = np.arange(1.0, 6.0)
     score = np.concatenate((np.repeat(ratings, [33, 6, 6, 11, 2]), np.repeat(ratings, [3, 2, 2, 11, 33])))
@@ -30,19 +34,46 @@ def test_hanley_and_mcneils_ratings():
     assert round(auc(score=score, label=label).value, 3) == 0.893
 
 
-@printed("performance.auc", source=MANUAL + "roc_auc_score", what="0.75")
-@printed("performance.average_precision", source=MANUAL + "average_precision_score", what="0.83")
+# aSAH, nucleoside diphosphate kinase A: how many of 41 poor outcomes lie between control k and the next.
+BETWEEN = {
+    1: 1, 3: 3, 12: 1, 18: 2, 20: 1, 24: 1, 29: 1, 31: 1, 37: 3, 38: 1, 40: 1, 45: 1, 49: 1, 51: 2, 52: 2,
+    55: 2, 58: 1, 62: 4, 64: 1, 67: 4, 69: 1, 70: 1, 71: 1, 72: 1,
+}  # fmt: skip
+
+
+@printed("performance.auc", source="Robin et al. (2011), pROC, BMC Bioinformatics 12, 77: aSAH, "
+         "NDKA of 113 patients",
+         what="area 0.611957994579946, DeLong's 95 % interval 0.501244999271703 to 0.722670989888189",
+         seen="the curve's points, area and interval, in pROC's own tests")  # fmt: skip
+def test_delongs_interval_is_procs():
+    """The ranks are read off the printed curve; two controls tie, and three cases tie with a control."""
+    controls = np.arange(1.0, 73.0)
+    controls[21] = controls[22]
+    between = np.repeat([k + 0.5 for k in BETWEEN], list(BETWEEN.values()))
+    score = np.concatenate((controls, between, [25.0, 47.0, 55.0]))
+    found = ranking.rank(score, np.arange(113) >= 72)
+    area = auc(score=score, label=np.arange(113) >= 72)
+    assert area.value == pytest.approx(0.611957994579946, abs=1e-15)
+    low, high = normal(area.value, math.sqrt(found.variance))
+    assert (low, high) == pytest.approx((0.501244999271703, 0.722670989888189), abs=1e-14)
+    assert area.method.endswith("logit scale")  # with 41 in a class the check itself leaves the plain scale
+
+
+@printed("performance.auc", source=MANUAL + "roc_auc_score, in older versions", what="0.75")
+@printed(
+    "performance.average_precision", source=MANUAL + "average_precision_score", what="0.83", seen=DOCSTRING
+)
 def test_four_rows_of_a_manual():
     rows = {"score": np.array([0.1, 0.4, 0.35, 0.8]), "label": np.array([False, False, True, True])}
     assert auc(**rows).value == 0.75
     assert round(average_precision(**rows).value, 2) == 0.83
 
 
-@printed("performance.mcc", source=MANUAL + "matthews_corrcoef", what="-0.33")
-@printed("performance.log_loss", source=MANUAL + "log_loss", what="0.21616")
-@printed("performance.mae", source=MANUAL + "mean_absolute_error", what="0.5")
-@printed("performance.rmse", source=MANUAL + "root_mean_squared_error", what="0.612")
-@printed("performance.r2", source=MANUAL + "r2_score", what="0.948")
+@printed("performance.mcc", source=MANUAL + "matthews_corrcoef", what="-0.33", seen=DOCSTRING)
+@printed("performance.log_loss", source=MANUAL + "log_loss", what="0.21616", seen=DOCSTRING)
+@printed("performance.mae", source=MANUAL + "mean_absolute_error", what="0.5", seen=DOCSTRING)
+@printed("performance.rmse", source=MANUAL + "root_mean_squared_error", what="0.612", seen=DOCSTRING)
+@printed("performance.r2", source=MANUAL + "r2_score", what="0.948", seen=DOCSTRING)
 def test_losses_of_a_manual():
     found = mcc(predicted=np.array([1, -1, 1, 1]) > 0, label=np.array([1, 1, 1, -1]) > 0)
     assert round(found.value, 2) == -0.33
@@ -84,7 +115,8 @@ def test_spiegelhalters_z_by_hand():
 
 @printed("stability.chi_square_shift", source="Agresti (2007), An introduction to categorical data analysis, "
          "2nd ed., table 2.5: party identification by gender",
-         what="X² = 30.1 on 2 df of 1,557 women and 1,200 men")  # fmt: skip
+         what="X² = 30.1 on 2 df of 1,557 women and 1,200 men",
+         seen="the counts, in R's example of chisq.test; 30.07015, in a public port of it")  # fmt: skip
 def test_the_gender_gap():
     parties = ["Democrat", "Independent", "Republican"]
     women, men = (

@@ -17,7 +17,8 @@ def strata(*tables: tuple[int, int, int, int]) -> Stratified:
 
 
 @printed(ID, source="Agresti (1990), Categorical data analysis, pages 231-237: penicillin and rabbits",
-         what="corrected CMH 3.929, p = 0.047")  # fmt: skip
+         what="corrected CMH 3.929, p = 0.047",
+         seen="the tables, in R's example of mantelhaen.test; 3.9286 and 0.04747, in its output")  # fmt: skip
 def test_penicillin_and_rabbits():
     found = strata((0, 6, 0, 5), (3, 3, 0, 6), (6, 0, 2, 4), (5, 1, 6, 0), (2, 0, 5, 0))
     statistic, p = found.cmh(correction=True)
@@ -26,7 +27,8 @@ def test_penicillin_and_rabbits():
 
 @printed(ID, source="Bickel, Hammel, O'Connell (1975), Science 187, 398-404; R's "
          "mantelhaen.test(UCBAdmissions)",
-         what="corrected CMH 1.4269, p = 0.2323, common odds ratio 0.9046968")  # fmt: skip
+         what="corrected CMH 1.4269, p = 0.2323, common odds ratio 0.9046968",
+         seen="all three, in a vignette of R's vcdExtra")  # fmt: skip
 def test_berkeley():
     found = strata(
         (512, 313, 89, 19), (353, 207, 17, 8), (120, 205, 202, 391),
@@ -45,7 +47,8 @@ CHINA = (
 
 @printed(ID, source="Liu (1992), International Journal of Epidemiology 21, 197-201: smoking and lung cancer "
          "in eight Chinese cities; PROC FREQ's printout",
-         what="CMH 280.138, common odds ratio 2.174, Breslow-Day 5.200 on 7 df, p = 0.636")  # fmt: skip
+         what="CMH 280.138, common odds ratio 2.174, Breslow-Day 5.200 on 7 df, p = 0.636",
+         seen="tables, CMH and odds ratio, in a public test; all, in statsmodels' printout")  # fmt: skip
 def test_smoking_in_eight_chinese_cities():
     found = strata(*CHINA)
     assert found.cmh()[0] == pytest.approx(280.138, abs=5e-4)
@@ -57,7 +60,8 @@ def test_smoking_in_eight_chinese_cities():
 
 @printed(ID, source="R's DescTools::BreslowDayTest, two worked examples: tetracycline and teeth, smoking and "
          "cervical cancer by partners",
-         what="Breslow-Day 0.57493, p = 0.4483; 4.2069, p = 0.04026")  # fmt: skip
+         what="Breslow-Day 0.57493, p = 0.4483; 4.2069, p = 0.04026",
+         seen="in DescTools' documentation, when the test was written; not found a second time")  # fmt: skip
 @pytest.mark.parametrize(
     ("tables", "statistic", "p"),
     [
