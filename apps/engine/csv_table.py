@@ -35,6 +35,8 @@ class CsvFile:
         The column names.
     lines : int
         Line ends: no fewer than the rows, give or take the last.
+    size : int
+        Bytes of the text, unpacked.
     """
 
     def __init__(self, path: Path, *, name: str, zipped: bool) -> None:
@@ -42,7 +44,7 @@ class CsvFile:
         if path.stat().st_size > table_limits.MAX_TEXT:
             raise BadInput(f"{name} has more than {table_limits.MAX_TEXT >> 30} GiB; save it as Parquet.")
         with _opened(path, zipped) as file:
-            spans_lines, self.lines = _check_text(file, name)
+            spans_lines, self.lines, self.size = _check_text(file, name)
         with _opened(path, zipped) as file:
             self.header = _header(file, name)
         if spans_lines:
@@ -106,16 +108,16 @@ def _source(path: Path, zipped: bool) -> Any:
     if not zipped:
         return pa.memory_map(str(path))
     with gzip.open(path, "rb") as file:
-        return pa.py_buffer(file.read(table_limits.MAX_TEXT))
+        return pa.py_buffer(file.read())
 
 
-def _check_text(file: IO[bytes], name: str) -> tuple[bool, int]:
+def _check_text(file: IO[bytes], name: str) -> tuple[bool, int, int]:
     """Refuse NUL bytes, a quotation mark left open, too much text, and lines without end.
 
     Returns
     -------
-    tuple of bool and int
-        Whether a line ends within quotation marks, and how many lines end.
+    tuple of bool, int and int
+        Whether a line ends within quotation marks, how many lines end, and how many bytes there are.
     """
     quotes = line = total = lines = 0
     spans_lines = False
@@ -142,7 +144,7 @@ def _check_text(file: IO[bytes], name: str) -> tuple[bool, int]:
         raise BadInput(f"{name} is an empty file.")
     if quotes % 2:
         raise BadInput(f'{name} holds an odd number of quotation marks ("): one of them is never closed.')
-    return spans_lines, lines
+    return spans_lines, lines, total
 
 
 def _line_end_in_quotes(chunk: bytes, before: int) -> bool:

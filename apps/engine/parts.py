@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import parquet
 
 from apps.engine import table_limits
@@ -78,14 +79,34 @@ class Parts:
                 first += rows
         return found
 
+    @cached_property
+    def _texts(self) -> frozenset[str]:
+        return frozenset(field.name for field in self.schema if is_text(field.type))
+
     def batches(self, piece: Piece, columns: Sequence[str], *, coded: Sequence[str] = ()) -> Iterator[Any]:
-        """The columns of a piece as record batches, those in `coded` as dictionaries where they are text.
+        """The columns of a piece as record batches; text is read as dictionaries, so that it stays small.
 
         Raises
         ------
         BadInput
-            The file is damaged, or gone.
+            The file is damaged, or gone; or a batch of text would be larger than there is room for.
         """
+        texts = [name for name in columns if name in self._texts]
+        as_codes = [*coded] if len(self.names) >= WIDE else [*coded, *(n for n in texts if n not in coded)]
+        for batch in self._read(piece, columns, as_codes):
+            for name in texts:
+                self._room_for(name, batch.column(name))
+            yield batch
+
+    def _room_for(self, name: str, values: Any) -> None:
+        size = text_bytes([values]) if pa.types.is_dictionary(values.type) else values.nbytes
+        if size > table_limits.MAX_BATCH_TEXT:
+            raise BadInput(
+                f'{self.name}: the column "{name}" unpacks to {size / (1 << 30):.1f} GiB of text in '
+                f"{len(values):,} rows; at most {table_limits.MAX_BATCH_TEXT >> 20} MiB are read at once."
+            )
+
+    def _read(self, piece: Piece, columns: Sequence[str], coded: Sequence[str]) -> Iterator[Any]:
         path = self.paths[piece.file]
         try:
             wide = len(self.names) >= WIDE and not coded
@@ -131,6 +152,22 @@ def _opened(path: Path, *, metadata: Any = None, coded: Sequence[str] = ()) -> A
         raise BadInput(
             f"{path.name} is a damaged or cut-off Parquet file: {table_limits.one_line(problem)}"
         ) from problem
+
+
+def is_text(kind: Any) -> bool:
+    """Whether a type of Arrow is text, plain or as a dictionary."""
+    values = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(values) or pa.types.is_large_string(values))
+
+
+def text_bytes(chunks: Iterable[Any]) -> int:
+    """What chunks of a dictionary of text take when they are written out."""
+    total = 0
+    for chunk in chunks:
+        lengths = pc.fill_null(pc.binary_length(chunk.dictionary), 0).to_numpy(zero_copy_only=False)
+        codes = chunk.indices.drop_null().to_numpy(zero_copy_only=False)
+        total += int(lengths[codes].sum(dtype="int64")) if len(codes) else 0
+    return total
 
 
 def _same_schema(first: Any, other: Any, part: Path) -> None:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from apps.engine import table_limits
 from apps.engine.columns import MISSING, BoolArray, Coded, FloatArray, Kind, level_text
 from apps.engine.errors import BadInput
+from apps.engine.parts import is_text, text_bytes
 
 _INTEGER = re.compile(r"[+-]?\d+\Z")
 _WHOLE = 2**53
@@ -199,7 +200,7 @@ def _canonical(name: str, values: Any) -> Any:
     """One of int64, uint64, float64, bool or string, whatever the Arrow type."""
     kind = values.type
     if pa.types.is_dictionary(kind):
-        if _text_bytes(values) > table_limits.MAX_COLUMN_TEXT:
+        if is_text(kind) and text_bytes(values.chunks) > table_limits.MAX_COLUMN_TEXT:
             raise BadInput(table_limits.too_much_text(name))
         return _canonical(name, values.cast(kind.value_type))
     target = _target(kind)
@@ -210,19 +211,6 @@ def _canonical(name: str, values: Any) -> Any:
     except pa.ArrowException as problem:
         raise BadInput(f'Column "{name}" cannot be read: {" ".join(str(problem).split())}') from problem
     return _without_empty(values) if pa.types.is_string(values.type) else values
-
-
-def _text_bytes(values: Any) -> int:
-    """What a dictionary column of text takes when it is written out."""
-    kind = values.type.value_type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        return 0
-    total = 0
-    for chunk in values.chunks:
-        lengths = pc.fill_null(pc.binary_length(chunk.dictionary), 0).to_numpy(zero_copy_only=False)
-        codes = chunk.indices.drop_null().to_numpy(zero_copy_only=False)
-        total += int(lengths[codes].sum(dtype="int64"))
-    return total
 
 
 def _target(kind: Any) -> Any:

@@ -12,10 +12,12 @@ MAX_COLUMNS = 10_000
 MAX_TEXT = 16 << 30
 HELD_ROWS = 1 << 21  # beyond these a table is read as summaries and samples, never held
 HELD_CELLS = 1 << 27
+HELD_TEXT = 1 << 30  # bytes of a CSV
 TUPLES = 1 << 21  # different tuples that a summary keeps before its scores go to a grid
 VALUES = 1 << 17  # different values that are kept of a column looked at by itself
 HELD_VALUES = 100_000_000  # what a check without a summary may hold of such a table
 MAX_COLUMN_TEXT = (2 << 30) - 1
+MAX_BATCH_TEXT = 512 << 20  # written out, of the rows read at once
 MAX_LINE = 16 << 20
 
 

@@ -81,7 +81,8 @@ def open_table(path: Path, *, name: str, missing: Sequence[str] = ()) -> Table:
     if path.is_dir() or head.startswith(b"PAR1"):
         return _parquet(parts, name=name, missing=tuple(missing))
     csv = CsvFile(path, name=name, zipped=head.startswith(b"\x1f\x8b"))
-    if csv.lines <= table_limits.HELD_ROWS and csv.lines * len(csv.header) <= table_limits.HELD_CELLS:
+    few = csv.lines <= table_limits.HELD_ROWS and csv.lines * len(csv.header) <= table_limits.HELD_CELLS
+    if few and csv.size <= table_limits.HELD_TEXT:
         text = csv.held()
         load = cast(Callable[[str], Column], lambda c: TableColumn(c, text.column(c), missing))
         return Table(csv.header, load, text.num_rows)
@@ -140,4 +141,5 @@ def _column(parts: Parts, column: str, missing: tuple[str, ...]) -> TableColumn:
         if total > table_limits.MAX_COLUMN_TEXT:
             raise BadInput(table_limits.too_much_text(column, parts.name))
         chunks.append(batch.column(0))
+    kind = chunks[0].type if chunks else kind
     return TableColumn(column, pa.chunked_array(chunks, type=kind), missing)

@@ -111,12 +111,12 @@ def test_a_damaged_parquet_file_never_ends_the_program(here: Path, program: Prog
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("bounded")
-def test_more_rows_than_the_budget_are_refused_from_the_footer(here: Path, refused: Refused) -> None:
+def test_rows_of_long_text_are_refused_at_the_first_batch(here: Path, refused: Refused) -> None:
     group = pa.table({"score": pa.DictionaryArray.from_arrays(np.zeros(1_000_000, np.int8), ["x" * 1000])})
     with pq.ParquetWriter(here / "holdout.csv", group.schema) as writer:
         for _ in range(60):
             writer.write_table(group)
-    assert "60,000,000 rows" in refused()
+    assert "GiB of text in" in refused()
 
 
 @pytest.mark.slow
@@ -153,11 +153,12 @@ def test_a_header_of_a_hundred_thousand_columns_is_refused(holdout: Path, refuse
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("bounded")
-def test_a_gzip_bomb_is_refused(here: Path, refused: Refused) -> None:
+def test_a_gzip_bomb_is_read_to_its_end_in_little_memory(here: Path, program: Program) -> None:
     with gzip.open(here / "holdout.csv", "wb", compresslevel=1) as file:
         file.write(b"score,defaulted\n")
-        file.writelines(lines(5 << 30, b"0.5,1\n" * (1 << 18)))
-    assert "holdout.csv" in refused()
+        file.writelines(lines(1 << 29, b"0.5,1\n" * (1 << 18)))
+    code, said, _ = program("measure", "model.yaml", "--check", "performance.auc")
+    assert (code, "labels are positive" in said) == (3, True)
 
 
 def test_a_folder_with_other_things_than_parts_is_refused(here: Path, refused: Refused) -> None:

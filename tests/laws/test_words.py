@@ -63,7 +63,7 @@ def read_by_people() -> list[Path]:
     inside = ("templates", "docs", "README.md", "CONTRIBUTING.md", "SECURITY.md")
     found = [p for p in texts(".html", ".md") if p.relative_to(PROJECT).parts[0] in inside]
     # Laws and measures have names of their own: a rule set of a statute, the rate of overrides.
-    return [p for p in found if p.parent.name != "checks"]
+    return [p for p in found if p.parent.name != "checks" and p.name not in ("coverage.md", "oracles.md")]
 
 
 @pytest.mark.parametrize("word", BANNED)
@@ -91,5 +91,5 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
 
 
 def test_no_page_of_a_check_outlives_it() -> None:
-    folder = PROJECT / "docs" / "reference"
-    assert {f"checks/{p.name}" for p in (folder / "checks").glob("*.md")} <= pages().keys()
+    folder = PROJECT / "docs" / "checks"
+    assert {f"checks/{p.name}" for p in folder.glob("*.md")} <= pages().keys()
