@@ -101,7 +101,7 @@ class Installation:
         """Compile the engine's inner loops behind everybody's back: what needs them sooner does without."""
         spawn(
             Start(
-                command=[*_LAST, sys.executable, "-m", "apps.engine.kernels"],
+                command=[*_LAST, sys.executable, "-m", "apps.engine.compile_kernels"],
                 log=self.places.logs / "kernels.log",
                 environment=self._settings(),
                 folder=PROJECT,

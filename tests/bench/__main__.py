@@ -47,7 +47,7 @@ def main(words: Sequence[str]) -> int:
     env = os.environ | ({"COUNTERSIGN_BENCH": "full"} if given.full else {})
     command = [sys.executable, "-m", "pytest", *files, "-m", "bench", "-s", "-p", "no:cacheprovider"]
     command += ["--durations=12", *rest]
-    subprocess.run([sys.executable, "-m", "apps.engine.kernels"], cwd=ROOT, check=False)
+    subprocess.run([sys.executable, "-m", "apps.engine.compile_kernels"], cwd=ROOT, check=False)
     return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
 
 

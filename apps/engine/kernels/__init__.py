@@ -7,8 +7,8 @@ caller gives the same bytes, and is what runs where Numba is not installed, wher
     if kernels.worth(len(score)):
         from apps.engine.kernels.cells import count_cells
 
-Compiling takes some twenty seconds in all. ``python -m apps.engine.kernels`` does it ahead of time and leaves
-a mark beside the cache; without the mark only work that outweighs the compiling waits for it.
+Compiling takes some ten seconds in all. ``python -m apps.engine.compile_kernels`` does it ahead of time and
+leaves a mark beside the cache; without the mark only work that outweighs the compiling waits for it.
 
 Kernels release the interpreter lock and keep no state, so `resources.each` may run them on threads.
 """

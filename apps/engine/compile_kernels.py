@@ -1,4 +1,4 @@
-"""`python -m apps.engine.kernels`: compile every kernel, by a little work of each kind, and mark it done."""
+"""`python -m apps.engine.compile_kernels`: compile every kernel by a little work of each kind, and mark it."""
 
 from __future__ import annotations
 
