@@ -1,4 +1,4 @@
-"""`python -m apps.engine.compile_kernels`: compile every kernel by a little work of each kind, and mark it."""
+"""`python -m apps.engine.compile_kernels`: compile every kernel by a little work of each kind; mark it."""
 
 from __future__ import annotations
 
