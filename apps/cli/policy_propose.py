@@ -42,12 +42,12 @@ def _say(problem: object, status: int) -> int:
 
 
 def told(proposal: Mapping[str, Any]) -> Iterator[str]:
-    """The proposal in words: what changes, which verdicts, and what is left to do."""
+    """The proposal in words: what changes, which decisions, and what is left to do."""
     shown, impact = proposal["shown"], proposal["shown"]["impact"]
     yield f"{proposal['policy']}@{proposal['version']} is offered for release ({proposal['digest']})."
     yield from (f"  {change}" for change in shown["changes"])
     yield (
-        f"Impact: {impact['changed']} of {impact['in_scope']} verdicts would change, "
+        f"Impact: {impact['changed']} of {impact['in_scope']} decisions would change, "
         f"{impact['cannot_replay']} cannot be replayed, {impact['outside']} models are outside."
     )
     for effect in impact["models"][:SHOWN]:

@@ -88,7 +88,7 @@ class Impact:
     Parameters
     ----------
     effects : sequence of Effect
-        Those in the draft's scope, or in that of the version it replaces: changed verdicts first.
+        Those in the draft's scope, or in that of the version it replaces: changed decisions first.
     outside : int
         How many neither speaks of.
     """
@@ -102,7 +102,7 @@ class Impact:
 
     @property
     def changed(self) -> list[Effect]:
-        """Those whose verdict changes."""
+        """Those whose decision changes."""
         return [effect for effect in self.effects if effect.changes]
 
     def as_json(self) -> dict[str, Any]:
@@ -178,7 +178,7 @@ def impact(
 
 
 def _effect(standing: Standing, old: Sequence[Policy], new: Sequence[Policy], now: datetime) -> Effect:
-    before, after = (_decided(standing, policies, now) for policies in (old, new))
+    before, after = (decided(standing, policies, now) for policies in (old, new))
     return Effect(
         model=standing.subject.model,
         version=standing.subject.version,
@@ -194,7 +194,8 @@ def _effect(standing: Standing, old: Sequence[Policy], new: Sequence[Policy], no
     )
 
 
-def _decided(standing: Standing, policies: Sequence[Policy], now: datetime) -> Decision:
+def decided(standing: Standing, policies: Sequence[Policy], now: datetime) -> Decision:
+    """What these policies say of what was last measured."""
     found = {gate.id: standing.measured.get(asked_of(gate)) for gate in gates_for(policies)}
     held = {name: measured for name, measured in found.items() if measured is not None}
     return decide(policies=policies, measurements=held, now=now, subject=standing.subject)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,12 +16,11 @@ from apps.engine.canonical import canonical, digest, read_time
 from apps.engine.decide import MeasuredGate, SubjectFacts, decide
 from apps.engine.errors import BadInput
 from apps.engine.keys import KeySet
-from apps.engine.policy import Policy, policy_of
+from apps.engine.policy import Policy, monitoring, policy_of
 from apps.engine.statement import payload_of, verify
 from apps.engine.version import ENGINE_VERSION
 
 KIND = "DecisionPack"
-HOLDOUT = "holdout"
 # What the statement adds to the engine's own decision.
 _ADDED = ("run", "use", "purpose", "pins", "seed", "signedAt")
 
@@ -138,16 +137,8 @@ def _policy(pack: Mapping[str, Any], named: Mapping[str, str], dataset: str) -> 
     documents: Sequence[Any] = pack.get("policies") or ()
     for document in documents:
         if isinstance(document, Mapping) and digest(canonical(dict(document))) == named["digest"]:
-            return _measuring(policy_of(document), dataset)
+            return monitoring(policy_of(document), dataset)
     raise BadInput(f"The pack lacks the policy {named['id']}@{named['version']} ({named['digest']}).")
-
-
-def _measuring(policy: Policy, dataset: str) -> Policy:
-    """Monitoring measured its own data set in the holdout's place."""
-    if not dataset:
-        return policy
-    moved = (replace(g, dataset=dataset) if g.dataset == HOLDOUT else g for g in policy.gates)
-    return replace(policy, gates=tuple(moved))
 
 
 def _measured(predicate: Mapping[str, Any]) -> MeasuredGate:

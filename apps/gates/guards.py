@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from apps.access.models import Person
 from apps.access.queries import standing_grants
 from apps.access.states import Scope
 from apps.audit.errors import Forbidden, Invalid, Refused
+from apps.audit.plain import plain
+from apps.audit.trail import contents
+from apps.engine.canonical import digest
 from apps.engine.errors import BadInput
 from apps.engine.policy import Library, Policy, read_policy
 from apps.engine.policy.diff import bump_fault
@@ -15,7 +19,7 @@ from apps.engine.policy.lint import lint
 from apps.engine.trial.cases import read_cases, uncovered
 from apps.engine.trial.mutate import survivors
 from apps.gates.models import PolicyProposal, PolicyRelease, Run, Schedule
-from apps.gates.queries import policy_of
+from apps.gates.queries import PROPOSAL, policy_of
 from apps.gates.states import Purpose, RunState
 from apps.inventory.models import ModelVersion, Use
 
@@ -129,6 +133,24 @@ def fits(newest: PolicyRelease | None, policy: Policy) -> None:
         return
     if fault := bump_fault(policy_of(newest), policy):
         raise Refused(fault, code="version")
+
+
+def genuine(proposal: PolicyProposal) -> None:
+    """The row says exactly what was sealed when it was offered, and of whom: a row alone proposes nothing."""
+    told = contents([proposal.statement_digest]).get(proposal.statement_digest, {})
+    if told.get("predicateType") != PROPOSAL or not _says(told.get("predicate", {}), proposal):
+        raise Refused(f"The proposal {proposal} has no genuine statement.", code="not_genuine")
+
+
+def _says(sealed: Mapping[str, Any], proposal: PolicyProposal) -> bool:
+    said = {
+        "text": digest(bytes(proposal.text)),
+        "cases": {name: digest(text.encode()) for name, text in proposal.cases.items()},
+        "note": plain(proposal.note),
+        "shown": plain(proposal.shown),
+        "proposedBy": str(proposal.proposed_by_id),
+    }
+    return all(sealed.get(name) == value for name, value in said.items())
 
 
 def as_proposed(proposal: PolicyProposal, policy: Policy) -> None:

@@ -17,7 +17,7 @@ from apps.engine.policy import Library, Policy, gates_for
 from apps.gates import guards
 from apps.gates.clock import database_now
 from apps.gates.models import Decision, Evidence, PolicyRelease, Run
-from apps.gates.queries import policy_of
+from apps.gates.queries import data_read, policy_of
 from apps.gates.states import Purpose
 from apps.inventory.models import RegisteredModel, Tiering
 from apps.inventory.queries import subject_fields
@@ -105,10 +105,9 @@ def _standing(row: Decision, questions: _Questions) -> Standing:
 
 
 def _measured(evidence: Evidence, run: Run) -> MeasuredGate:
-    told = (evidence.measurement["parameters"].get(name) for name in ("dataset", "reference_dataset"))
     return MeasuredGate(
         measurement=evidence.measurement,
         measured_at=evidence.measured_at,
         artifact_digest=evidence.artifact_digest or None,
-        dataset_digests={n: run.pinned["datasets"][n] for n in told if n in run.pinned["datasets"]},
+        dataset_digests=data_read(run, evidence.measurement),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from apps.access.queries import visible_models
 from apps.audit.errors import NotFound, Refused
 from apps.audit.plain import plain
 from apps.audit.trail import contents
-from apps.engine.policy import Policy, select
+from apps.engine.policy import Policy, monitoring, select
 from apps.engine.policy import policy_of as read_document
 from apps.gates.clock import database_now
 from apps.gates.models import Decision, Evidence, PolicyProposal, PolicyRelease, Run, Schedule
@@ -23,7 +23,7 @@ from apps.gates.states import ENDED, Purpose, RunState
 from apps.inventory.models import ModelVersion, RegisteredModel, Use
 from apps.inventory.queries import subject_fields
 
-HOLDOUT = "holdout"
+PROPOSAL = "https://countersign.dev/policy-proposal/v1"
 RELEASE = "https://countersign.dev/policy-release/v1"
 SAMPLE = 20
 
@@ -172,21 +172,19 @@ def policies_for(version: ModelVersion, use: Use, now: datetime) -> list[Policy]
     return policies_in_force(now, subject_fields(version, use))
 
 
+def data_read(run: Run, measurement: Mapping[str, Any]) -> dict[str, str]:
+    """The data sets that the measurement says it rests on, by the digests that the run pinned."""
+    told = (measurement["parameters"].get(name) for name in ("dataset", "reference_dataset"))
+    return {name: run.pinned["datasets"][name] for name in told if name in run.pinned["datasets"]}
+
+
 def pinned_policies(run: Run) -> list[Policy]:
     """The policies that a run names by digest."""
     digests = [p["digest"] for p in run.pinned["policies"]]
     found = {r.digest: r for r in PolicyRelease.objects.filter(digest__in=digests)}
     if missing := [d for d in digests if d not in found]:
         raise NotFound(f"The policy {missing[0]} that this run names is not released here.")
-    return [_measuring(policy_of(found[d]), run.dataset) for d in digests]
-
-
-def _measuring(policy: Policy, dataset: str) -> Policy:
-    """Monitoring puts its data set in the place of the holdout; the policy stays the one released."""
-    if not dataset:
-        return policy
-    moved = (replace(g, dataset=dataset) if g.dataset == HOLDOUT else g for g in policy.gates)
-    return replace(policy, gates=tuple(moved))
+    return [monitoring(policy_of(found[d]), run.dataset) for d in digests]
 
 
 def find_policy(name: str, version: str = "") -> PolicyRelease:

@@ -473,7 +473,7 @@ def test_a_policy_is_tested_here_and_then_offered(server: Loopback, program: Pro
     assert status == 0
     assert "floor 0.72 → 0.75" in out
     assert "credit-pd 3: pass → fail" in out
-    assert "1 of 4 verdicts would change" in out
+    assert "1 of 4 decisions would change" in out
     (asked,) = server.asked
     assert asked.json["policy"] == (VENDOR / "policy.yaml").read_text()
     assert asked.json["note"] == "first"

@@ -112,7 +112,7 @@ def test_the_command_says_it_in_words_and_as_json(pat, released, tmp_path: Path)
     said = io.StringIO()
     call_command("policy_impact", str(draft), stdout=said)
     assert said.getvalue().startswith(
-        "credit-small@2.0.0 in place of 1.0.0: 1 models in scope, 0 outside, 1 verdicts would change."
+        "credit-small@2.0.0 in place of 1.0.0: 1 models in scope, 0 outside, 1 decisions would change."
     )
     assert "The AUC is 0.72; at least 0.75 is needed" in said.getvalue()
     found = io.StringIO()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -108,3 +109,36 @@ def test_a_broken_text_leaves_nothing(pat) -> None:
         propose(pat, b"apiVersion: governance/v1\nkind: [")
     assert not PolicyProposal.objects.exists()
     assert not Event.objects.filter(action="policy.proposed").exists()
+
+
+def forged(offered: PolicyProposal, **changes: object) -> PolicyProposal:
+    """A row as raw SQL of the service's own role would write it: nobody signed what it says."""
+    row = PolicyProposal.objects.get(pk=offered.pk)
+    row.pk, row._state.adding = uuid4(), True
+    for name, value in {"statement_digest": f"sha256:{row.pk.hex * 2}", **changes}.items():
+        setattr(row, name, value)
+    row.save(force_insert=True)
+    return row
+
+
+def test_a_proposal_that_nobody_sealed_is_not_released(pat, pia) -> None:
+    """Else one person with the database could put another's name under a text and release it alone."""
+    offered = propose(pat)
+    with pytest.raises(Refused, match="no genuine statement"):
+        commands.release_proposal(by=pia, proposal=forged(offered))
+    assert not PolicyRelease.objects.exists()
+
+
+@pytest.mark.parametrize("part", ["proposed_by", "text", "shown", "note"])
+def test_a_proposal_must_say_what_its_statement_says(pat, pia, part: str) -> None:
+    offered = propose(pat, note="First text")
+    other = {
+        "proposed_by": rows.person("paul", "model-risk-policy"),
+        "text": BASE.data + b"# more\n",
+        "shown": {**offered.shown, "changes": ["nothing"]},
+        "note": "Harmless",
+    }
+    setattr(offered, part, other[part])
+    with pytest.raises(Refused, match="no genuine statement"):
+        commands.release_proposal(by=pia, proposal=offered)
+    assert not PolicyRelease.objects.exists()

@@ -33,7 +33,7 @@ def test_a_policy_is_proposed_on_a_page_and_released_by_another(author: Browser,
     shown = plain(author.send("/policies/propose", **next_version()))
     proposal = PolicyProposal.objects.get(version="2.0.1")
     assert "Another title" in shown
-    assert "verdicts would change" in shown
+    assert "decisions would change" in shown
     assert "by a second person, not by whoever proposed it" in shown
     assert "baseline-all@2.0.1" in plain(second.get("/policies"))
     assert "is released" in plain(second.send(f"/policies/proposals/{proposal.pk}/release"))

@@ -31,7 +31,7 @@ def list_policies(request: HttpRequest, *, by: Person) -> HttpResponse:
     "POST",
     "What a draft would change: each model's latest evidence decided again with it. Changes no state.",
     request={"policy": "string"},
-    answers={200: "Verdicts that change, by model, with reasons; and what cannot be replayed."},
+    answers={200: "Decisions that change, by model, with reasons; and what cannot be replayed."},
 )
 def show_impact(request: HttpRequest, *, by: Person) -> HttpResponse:
     fields = Fields(body(request))

@@ -17,7 +17,7 @@ from apps.engine.policy.model import (
     WaiverRules,
 )
 from apps.engine.policy.read import read_policy
-from apps.engine.policy.unite import gates_for, select
+from apps.engine.policy.unite import gates_for, monitoring, select
 
 __all__ = [
     "AppliesTo",
@@ -32,6 +32,7 @@ __all__ = [
     "Validity",
     "WaiverRules",
     "gates_for",
+    "monitoring",
     "policy_of",
     "read_policy",
     "select",

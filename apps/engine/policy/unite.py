@@ -12,6 +12,7 @@ from apps.engine.policy import vocabulary as words
 from apps.engine.policy.model import Bound, Gate, Policy
 
 _T = TypeVar("_T")
+HOLDOUT = "holdout"
 
 
 def select(
@@ -38,6 +39,14 @@ def select(
 
 def _number(policy: Policy) -> tuple[int, ...]:
     return tuple(int(part) for part in policy.version.split("."))
+
+
+def monitoring(policy: Policy, dataset: str) -> Policy:
+    """The policy with a data set in the holdout's place; empty: as it stands. It stays the one released."""
+    if not dataset:
+        return policy
+    moved = (replace(g, dataset=dataset) if g.dataset == HOLDOUT else g for g in policy.gates)
+    return replace(policy, gates=tuple(moved))
 
 
 def gates_for(policies: Sequence[Policy]) -> list[Gate]:

@@ -20,6 +20,7 @@ from apps.gates.clock import database_now
 from apps.gates.commands.leases import still_mine
 from apps.gates.measuring import Found
 from apps.gates.models import Decision, Evidence, Run
+from apps.gates.queries import data_read
 from apps.gates.states import RunState
 
 EVIDENCE = "https://countersign.dev/evidence/v1"
@@ -47,15 +48,9 @@ def _measured(run: Run, gate: Gate, found: Found) -> MeasuredGate:
         measurement=measurement,
         measured_at=found.measured_at,
         artifact_digest=run.pinned["artifact"],
-        dataset_digests=_data_read(run, measurement),
+        dataset_digests=data_read(run, measurement),
         arguments=gate.arguments,
     )
-
-
-def _data_read(run: Run, measurement: Mapping[str, Any]) -> dict[str, str]:
-    """The data sets that the measurement says it rests on, by the digests that the run pinned."""
-    told = (measurement["parameters"].get(name) for name in ("dataset", "reference_dataset"))
-    return {name: run.pinned["datasets"][name] for name in told if name in run.pinned["datasets"]}
 
 
 def _subject(run: Run) -> SubjectFacts:

@@ -47,6 +47,7 @@ def release_proposal(*, by: Person, proposal: PolicyProposal) -> PolicyRelease:
     """Release what another person proposed; what it extends is resolved as it was proposed, for ever."""
     require(by, Permission.POLICY_RELEASE)
     guards.two_people(by, proposal.proposed_by)
+    guards.genuine(proposal)
     data, cases = bytes(proposal.text), {name: text.encode() for name, text in proposal.cases.items()}
     policy = guards.readable_policy(data, name=str(proposal), library=released_library())
     guards.member(by, policy.owner)

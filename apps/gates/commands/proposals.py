@@ -23,7 +23,6 @@ from apps.gates.impacts import released_library, replayed
 from apps.gates.models import PolicyProposal
 from apps.inventory.models import RegisteredModel
 
-PROPOSAL = "https://countersign.dev/policy-proposal/v1"
 Cases = Mapping[str, bytes]
 
 
@@ -62,7 +61,7 @@ def _offer(
 ) -> PolicyProposal:
     statement = audit.seal(
         by=by,
-        predicate_type=PROPOSAL,
+        predicate_type=queries.PROPOSAL,
         subjects=[Ref("policy", policy.id, f"{policy.id}@{policy.version}", policy.digest)],
         predicate={
             "policy": policy.named(),

@@ -15,7 +15,7 @@ from apps.gates.impacts import impact_on_all
 class Command(BaseCommand):
     """Decides the latest evidence of every model again, as now and with a draft; changes no state."""
 
-    help = "Show which verdicts a draft policy would change, by model, with reasons."
+    help = "Show which decisions a draft policy would change, by model, with reasons."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="the draft: a policy file")
@@ -45,7 +45,7 @@ def lines(found: Impact) -> list[str]:
     whole = len(found.effects)
     said = [
         f"{policy['id']}@{policy['version']}{against}: {whole:,} models in scope, {found.outside:,} outside, "
-        f"{len(found.changed):,} verdicts would change."
+        f"{len(found.changed):,} decisions would change."
     ]
     said += [f"  {move}: {count:,}" for move, count in found.moves.items()]
     for effect in found.effects:
