@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
-from functools import cached_property
 from typing import Any, Literal
 
 from apps.engine.catalogue import find
@@ -14,7 +13,7 @@ from apps.engine.policy import numbers, sentences
 from apps.engine.policy.model import Bound, Exact, Gate
 from apps.engine.values import plain
 
-Judged = tuple["GateOutcome", Callable[[], str]]
+Judged = tuple["GateOutcome", str]
 GateOutcome = Literal["pass", "warn", "fail", "insufficient", "missing", "not_applicable"]
 VERDICTS, REVIEW = "{0, 1, 2}", 1  # the range of a check that answers pass, review or fail
 _ALONE = {"artifact", "declared", "seed", "model"}
@@ -75,19 +74,14 @@ class MeasuredGate:
     arguments: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateResult:
-    """What came of one gate; the sentence that says why is written when it is asked for."""
+    """What came of one gate, with the sentence that says why."""
 
     gate: Gate
     outcome: GateOutcome
-    say: Callable[[], str]
+    why: str
     measured: MeasuredGate | None = None
-
-    @cached_property
-    def why(self) -> str:
-        """Why, as a risk officer would write it."""
-        return self.say()
 
     @property
     def id(self) -> str:
@@ -140,16 +134,15 @@ def judge(gate: Gate, measured: MeasuredGate | None, *, subject: SubjectFacts, n
     """
     if not gate.speaks_of(subject.facts):
         why = f"{gate.title}: not asked of this model."
-        return GateResult(gate=gate, outcome="not_applicable", say=lambda: why)
+        return GateResult(gate=gate, outcome="not_applicable", why=why)
     if measured is None:
-        told = "there is no result"
-        return GateResult(gate=gate, outcome="missing", say=lambda: sentences.missing(gate, told))
+        return GateResult(gate=gate, outcome="missing", why=sentences.missing(gate, "there is no result"))
     stale = _stale(gate, measured, subject, now)
     if stale:
         why = sentences.missing(gate, stale)
-        return GateResult(gate=gate, outcome="missing", say=lambda: why, measured=measured)
-    outcome, say = _of_measurement(gate, measured.measurement)
-    return GateResult(gate=gate, outcome=outcome, say=say, measured=measured)
+        return GateResult(gate=gate, outcome="missing", why=why, measured=measured)
+    outcome, why = _of_measurement(gate, measured.measurement)
+    return GateResult(gate=gate, outcome=outcome, why=why, measured=measured)
 
 
 # Does the result count? ----------------------------------------------------------------------------
@@ -195,7 +188,7 @@ def _other_data(gate: Gate, needs: tuple[str, ...], measured: MeasuredGate, subj
 
 def _of_measurement(gate: Gate, found: Mapping[str, Any]) -> Judged:
     if found.get("status") in ("insufficient", "undefined"):
-        return "insufficient", lambda: sentences.unmeasured(gate, found)
+        return "insufficient", sentences.unmeasured(gate, found)
     if found.get("status") != "measured":
         return _no(gate, f"the result has the status {found.get('status')!r}, which says nothing.")
     value = numbers.decimal(found.get("value"))
@@ -210,7 +203,7 @@ def _of_measurement(gate: Gate, found: Mapping[str, Any]) -> Judged:
 
 
 def _no(gate: Gate, what: str, outcome: GateOutcome = "fail") -> Judged:
-    return outcome, lambda: f"{gate.title}: {what}"
+    return outcome, f"{gate.title}: {what}"
 
 
 def _of_numbers(gate: Gate, found: Mapping[str, Any], value: Exact) -> Judged:
@@ -224,12 +217,10 @@ def _of_numbers(gate: Gate, found: Mapping[str, Any], value: Exact) -> Judged:
             return _no(gate, f"the interval {list(interval)} has an end that is no number.")
         numbers_held += [end for end in ends if end is not None]
     outcome = _verdict(gate, numbers_held)
-    warned = outcome == "warn"
+    why = sentences.measured(gate, found, Fraction(value), warned=outcome == "warn")
     if outcome in ("pass", "warn") and _only_supplied(gate, found):
-        outcome, more = "missing", " A mandatory gate needs a number measured by the service."
-    else:
-        more = ""
-    return outcome, lambda: sentences.measured(gate, found, Fraction(value), warned=warned) + more
+        return "missing", f"{why} A mandatory gate needs a number measured by the service."
+    return outcome, why
 
 
 def _verdict(gate: Gate, held: list[Exact]) -> GateOutcome:
