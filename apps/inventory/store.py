@@ -13,7 +13,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -106,8 +106,9 @@ class LocalStore:
     def _prepare(self) -> None:
         self.incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         for left in self.incoming.iterdir():
-            if time.time() - left.lstat().st_mtime > _ABANDONED_S:
-                left.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another upload finished with its own meanwhile
+                if time.time() - left.lstat().st_mtime > _ABANDONED_S:
+                    left.unlink()
 
     def _keep(self, draft: Path, place: Path) -> None:
         """Move a finished file into its place; a sound one that is there already stays."""

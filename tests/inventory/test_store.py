@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -145,3 +146,16 @@ def test_bytes_are_known_to_whoever_handed_them_in_and_to_nobody_else():
     assert not has_blob(factories.validator(), DIGEST)
     assert not has_blob(factories.person("dev-two", "developer"), DIGEST)
     assert has_blob(factories.person("dev-second", identity="dev"), DIGEST)
+
+
+def test_uploads_side_by_side_do_not_trip_over_each_others_drafts(tmp_path):
+    kept = LocalStore(tmp_path / "blobs")
+
+    def many(worker: int) -> list[str]:
+        data = [b"%d %d" % (worker, n) for n in range(150)]
+        return [kept.put(io.BytesIO(each), largest=100, expected=None).digest for each in data]
+
+    with ThreadPoolExecutor(8) as pool:
+        digests = {digest for found in pool.map(many, range(8)) for digest in found}
+    assert len(digests) == 1200
+    assert not list(kept.incoming.iterdir())
