@@ -140,3 +140,43 @@ def test_erasing_needs_a_reason():
 
 
 ADA_REF = Ref("person", "7", "ada")
+
+
+def test_an_event_names_the_one_before_it_of_the_same_object():
+    first, other = recorded(), recorded(subject=Ref("model", "another", "another"))
+    second = recorded()
+    assert first.doc["prev_object_event"] is None
+    assert other.doc["prev_object_event"] is None
+    assert second.doc["prev_object_event"] == str(first.pk)
+    assert canonical(json.loads(bytes(second.body))) == bytes(second.body)
+
+
+def test_the_name_of_the_event_before_cannot_be_forged_by_what_a_record_holds():
+    hostile = {"a": {"prev_object_event": None}, 'x","prev_object_event":null,"y': 1}
+    first, second = recorded(), recorded(after=hostile)
+    assert second.doc["after"] == hostile
+    assert second.doc["prev_object_event"] == str(first.pk)
+
+
+def test_an_event_and_what_stands_beside_it_take_one_statement(django_assert_num_queries):
+    with django_assert_num_queries(1):
+        made = record(by=ADA, action=EventName.MODEL_CHANGED, subject=MODEL, on_behalf_of=GRACE)
+    assert made.recorded_at is not None
+    assert bytes(made.body) == bytes(Event.objects.get().body)
+    assert made.doc == Event.objects.get().doc
+    assert Personal.objects.count() == 2
+
+
+def test_what_changed_stands_there_with_its_digests():
+    event = recorded(before={"tier": 2}, after={"tier": 1}, policies=["sha256:b", "sha256:a"])
+    assert (event.doc["before"], event.doc["after"]) == ({"tier": 2}, {"tier": 1})
+    assert event.doc["digests"]["after"] == "sha256:" + hashlib.sha256(b'{"tier":1}').hexdigest()
+    assert event.doc["policies"] == ["sha256:a", "sha256:b"]
+    assert event.doc["v"] == 2
+
+
+@pytest.mark.parametrize("name", ["email", "Password", "ip"])
+def test_a_field_that_could_never_be_erased_is_refused(name):
+    with pytest.raises(Invalid, match="never be erased"):
+        recorded(after={"deep": [{name: "x"}]})
+    assert not Event.objects.exists()

@@ -2,28 +2,52 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection
 from django.utils import timezone
 
 from apps.audit.context import current
 from apps.audit.errors import Invalid
 from apps.audit.events import EventName
 from apps.audit.ids import uuid7
-from apps.audit.models import Event, Personal
+from apps.audit.models import Event
 from apps.audit.plain import plain
 from apps.audit.states import PERSONAL_TYPES, Acting, Actor, Ref, Referable
-from apps.engine.canonical import canonical, rfc3339
+from apps.engine.canonical import canonical, digest, rfc3339
 from apps.engine.errors import BadInput
 
-FORMAT = 1
+FORMAT = 2
 LARGEST = 65_536
+# What may stand in no record: it could neither be erased nor taken back.
+NEVER = frozenset({"email", "ip", "password", "phone", "private_key", "salt", "secret"})
 
 Facts = Mapping[str, Any] | str | None
+
+# One statement: the event before it of the same object is read, the event and what stands beside it are
+# written. It takes no lock, so of two events at the same moment both may name the same one before them.
+_STORE = """
+WITH previous AS (
+  SELECT id::text AS id FROM audit_event
+  WHERE object_type = %s AND object_id = %s ORDER BY occurred_at DESC, id DESC LIMIT 1
+), written AS (
+  INSERT INTO audit_event (id, body, occurred_at)
+  SELECT %s, %s::bytea || convert_to(coalesce('"' || (SELECT id FROM previous) || '"', 'null'), 'UTF8')
+         || %s::bytea, %s
+  RETURNING id, body, leaf_hash, recorded_at
+){beside}
+SELECT body, leaf_hash, recorded_at, (SELECT id FROM previous) FROM written
+"""
+_BESIDE = """, beside AS (
+  INSERT INTO audit_personal (event_id, part, person_id, salt, value)
+  SELECT written.id, p.part, p.person_id, p.salt, p.value
+  FROM written, (VALUES {rows}) AS p (part, person_id, salt, value)
+)"""
+_ROW = "(%s::text, %s::text, %s::bytea, %s::bytea)"
+_PREVIOUS = "prev_object_event"
 
 
 def record(
@@ -35,17 +59,20 @@ def record(
     after: Facts = None,
     reason: str = "",
     on_behalf_of: Acting | None = None,
+    policies: Sequence[str] = (),
 ) -> Event:
     """Add an event to the trail, in the transaction of whatever it tells of.
 
-    `before` and `after` hold what changed, or the digest of it: states, tiers, digests, amounts. They
-    can never be erased, so nothing personal goes there; names of people are kept apart by themselves.
+    `before` and `after` hold what changed, field by field, or the digest of it: states, tiers, digests,
+    amounts. They can never be erased, so nothing personal goes there; names of people are kept apart by
+    themselves. `policies` are the digests of the policies that decided.
     """
     entry = _Entry.begin(by=by, about=subject.audit_ref(), on_behalf_of=on_behalf_of)
     entry.add("action", str(EventName(action)))
-    entry.add("before", before)
-    entry.add("after", after)
+    entry.facts(before=before, after=after)
     entry.add("reason", reason.strip())
+    if policies:
+        entry.add("policies", sorted(set(policies)))
     return entry.store()
 
 
@@ -110,33 +137,78 @@ class _Entry:
             return told
         return plain(told | {"name": about.name}, what="object")  # type: ignore[no-any-return]
 
+    def facts(self, *, before: Facts, after: Facts) -> None:
+        """What changed, and the digests of it as it was and as it is."""
+        digests: dict[str, str] = {}
+        for name, given in (("before", before), ("after", after)):
+            self.add(name, given)
+            if name in self.body:
+                _refuse_secrets(self.body[name])
+                digests[name] = _digest(name, self.body[name])
+        if digests:
+            self.body["digests"] = digests
+
     def store(self) -> Event:
         if self.hidden:
             self.body["pii"] = {h.part: h.digest() for h in self.hidden}
-        event = self._event()
-        with transaction.atomic(savepoint=False):
-            event.save(force_insert=True)
-            Personal.objects.bulk_create(
-                Personal(event=event, part=h.part, person_id=h.person_id, salt=h.salt, value=h.value)
-                for h in self.hidden
-            )
-        return event
+        head, tail = self._around_previous()
+        rows = ", ".join(_ROW for _ in self.hidden)
+        about = self.body["object"]
+        values: list[Any] = [about["type"], about["id"], self.id, head, tail, self.at]
+        for h in self.hidden:
+            values += [h.part, h.person_id, h.salt, h.value]
+        with connection.cursor() as cursor:
+            cursor.execute(_STORE.format(beside=_BESIDE.format(rows=rows) if rows else ""), values)
+            return self._event(*cursor.fetchone())
 
-    def _event(self) -> Event:
+    def _around_previous(self) -> tuple[bytes, bytes]:
+        """The canonical bytes before and after the name of the event before, which the database fills in."""
+        first = {name: value for name, value in self.body.items() if name < _PREVIOUS}
+        last = {name: value for name, value in self.body.items() if name > _PREVIOUS}
         try:
-            body = canonical(self.body)
+            head, tail = canonical(first), canonical(last)
         except BadInput as error:
             raise Invalid(str(error)) from error
-        if len(body) > LARGEST:
-            raise Invalid(f"The event takes {len(body)} bytes; an event may take {LARGEST}.")
-        return Event(
+        size = len(head) + len(tail) + len(_PREVIOUS) + 42
+        if size > LARGEST:
+            raise Invalid(f"The event takes {size} bytes; an event may take {LARGEST}.")
+        return head[:-1] + f',"{_PREVIOUS}":'.encode(), b"," + tail[1:]
+
+    def _event(self, body: bytes, leaf: bytes, recorded: datetime, previous: str | None) -> Event:
+        event = Event(
             id=self.id,
-            body=body,
+            body=bytes(body),
+            leaf_hash=bytes(leaf),
             occurred_at=self.at,
-            doc=self.body,
+            recorded_at=recorded,
+            doc={**self.body, _PREVIOUS: previous},
             action=self.body["action"],
             actor_type=self.body["actor"]["type"],
             actor_id=self.body["actor"]["id"],
             object_type=self.body["object"]["type"],
             object_id=self.body["object"]["id"],
         )
+        event._state.adding, event._state.db = False, connection.alias
+        return event
+
+
+def _digest(name: str, facts: Any) -> str:
+    """The digest of facts; facts that are given as a digest are their own."""
+    if isinstance(facts, str):
+        return facts
+    try:
+        named = canonical({name: facts})
+    except BadInput as error:
+        raise Invalid(str(error)) from error
+    return digest(named[len(name) + 4 : -1])  # the facts alone: {"name":…}
+
+
+def _refuse_secrets(facts: Any) -> None:
+    if isinstance(facts, Mapping):
+        for name, value in facts.items():
+            if name.lower() in NEVER:
+                raise Invalid(f'"{name}" has no place in a record: it could never be erased.', field=name)
+            _refuse_secrets(value)
+    elif isinstance(facts, list):
+        for value in facts:
+            _refuse_secrets(value)

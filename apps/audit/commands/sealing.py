@@ -57,6 +57,7 @@ def seal(
             after={"statement": known_as.id, "subjects": [s.digest for s in subjects]},
             reason=reason,
             on_behalf_of=on_behalf_of,
+            policies=sorted(_policies(predicate)),
         )
         return Statement.objects.create(
             digest=known_as.id,
@@ -68,6 +69,24 @@ def seal(
             signed_at=now,
             event=found,
         )
+
+
+def _policies(said: Any) -> set[str]:
+    """The digests of the policies that a predicate names, wherever it does under that word."""
+    found: set[str] = set()
+    for name, value in said.items() if isinstance(said, Mapping) else ():
+        if name in ("policies", "policy"):
+            found |= {d for one in (value if isinstance(value, list) else [value]) if (d := _named(one))}
+        elif name in ("countersign", "subject"):
+            found |= _policies(value)
+    return found
+
+
+def _named(policy: Any) -> str:
+    told = policy.get("digest") if isinstance(policy, Mapping) else None
+    if isinstance(told, Mapping):
+        return f"sha256:{told.get('sha256')}"
+    return told if isinstance(told, str) else ""
 
 
 def _payload(
