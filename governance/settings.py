@@ -180,6 +180,16 @@ SCORECARD = Path(_env.text("COUNTERSIGN_SCORECARD", str(shipped_folder() / "tier
 RUN_LEASE_SECONDS = _env.whole("COUNTERSIGN_RUN_LEASE_SECONDS", 30, least=1)
 RUN_WALL_SECONDS = _env.whole("COUNTERSIGN_RUN_WALL_SECONDS", 900, least=1)
 
+# The authority for time stamps (RFC 3161) and the certificates, as PEM, that its stamps must be under.
+# Without an address the test authority stands in that `demo` and `serve` start beside the service.
+TSA_URL = (
+    _env.url("COUNTERSIGN_TSA_URL", "", schemes=("https", "http")) if _env.text("COUNTERSIGN_TSA_URL") else ""
+)
+TSA_CERTIFICATES = (
+    _env.folder("COUNTERSIGN_TSA_CERTIFICATES", STATE) if _env.text("COUNTERSIGN_TSA_CERTIFICATES") else None
+)
+TEST_AUTHORITY = PLACES.test_authority
+
 CELERY_BROKER_URL = _env.text("CELERY_BROKER_URL", f"redis+socket://{PLACES.valkey_socket}")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = False

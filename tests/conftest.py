@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker, Settings
 
+from apps.audit.authority import Server
 from governance.local.places import Places
 from tests import database
 from tests.database import FreshDatabase, TestServer
@@ -113,6 +115,16 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         database.use(role="owner")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _time_stamps() -> Iterator[None]:
+    """The test authority of the state folder, as `serve` starts it; one for each worker of a parallel run."""
+    configured.TEST_AUTHORITY = Path(tempfile.mkdtemp(prefix="authority-", dir=configured.STATE))
+    with Server(configured.TEST_AUTHORITY) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield
+        server.shutdown()
+
+
 @pytest.fixture
 def as_role(db: None) -> Callable[[str], AbstractContextManager[None]]:
     """`with as_role("owner"):` steps out of the service's role, to tamper, in the same transaction."""
@@ -166,6 +178,7 @@ def live_stack(
     folder = Path(tempfile.mkdtemp(prefix="countersign-state-"))
     settings.STATE = folder
     settings.PLACES = Places(folder)
+    settings.TEST_AUTHORITY = settings.PLACES.test_authority
     monkeypatch.setenv("COUNTERSIGN_STATE", str(folder))
     try:
         with running(folder, fresh_database.environment()) as stack:

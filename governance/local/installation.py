@@ -68,6 +68,7 @@ class Installation:
         _check_shared_memory()
         if self.once("keys", "--verbosity=0") != 0:
             raise LocalRefused("The service's signing keys cannot be used; the reason stands above.")
+        self._test_authority()
         heavy = max(1, min(4, (os.cpu_count() or 1) - 1))
         self._manage("sequencer", "sequence")
         self._manage("relay", "relay")
@@ -110,6 +111,14 @@ class Installation:
 
     def _manage(self, name: str, word: str) -> None:
         self._service(name, [sys.executable, str(PROJECT / "manage.py"), word])
+
+    def _test_authority(self) -> None:
+        """A time-stamping authority for trying things out, where the environment names no real one."""
+        if not Environment(self.environment).text("COUNTERSIGN_TSA_URL"):
+            folder = str(self.places.test_authority)
+            self._service(
+                "test-authority", [sys.executable, "-m", "apps.audit.authority", "--folder", folder]
+            )
 
     def _worker(self, name: str, queues: str, concurrency: int) -> None:
         command = [

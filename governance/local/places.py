@@ -54,6 +54,11 @@ class Places:
         """How far the demo's fixtures have been played into this installation."""
         return self.state / "demo-played"
 
+    @property
+    def test_authority(self) -> Path:
+        """The key, the certificates and the address of the time-stamping authority for demonstrations."""
+        return self.state / "test-authority"
+
     def removable(self) -> list[Path]:
         """What starting over removes. The lock stays, it is held; so do the copied server programs."""
         kept = {self.lock, self.binaries, self.secret_key}
@@ -68,6 +73,7 @@ class Places:
             "logs",
             "postgres",
             "postgres.new",
+            "test-authority",
             "valkey",
         }
         return [p for p in self.state.glob("*") if p.name in known and p not in kept]

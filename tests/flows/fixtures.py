@@ -106,6 +106,7 @@ def bank_stack(bank_database: BankDatabase, django_db_blocker: DjangoDbBlocker) 
     with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
         patch.setattr(settings, "STATE", folder)
         patch.setattr(settings, "PLACES", Places(folder))
+        patch.setattr(settings, "TEST_AUTHORITY", Places(folder).test_authority)
         patch.setenv("COUNTERSIGN_STATE", str(folder))
         patch.setenv("COUNTERSIGN_RUN_LEASE_SECONDS", "2")
         database.drop(name)
