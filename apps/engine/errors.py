@@ -15,6 +15,10 @@ class NotDeclared(BadInput):
     """The manifest does not say where something is found that a check needs."""
 
 
+class NoSuchColumn(BadInput):
+    """An argument names a column or feature that these data do not have."""
+
+
 class Unmeasurable(Problem):
     """A check has no number for this input, and says why: `insufficient` or `undefined`."""
 

@@ -228,6 +228,7 @@ def _measured(subject: Subject, gate: Mapping[str, Any], seed: int) -> dict[str,
             reference=gate.get("reference") or DEVELOPMENT,
             arguments=gate.get("arguments"),
             seed=seed,
+            of_gate=True,
         ).as_json()
     except BadInput as problem:
         raise BadInput(f"The gate {gate['id']} cannot be measured. {problem}") from problem

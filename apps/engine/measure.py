@@ -10,7 +10,7 @@ from typing import Any, cast
 from apps.engine import arguments as args
 from apps.engine.catalogue import find
 from apps.engine.catalogue.spec import Check
-from apps.engine.errors import NotDeclared, Unmeasurable
+from apps.engine.errors import NoSuchColumn, NotDeclared, Unmeasurable
 from apps.engine.subject import Subject
 from apps.engine.values import Measured, Measurement, Status, unmeasured
 
@@ -27,6 +27,7 @@ def measure(
     reference: str = DEVELOPMENT,
     arguments: Mapping[str, Any] | None = None,
     seed: int = 0,
+    of_gate: bool = False,
 ) -> Measurement:
     """Measure one check.
 
@@ -42,6 +43,9 @@ def measure(
         The check's arguments; what is left out takes its default.
     seed : int
         For checks that draw.
+    of_gate : bool
+        A gate speaks to the data of many models: a column that an argument names and these data lack makes
+        it ``"insufficient"``, where a person who names it here and now is told that it is wrong.
 
     Returns
     -------
@@ -60,7 +64,9 @@ def measure(
     resolved = args.resolve(check, arguments, protected=protected)
     try:
         measured = _measured(check, subject, resolved, dataset=dataset, reference=reference, seed=seed)
-    except NotDeclared as lacking:
+    except (NotDeclared, NoSuchColumn) as lacking:
+        if isinstance(lacking, NoSuchColumn) and not of_gate:
+            raise
         measured = unmeasured("insufficient", str(lacking), seed=seed)
     return Measurement(
         check=check.id,

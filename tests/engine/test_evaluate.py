@@ -137,3 +137,12 @@ def test_two_evaluations_give_the_same_bytes(tmp_path: Path) -> None:
 
     write_subject(tmp_path)
     assert answer() == answer()
+
+
+def test_a_column_that_these_data_lack_makes_one_gate_insufficient(subject: Subject) -> None:
+    override = "  - {id: ov, title: Few, check: performance.override_rate, with: {override: overridden}"
+    gates = policy(AUC, override + ", pass: {max: 0.1}, enforcement: advisory}\n")
+    found = evaluate(subject, [gates], now=NOW)
+    assert found["outcome"] == "pass"
+    assert found["gates"][1]["outcome"] == "insufficient"
+    assert 'There is no column "overridden" of overrides' in found["gates"][1]["why"]

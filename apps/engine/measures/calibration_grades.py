@@ -11,7 +11,7 @@ from scipy.special import betainc, betaincinv
 from scipy.stats import binom
 
 from apps.engine.columns import BoolArray, Columns, FloatArray
-from apps.engine.errors import BadInput, Unmeasurable
+from apps.engine.errors import NoSuchColumn, Unmeasurable
 from apps.engine.intervals import holm
 from apps.engine.measures.forecasts import Forecasts
 from apps.engine.numeric import Ints, no_weights, same_length
@@ -54,7 +54,9 @@ def grades_of(
         made = len(levels)
     else:
         if columns is None or grade not in columns:
-            raise BadInput(f'There is no column "{grade}" of grades; there is {", ".join(columns or ())}.')
+            raise NoSuchColumn(
+                f'There is no column "{grade}" of grades; there is {", ".join(columns or ())}.'
+            )
         coded = columns[grade].coded()
         same_length(score=score, grade=coded.codes)
         names, codes, made = coded.levels, coded.codes.astype(np.intp), len(coded.levels)

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from apps.engine.columns import MISSING, BoolArray, Coded, Columns, IntArray
-from apps.engine.errors import BadInput, Unmeasurable
+from apps.engine.errors import NoSuchColumn, Unmeasurable
 from apps.engine.intervals import wilson
 from apps.engine.measures.periods import in_time
 from apps.engine.measures.row_codes import row_codes
@@ -143,7 +143,7 @@ def _names(columns: Columns, key: Sequence[str] | None) -> list[str]:
         raise Unmeasurable("There are no rows in one of the data sets.", status="insufficient")
     for name in key or ():
         if name not in columns:
-            raise BadInput(f'The data have no column "{name}".')
+            raise NoSuchColumn(f'The data have no column "{name}".')
     names = list(key or columns)
     if not names:
         raise Unmeasurable("There are no columns to compare.", status="insufficient")
@@ -223,7 +223,7 @@ def time_order(
 def _period(columns: Columns, period: Coded | None, column: str | None) -> Coded:
     if column is not None:
         if column not in columns:
-            raise BadInput(f'The data have no column "{column}".')
+            raise NoSuchColumn(f'The data have no column "{column}".')
         period = columns[column].coded()
     if period is None:
         raise Unmeasurable(

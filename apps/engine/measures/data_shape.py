@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from apps.engine.columns import Columns, FloatArray, IntArray, level_text
-from apps.engine.errors import BadInput, Unmeasurable
+from apps.engine.errors import BadInput, NoSuchColumn, Unmeasurable
 from apps.engine.intervals import holm
 from apps.engine.measures.drift import Sides, each_column
 from apps.engine.measures.drift_bins import Cut, Rule, Sample, cells, levels_of
@@ -149,9 +149,9 @@ def _over(
         )
     for name in names:
         if name in compared and reference is not None and name not in reference:
-            raise BadInput(f'One of the data sets has no column "{name}".')
+            raise NoSuchColumn(f'One of the data sets has no column "{name}".')
         if name not in sides.now:
-            raise BadInput(f'The data have no column "{name}".')
+            raise NoSuchColumn(f'The data have no column "{name}".')
     return names
 
 

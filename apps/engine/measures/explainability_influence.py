@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from apps.engine.columns import Coded, Columns, FloatArray, IntArray
-from apps.engine.errors import BadInput, Unmeasurable
+from apps.engine.errors import BadInput, NoSuchColumn, Unmeasurable
 from apps.engine.explain.explainer import Explanation
 from apps.engine.explain.frame import Frame, frames
 from apps.engine.inputs import Model
@@ -243,7 +243,7 @@ def protected_influence(
     names = found.rows.names
     for name in proxies:
         if name not in names:
-            raise BadInput(f'"{name}" is no feature of the model; it has {", ".join(names)}.')
+            raise NoSuchColumn(f'"{name}" is no feature of the model; it has {", ".join(names)}.')
     strongest = _associations(features or protected, protected)
     why = [_reason(n, protected, proxies, strongest[n], association) for n in names]
     counts = np.array([w is not None for w in why])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from apps.engine.columns import BoolArray, Columns, FloatArray
-from apps.engine.errors import BadInput, Unmeasurable
+from apps.engine.errors import BadInput, NoSuchColumn, Unmeasurable
 from apps.engine.explain.explainer import Explainer, Explanation, explainer
 from apps.engine.explain.frame import Frame, canonical, drawn, frames, sampled, scores
 from apps.engine.inputs import Model
@@ -353,7 +353,7 @@ def _near_cutoff(
 def _known(names: Sequence[str], permitted: Sequence[str] | None, inquiries: str | None) -> None:
     for name in [*(permitted or ()), *([inquiries] if inquiries else [])]:
         if name not in names:
-            raise BadInput(f'"{name}" is no feature of the model; it has {", ".join(names)}.')
+            raise NoSuchColumn(f'"{name}" is no feature of the model; it has {", ".join(names)}.')
 
 
 def _reasons(hurt: FloatArray, names: Sequence[str], most: int, inquiries: str | None = None) -> Reasons:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from apps.engine.columns import Columns, FloatArray
-from apps.engine.errors import BadInput, Unmeasurable
+from apps.engine.errors import NoSuchColumn, Unmeasurable
 from apps.engine.explain.frame import Frame, frames, sampled, scores
 from apps.engine.explain.refuse import Unreadable
 from apps.engine.inputs import Model
@@ -318,7 +318,7 @@ def _running(model: Model | None, features: Columns | None, rows: int, seed: int
 
 def _place(frame: Frame, feature: str) -> int:
     if feature not in frame.names:
-        raise BadInput(f'"{feature}" is no feature of the model; it has {", ".join(frame.names)}.')
+        raise NoSuchColumn(f'"{feature}" is no feature of the model; it has {", ".join(frame.names)}.')
     return frame.names.index(feature)
 
 

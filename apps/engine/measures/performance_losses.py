@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from apps.engine.columns import MISSING, BoolArray, Coded, Columns, FloatArray
-from apps.engine.errors import BadInput, Unmeasurable
+from apps.engine.errors import BadInput, NoSuchColumn, Unmeasurable
 from apps.engine.intervals import Pair, normal, proportion
 from apps.engine.measures.means import Mean, effective_size, mean_of
 from apps.engine.numeric import (
@@ -265,7 +265,7 @@ def override_rate(
     Fraction(1, 2)
     """
     if override not in columns:
-        raise BadInput(f'There is no column "{override}" of overrides; there is {", ".join(columns)}.')
+        raise NoSuchColumn(f'There is no column "{override}" of overrides; there is {", ".join(columns)}.')
     coded = columns[override].coded()
     if same_length(override=coded.codes, weight=weight) == 0:
         raise Unmeasurable("There are no rows.", status="insufficient")

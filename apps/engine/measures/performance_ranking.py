@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.stats import norm
 
 from apps.engine.columns import BoolArray, Columns, FloatArray
-from apps.engine.errors import BadInput
+from apps.engine.errors import NoSuchColumn
 from apps.engine.intervals import normal, within
 from apps.engine.measures import ranking
 from apps.engine.measures.performance import auc
@@ -93,7 +93,7 @@ def auc_versus(
     Fraction(1, 2)
     """
     if column not in columns:
-        raise BadInput(f'There is no column "{column}" to compare with; there is {", ".join(columns)}.')
+        raise NoSuchColumn(f'There is no column "{column}" to compare with; there is {", ".join(columns)}.')
     ours = Scored.of(score, label, weight, count)
     other = finite_scores(columns[column].numbers(), name=column, count=ours.count)
     theirs = Scored.of(other, label, weight, count)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from apps.engine.columns import BoolArray, Columns, FloatArray
-from apps.engine.errors import BadInput, Unmeasurable
+from apps.engine.errors import BadInput, NoSuchColumn, Unmeasurable
 from apps.engine.explain.frame import Frame, frames, sampled, scores
 from apps.engine.inputs import Model
 from apps.engine.intervals import wilson
@@ -213,7 +213,7 @@ def threshold_of(given: FloatArray, predicted: BoolArray | None) -> float:
 def _places(frame: Frame, only: Sequence[str] | None) -> list[int]:
     for name in only or ():
         if name not in frame.names:
-            raise BadInput(f'"{name}" is no feature of the model; it has {", ".join(frame.names)}.')
+            raise NoSuchColumn(f'"{name}" is no feature of the model; it has {", ".join(frame.names)}.')
     return [j for j, name in enumerate(frame.names) if only is None or name in only]
 
 

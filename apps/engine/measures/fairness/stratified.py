@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from apps.engine.columns import BoolArray, Columns, FloatArray, IntArray
-from apps.engine.errors import BadInput, Unmeasurable
+from apps.engine.errors import BadInput, NoSuchColumn, Unmeasurable
 from apps.engine.intervals import Pair, normal, shared_confidence
 from apps.engine.measures.fairness import groups as grouping
 from apps.engine.measures.fairness.cells import Mass, count_joint
@@ -147,7 +147,9 @@ def _layer(columns: Columns, strata: Sequence[str]) -> Partition:
         raise BadInput("conditional_adverse_impact needs strata: the columns to compare within.")
     for name in strata:
         if name not in columns:
-            raise BadInput(f'There is no column "{name}" to make strata of; there is {", ".join(columns)}.')
+            raise NoSuchColumn(
+                f'There is no column "{name}" to make strata of; there is {", ".join(columns)}.'
+            )
     return partitions(columns.only(list(strata)), [list(strata)])[0]
 
 
