@@ -6,6 +6,8 @@ docstring of a table says otherwise.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 
@@ -167,7 +169,9 @@ class SigningKey(models.Model):
         return Ref(type="key", id=self.key_id, name=f"{self.purpose} key", digest=self.key_id)
 
     def record(self) -> KeyRecord:
-        ends = {end.revoked: end.at for end in self.ends.all()}
+        ends: dict[bool, datetime] = {}
+        for end in self.ends.all():  # of several the earliest holds
+            ends[end.revoked] = min(end.at, ends.get(end.revoked, end.at))
         return KeyRecord(
             public=bytes(self.public),
             purpose=Purpose(self.purpose),
@@ -178,7 +182,10 @@ class SigningKey(models.Model):
 
 
 class KeyEnd(models.Model):
-    """From when a key no longer counts: put away in good order, or revoked because it may be stolen."""
+    """From when a key no longer counts: put away in good order, or revoked because it may be stolen.
+
+    The moment of a theft may turn out to be earlier than was thought; the earliest row holds.
+    """
 
     key = models.ForeignKey(SigningKey, on_delete=models.PROTECT, related_name="ends")
     revoked = models.BooleanField()
@@ -187,7 +194,113 @@ class KeyEnd(models.Model):
 
     class Meta:
         ordering = ["-revoked", "at"]
-        constraints = [models.UniqueConstraint(fields=["key", "revoked"], name="audit_key_ends_once")]
+        constraints = [models.UniqueConstraint(fields=["key", "revoked", "at"], name="audit_key_end_once")]
 
     def __str__(self) -> str:
         return f"{'revoked' if self.revoked else 'retired'} at {self.at}"
+
+
+class Cosignature(models.Model):
+    """A witness's signature line over a checkpoint."""
+
+    origin = models.TextField()
+    size = models.BigIntegerField()
+    witness = models.TextField()
+    line = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["origin", "size", "witness"], name="audit_cosigned_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.witness} on {self.size}"
+
+
+class TimeStamp(models.Model):
+    """The time stamp of an authority outside over a digest: of a checkpoint, or of a statement."""
+
+    digest = models.CharField(max_length=71, db_index=True)
+    about = models.TextField()
+    token = models.BinaryField()
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.about} at {self.at}"
+
+
+class AnchorPlace(models.Model):
+    """A place outside that checkpoints go to, and how the newest tries went. The anchorer changes it."""
+
+    name = models.TextField(primary_key=True)
+    kind = models.TextField()
+    since = models.DateTimeField()
+    origin = models.TextField(default="")
+    size = models.BigIntegerField(null=True)
+    # A witness's newest signature line: what it says of its time needs no trust in this row.
+    proof = models.TextField(default="")
+    succeeded_at = models.DateTimeField(null=True)
+    failed_at = models.DateTimeField(null=True)
+    failure = models.TextField(default="")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class LogStop(models.Model):
+    """Why nothing more is written: empty while all is well. Filled and emptied by the log's own writers."""
+
+    k = models.SmallIntegerField(primary_key=True, default=1)
+    reason = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(k=1), name="audit_stop_is_one")]
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class EpochProposal(models.Model):
+    """What one person says was lost, and asks another to begin a new log after."""
+
+    number = models.SmallIntegerField()
+    origin = models.TextField()
+    # The newest checkpoint of the log before, and how much of it the database still holds.
+    after_origin = models.TextField()
+    after_size = models.BigIntegerField()
+    after_root = models.BinaryField()
+    base = models.BigIntegerField()
+    reason = models.TextField()
+    proposed_by = models.TextField()
+    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="+")
+
+    def __str__(self) -> str:
+        return f"epoch {self.number} from {self.base}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="epoch", id=str(self.number), name=self.origin)
+
+
+class Epoch(models.Model):
+    """A log begun anew by two people after events were lost."""
+
+    number = models.SmallIntegerField(primary_key=True)
+    proposal = models.OneToOneField(EpochProposal, on_delete=models.PROTECT, related_name="epoch")
+    proposed_by = models.TextField()
+    confirmed_by = models.TextField()
+    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(confirmed_by=models.F("proposed_by")), name="audit_epoch_takes_two"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"epoch {self.number}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="epoch", id=str(self.number), name=self.proposal.origin)

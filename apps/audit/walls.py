@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.apps import apps
 from django.db import connection
 
 from apps.audit.sql import APP, READER, SEQUENCER
@@ -44,12 +45,16 @@ def _triggers() -> Iterator[str]:
         "WHERE NOT t.tgisinternal AND t.tgname IN ('written_once', 'read_body') AND t.tgenabled <> 'A'"
     ):
         yield f"The trigger {trigger} of {table} is not always on (it is {enabled!r})."
-    ((count,),) = _rows(
-        "SELECT count(*) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
-        "WHERE t.tgname = 'written_once' AND c.relname LIKE 'audit\\_%%'"
-    )
-    if count < 10:
-        yield f"Only {count} of the log's 10 tables refuse changes."
+    guarded = {
+        table
+        for (table,) in _rows(
+            "SELECT c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+            "WHERE t.tgname = 'written_once'"
+        )
+    }
+    for model in apps.get_app_config("audit").get_models():
+        if model._meta.db_table not in guarded:
+            yield f"The table {model._meta.db_table} of the log no longer refuses changes."
 
 
 def _rows(sql: str, *parameters: list[str]) -> list[tuple[Any, ...]]:
