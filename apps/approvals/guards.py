@@ -13,6 +13,7 @@ from apps.access.states import Permission
 from apps.access.text import clean
 from apps.approvals import queries
 from apps.approvals.models import Approval, Finding, WaiverRequest
+from apps.approvals.quorum import short_review
 from apps.approvals.rules import Rules
 from apps.approvals.states import ApprovalState, FindingState, Meaning, Severity
 from apps.approvals.steps import ROLE_PERMISSION, Step, open_step
@@ -61,6 +62,13 @@ def no_live_approval(version: ModelVersion, use: Use) -> None:
     held = Approval.objects.filter(version=version, use=use, state__in=queries.LIVE).first()
     if held is not None:
         raise Refused(f"An approval of {version} for {use.key} is already {held.state}.")
+
+
+def fillable(by: Person, decision: Decision | None) -> None:
+    """Refused where too few people are left to sign what the policies ask for: the review could never end."""
+    sentence = short_review(by, decision) if decision is not None else ""
+    if sentence:
+        raise Refused(f"Nobody could complete this review. {sentence}", code="quorum")
 
 
 def independent(by: Person, approval: Approval) -> None:

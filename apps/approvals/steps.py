@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypedDict
 
-from apps.access.states import Permission
+from apps.gates.quorum import SIGNS
 
 
 class Step(TypedDict):
@@ -17,11 +17,7 @@ class Step(TypedDict):
     after: list[str]
 
 
-ROLE_PERMISSION: Mapping[str, Permission] = {
-    "validator": Permission.APPROVAL_VALIDATE,
-    "risk-officer": Permission.APPROVAL_RISK,
-    "committee": Permission.APPROVAL_COMMITTEE,
-}
+ROLE_PERMISSION = SIGNS
 
 Signed = Mapping[str, int]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from apps.access.models import Person
@@ -20,6 +21,7 @@ from apps.engine.trial.cases import read_cases, uncovered
 from apps.engine.trial.mutate import survivors
 from apps.gates.models import PolicyProposal, PolicyRelease, Run, Schedule
 from apps.gates.queries import PROPOSAL, policy_of
+from apps.gates.quorum import blocked_by
 from apps.gates.states import Purpose, RunState
 from apps.inventory.models import ModelVersion, Use
 
@@ -160,6 +162,22 @@ def as_proposed(proposal: PolicyProposal, policy: Policy) -> None:
             f"{proposal} is not what was proposed: what it extends has changed since. Propose it again.",
             code="proposal_stale",
         )
+
+
+def fillable(policy: Policy, now: datetime) -> None:
+    """Refused where the policy would leave a model that could be approved without anybody who may.
+
+    Who holds a role on the day the policy comes into force counts: a role may be given from that day on.
+    """
+    taken = [one for one in blocked_by(policy, now) if one.newly]
+    if not taken:
+        return
+    models = sorted({model for one in taken for model in one.models})
+    named = ", ".join(models[:3]) + (f" and {len(models) - 3} more" if len(models) > 3 else "")
+    raise Refused(
+        f"{policy.id}@{policy.version} would leave {named} with nobody to approve it. {taken[0].sentence}",
+        code="quorum",
+    )
 
 
 def unchanged(release: PolicyRelease, data: bytes) -> PolicyRelease:

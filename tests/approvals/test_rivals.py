@@ -78,6 +78,7 @@ def test_two_last_signatures_grant_once(fresh_bank: FreshDatabase) -> None:
 
 def test_a_version_is_submitted_once(fresh_bank: FreshDatabase) -> None:
     made = bank.version()
+    bank.reviewers()
     people = factories.developer(), factories.person("dev-b", "developer")
 
     given = at_once(

@@ -117,10 +117,16 @@ def monitored(made: ModelVersion) -> Decision:
     return run.decision
 
 
+def reviewers() -> None:
+    """Enough people to complete a review."""
+    factories.validator(), factories.risk_officer()
+
+
 def submitted(made: ModelVersion | None = None) -> Approval:
     """An approval that waits for its reviewers."""
     policies()
     production()
+    reviewers()
     made = made or version()
     decided(made)
     return approvals.submit(by=factories.developer(), version=made, use=use_of(made))

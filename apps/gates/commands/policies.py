@@ -15,6 +15,7 @@ from apps.audit.states import Ref
 from apps.engine.canonical import digest
 from apps.engine.policy import Policy
 from apps.gates import guards
+from apps.gates.clock import database_now
 from apps.gates.commands.proposals import Cases, propose_policy
 from apps.gates.impacts import released_library
 from apps.gates.models import PolicyProposal, PolicyRelease
@@ -55,6 +56,7 @@ def release_proposal(*, by: Person, proposal: PolicyProposal) -> PolicyRelease:
     guards.as_proposed(proposal, policy)
     guards.fits(newest_release(policy.id), policy)
     guards.cases_hold(policy, cases)
+    guards.fillable(policy, database_now())
     return _release(by, proposal, policy, data, cases)
 
 

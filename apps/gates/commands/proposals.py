@@ -21,6 +21,7 @@ from apps.gates import guards, queries
 from apps.gates.clock import database_now
 from apps.gates.impacts import released_library, replayed
 from apps.gates.models import PolicyProposal
+from apps.gates.quorum import blocked_by
 from apps.inventory.models import RegisteredModel
 
 Cases = Mapping[str, bytes]
@@ -45,14 +46,15 @@ def propose_policy(
 
 def _shown(policy: Policy, tried: int) -> dict[str, Any]:
     """What a second person must have seen before releasing it."""
-    before = queries.newest_release(policy.id)
+    before, now = queries.newest_release(policy.id), database_now()
     changes = [] if before is None else [str(c) for c in diff(queries.policy_of(before), policy)]
     return {
         "cases": tried,
         "weakenings": sum(1 for _ in mutants(policy)),
         "replaces": None if before is None else str(before),
         "changes": changes,
-        "impact": replayed(RegisteredModel.objects.all(), draft=policy, now=database_now()).as_json(),
+        "impact": replayed(RegisteredModel.objects.all(), draft=policy, now=now).as_json(),
+        "quorum": [one.as_json() for one in blocked_by(policy, now)],
     }
 
 

@@ -1,0 +1,168 @@
+"""Whether enough different people are there to sign: roles in their scope, on a day, duties kept apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from django.db.models import OuterRef, Q, Subquery
+
+from apps.access.models import RoleGrant
+from apps.access.states import Permission, Scope, roles_with
+from apps.engine.admit import steps_for
+from apps.engine.matching import Shortage, shortage
+from apps.engine.policy import Effective, Policy, Step, select
+from apps.gates.models import PolicyRelease
+from apps.gates.queries import policy_of
+from apps.inventory.models import Contribution, ModelVersion, RegisteredModel, Tiering
+from apps.inventory.queries import builders_of, subject_fields
+
+# What somebody must hold to sign a step of a role.
+SIGNS: Mapping[str, Permission] = {
+    "validator": Permission.APPROVAL_VALIDATE,
+    "risk-officer": Permission.APPROVAL_RISK,
+    "committee": Permission.APPROVAL_COMMITTEE,
+    "head-of-model-risk": Permission.WAIVER_GRANT,
+}
+MOST_NAMED = 20
+
+
+class Signers:
+    """Who may sign for which role, at one moment; read once for however many models."""
+
+    def __init__(self, at: datetime) -> None:
+        self.names: dict[str, str] = {}
+        self._held: dict[tuple[str, str, str], set[str]] = {}
+        carried = {role: roles_with(permission) for role, permission in SIGNS.items()}
+        for grant in _grants(at, sorted({key for keys in carried.values() for key in keys})):
+            person = grant.person
+            self.names.setdefault(person.identity, person.username)
+            for role in (role for role, keys in carried.items() if grant.role in keys):
+                place = (role, grant.scope, grant.scope_key)
+                self._held.setdefault(place, set()).add(person.identity)
+
+    def of(self, role: str, model: RegisteredModel | None = None) -> frozenset[str]:
+        """The humans who may sign for a role; without a model, those who may for every one."""
+        places = [(role, Scope.ORGANISATION, "")]
+        if model is not None:
+            places += [(role, Scope.UNIT, model.unit.key), (role, Scope.MODEL, model.key)]
+        return frozenset().union(*(self._held.get(place, ()) for place in places))
+
+
+def _grants(at: datetime, roles: Sequence[str]) -> Iterable[RoleGrant]:
+    open_then = Q(valid_to__isnull=True) | Q(valid_to__gt=at)
+    rows = RoleGrant.objects.filter(open_then, valid_from__lte=at, role__in=roles)
+    people = rows.filter(person__is_active=True, person__is_service=False)
+    return people.select_related("person").order_by("person__username")
+
+
+def short_of(
+    steps: Sequence[Step], signers: Signers, *, model: RegisteredModel | None, apart: Iterable[str]
+) -> str:
+    """The sentence that says which steps cannot be filled, or nothing.
+
+    `apart` are the humans whom separation of duties keeps from signing.
+    """
+    barred = frozenset(apart)
+    eligible = {step.id: signers.of(step.role, model) - barred for step in steps}
+    found = shortage({step.id: step.quorum for step in steps}, eligible)
+    return "" if found is None else _sentence(found, {step.id: step for step in steps}, signers)
+
+
+def _sentence(found: Shortage, steps: Mapping[str, Step], signers: Signers) -> str:
+    left = sorted(signers.names[identity] for identity in found.people)
+    there = f"{len(left)} {'is' if len(left) == 1 else 'are'} left: {', '.join(left)}"
+    rest = f"after separation of duties {there if left else 'nobody is left'}."
+    if len(found.steps) == 1:
+        step = steps[found.steps[0]]
+        return f"The step {step.id} wants {step.quorum} of the role {step.role}; {rest}"
+    told = [f"{name} ({steps[name].quorum} of {steps[name].role})" for name in found.steps]
+    together = f"{', '.join(told[:-1])} and {told[-1]}"
+    return f"The steps {together} want {found.wanted} different people; {rest}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked:
+    """What a policy asks of people that are not there, and of which models."""
+
+    sentence: str
+    # Whether these could be approved without the policy.
+    newly: bool
+    models: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "sentence": self.sentence,
+            "newly": self.newly,
+            "count": len(self.models),
+            "models": self.models[:MOST_NAMED],
+        }
+
+
+def blocked_by(draft: Policy, now: datetime) -> list[Blocked]:
+    """The models of its scope that nobody could approve on the day the draft comes into force.
+
+    Those that could not be approved without it either are told too: the draft is not to blame for them.
+    Where it speaks of no model yet, the people of the whole organisation are counted.
+    """
+    at = max(now, datetime.combine(draft.effective.start, time(), UTC))
+    signers, asked = Signers(at), list(_asked(draft, at))
+    if not asked:
+        everywhere = short_of(draft.approvals.steps, signers, model=None, apart=())
+        return [Blocked(sentence=everywhere, newly=False)] if everywhere else []
+    found: dict[tuple[str, bool], Blocked] = {}
+    for model, facts, before, after, apart in asked:
+        sentence = short_of(steps_for(after, facts), signers, model=model, apart=apart)
+        if sentence:
+            newly = not short_of(steps_for(before, facts), signers, model=model, apart=apart)
+            one = found.setdefault((sentence, newly), Blocked(sentence=sentence, newly=newly))
+            if model.key not in one.models:
+                one.models.append(model.key)
+    return sorted(found.values(), key=lambda b: (not b.newly, -len(b.models), b.sentence))
+
+
+_Asked = tuple[RegisteredModel, Mapping[str, Any], list[Policy], list[Policy], frozenset[str]]
+
+
+def _asked(draft: Policy, at: datetime) -> Iterator[_Asked]:
+    """Each model and use that the draft speaks of: what is asked without it and with it."""
+    released = [policy_of(row) for row in PolicyRelease.objects.all()]
+    trial = replace(draft, effective=Effective(start=date.min))
+    rest = [policy for policy in released if policy.id != draft.id]
+    builders = _builders()
+    for version in _newest_versions():
+        model = version.model
+        for use in model.uses.all():
+            if use.retired_at is not None:
+                continue
+            facts = subject_fields(version, use)
+            if trial.applies_to.covers(facts, None):
+                before = select(released, facts=facts, now=at)
+                after = select([*rest, trial], facts=facts, now=at)
+                apart = builders.get(model.pk, frozenset()) | {model.owner.identity}
+                yield model, facts, before, after, apart
+
+
+def _newest_versions() -> Iterator[ModelVersion]:
+    tier = Tiering.objects.filter(model=OuterRef("model")).order_by("-assigned_at", "-id")
+    rows = ModelVersion.objects.order_by("model_id", "-registered_at", "-id").distinct("model_id")
+    rows = rows.annotate(tier=Subquery(tier.values("tier")[:1]))
+    found = rows.select_related("model__unit", "model__owner").prefetch_related("model__uses")
+    for version in found.iterator(chunk_size=500):
+        version.model.__dict__["tier"] = version.tier
+        yield version
+
+
+def _builders() -> dict[int, frozenset[str]]:
+    found: dict[int, set[str]] = {}
+    rows = Contribution.objects.values_list("version__model_id", "person__identity").distinct()
+    for model, identity in rows:
+        found.setdefault(model, set()).add(identity)
+    return {model: frozenset(people) for model, people in found.items()}
+
+
+def short_for(model: RegisteredModel, steps: Sequence[Step], *, submitter: str, at: datetime) -> str:
+    """Why a review of a model with these steps could never be completed; nothing when it could."""
+    return short_of(steps, Signers(at), model=model, apart=builders_of(model) | {submitter})
