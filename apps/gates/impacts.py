@@ -16,7 +16,7 @@ from apps.engine.impact import Impact, Progress, Standing, asked_of, impact
 from apps.engine.policy import Library, Policy, gates_for
 from apps.gates import guards
 from apps.gates.clock import database_now
-from apps.gates.models import Decision, Evidence, PolicyRelease, Run
+from apps.gates.models import Decision, Evidence, PolicyProposal, PolicyRelease, Run
 from apps.gates.queries import data_read, policy_of
 from apps.gates.states import Purpose
 from apps.inventory.models import RegisteredModel, Tiering
@@ -29,6 +29,14 @@ def released_library() -> Library:
     """Every released policy, for those that extend one."""
     rows = PolicyRelease.objects.only("policy", "version", "text")
     return Library({f"{r.policy}@{r.version}": bytes(r.text) for r in rows})
+
+
+def still_fillable(proposal: PolicyProposal) -> None:
+    """Refused where what is offered would now leave a model with nobody to approve it."""
+    if getattr(proposal, "release", None) is None:
+        data = bytes(proposal.text)
+        policy = guards.readable_policy(data, name=str(proposal), library=released_library())
+        guards.fillable(policy, database_now())
 
 
 def impact_of(

@@ -178,3 +178,10 @@ def test_its_queries_do_not_grow_with_models(model, django_assert_max_num_querie
         rows.use(rows.version(model.owner, of=rows.model(model.owner, f"m-{number}")).model)
     with django_assert_max_num_queries(7):
         assert len(blocked(2)[0][2]) == 5
+
+
+def test_the_page_of_the_offer_shows_the_sentence_that_refuses(model, authors, proposal, client) -> None:
+    client.force_login(authors[1])
+    page = client.get(f"/policies/proposals/{proposal.pk}").content.decode()
+    assert "1 model could no longer be approved" in page
+    assert f"would leave {model.key} with nobody to approve it" in page

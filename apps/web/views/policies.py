@@ -12,6 +12,7 @@ from apps.access.guards import require, why_not
 from apps.access.states import Permission
 from apps.audit.errors import Invalid
 from apps.gates import commands, guards, queries
+from apps.gates.impacts import still_fillable
 from apps.web.pages import done, page
 from apps.web.views.reviews import require_fresh
 
@@ -101,8 +102,10 @@ def proposal_page(request: HttpRequest, proposal_id: UUID, *, by: Person) -> Htt
 
 
 def _why_not_release(by: Person, proposal: PolicyProposal) -> str:
-    return why_not(require, by, Permission.POLICY_RELEASE) or why_not(
-        guards.two_people, by, proposal.proposed_by
+    return (
+        why_not(require, by, Permission.POLICY_RELEASE)
+        or why_not(guards.two_people, by, proposal.proposed_by)
+        or why_not(still_fillable, proposal)
     )
 
 
