@@ -53,4 +53,7 @@ def told(proposal: Mapping[str, Any]) -> Iterator[str]:
     for effect in impact["models"][:SHOWN]:
         if effect["before"] != effect["after"]:
             yield f"  {effect['model']} {effect['version']}: {effect['before']} → {effect['after']}"
+    for line in shown.get("quorum") or ():
+        models = f" ({', '.join(line['models'])})" if line["models"] else ""
+        yield f"People: {line['sentence']}{models}"
     yield f"A second person releases it: /policies/proposals/{proposal['id']}"
