@@ -112,6 +112,13 @@ DATABASES = {
     | {"ATOMIC_REQUESTS": False, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True},
 }
 
+# --- The service's own keys: files of the state folder, or a token that they never leave -----------------
+
+KEYS = _env.choice("COUNTERSIGN_KEYS", ("file", "pkcs11"))
+PKCS11_MODULE = _env.text("COUNTERSIGN_PKCS11_MODULE")
+PKCS11_TOKEN = _env.text("COUNTERSIGN_PKCS11_TOKEN")
+PKCS11_PIN_FILE = _env.text("COUNTERSIGN_PKCS11_PIN_FILE")
+
 # --- People and sessions ---------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "access.Person"
@@ -189,6 +196,22 @@ TSA_CERTIFICATES = (
     _env.folder("COUNTERSIGN_TSA_CERTIFICATES", STATE) if _env.text("COUNTERSIGN_TSA_CERTIFICATES") else None
 )
 TEST_AUTHORITY = PLACES.test_authority
+
+# Who outside vouches for the log: witnesses as verifier-key@url, and from which age of their newest
+# signature on that is told (amber) and nothing is admitted any more (red).
+WITNESSES = _env.words("COUNTERSIGN_WITNESSES")
+WITNESS_QUORUM = _env.whole("COUNTERSIGN_WITNESS_QUORUM", 1, least=1)
+WITNESS_EVERY_SECONDS = _env.whole("COUNTERSIGN_WITNESS_EVERY_SECONDS", 3, least=1)
+ANCHOR_AMBER_SECONDS = _env.whole("COUNTERSIGN_ANCHOR_AMBER_SECONDS", 300, least=1)
+ANCHOR_RED_SECONDS = _env.whole("COUNTERSIGN_ANCHOR_RED_SECONDS", 900, least=1)
+STAMP_EVERY_SECONDS = _env.whole("COUNTERSIGN_STAMP_EVERY_SECONDS", 3600, least=1)
+STAMP_ADMISSIONS = _env.flag("COUNTERSIGN_STAMP_ADMISSIONS")
+# Copies of checkpoints: a git repository (a path or an ssh address), a folder of files made once.
+ANCHOR_GIT = _env.text("COUNTERSIGN_ANCHOR_GIT")
+ANCHOR_FOLDER = (
+    _env.folder("COUNTERSIGN_ANCHOR_FOLDER", STATE) if _env.text("COUNTERSIGN_ANCHOR_FOLDER") else None
+)
+ANCHOR_COPY_SECONDS = _env.whole("COUNTERSIGN_ANCHOR_COPY_SECONDS", 86_400, least=1)
 
 CELERY_BROKER_URL = _env.text("CELERY_BROKER_URL", f"redis+socket://{PLACES.valkey_socket}")
 CELERY_TASK_IGNORE_RESULT = True

@@ -42,7 +42,7 @@ class Event(models.Model):
     class Meta:
         ordering = ["-occurred_at", "-id"]
         indexes = [
-            models.Index(fields=["object_type", "object_id", "occurred_at"], name="audit_event_object"),
+            models.Index(fields=["object_id", "object_type", "occurred_at"], name="audit_event_thing"),
             models.Index(fields=["actor_id", "occurred_at"], name="audit_event_actor"),
             models.Index(fields=["action", "occurred_at"], name="audit_event_action"),
             models.Index(fields=["-occurred_at", "-id"], name="audit_event_newest"),

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db.models import Min, QuerySet
 from django.utils import timezone
 
+from apps.audit import keyring
 from apps.audit.errors import NotFound
 from apps.audit.models import Checkpoint, Event, Leaf, Pending, Personal, SigningKey, Statement
 from apps.audit.states import Referable
@@ -132,9 +133,30 @@ def consistency(old: int, new: int) -> list[bytes]:
 
 
 def keys() -> KeySet:
-    """Every key the service ever signed with, and when each counted."""
+    """The keys that count: registered by the service itself, as a note outside the database says.
+
+    What is published and what the gate trusts are the same: a row of the database alone makes no key.
+    """
+    own = keyring.remembered()
+    return KeySet(tuple(record for record in registered_keys() if record.key_id in own))
+
+
+def registered_keys() -> KeySet:
+    """Every key that the database names, whoever wrote the row."""
     rows = SigningKey.objects.order_by("valid_from", "key_id").prefetch_related("ends")
     return KeySet(tuple(row.record() for row in rows))
+
+
+def strange_keys() -> list[str]:
+    """Keys that the database names and the service never registered: somebody wrote the row."""
+    own = keyring.remembered()
+    return [record.key_id for record in registered_keys() if record.key_id not in own]
+
+
+def signed_since(key_id: str, moment: datetime) -> int:
+    """How many statements under a key the log holds only from this moment on."""
+    rows = Statement.objects.filter(key_id=key_id)
+    return rows.filter(event__recorded_at__gte=moment).count()
 
 
 def statement(digest: str) -> Statement:

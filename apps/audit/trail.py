@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from apps.audit import keyring
 from apps.audit.errors import Invalid
 from apps.audit.models import Event, Statement
 from apps.audit.queries import envelope, event, inclusion, keys, told
@@ -134,15 +133,9 @@ def place_of(event_id: UUID) -> Place | None:
 def contents(digests: Iterable[str]) -> dict[str, dict[str, Any]]:
     """By its digest, what each statement says, of those whose signature holds under a key that counted."""
     rows = Statement.objects.filter(pk__in=set(digests)).select_related("event")
-    trusted = own_keys() if rows else KeySet(())
+    trusted = keys() if rows else KeySet(())
     read = {row.pk: _content(row, trusted) for row in rows}
     return {digest: content for digest, content in read.items() if content is not None}
-
-
-def own_keys() -> KeySet:
-    """The registered keys that the service knows for its own: a row of the database alone makes none."""
-    own = keyring.remembered()
-    return KeySet(tuple(record for record in keys() if record.key_id in own))
 
 
 def _content(row: Statement, trusted: KeySet) -> dict[str, Any] | None:
