@@ -17,9 +17,11 @@ from apps.engine.errors import BadInput, Problem
 from apps.engine.keys import KeySet
 from apps.engine.verified import Question, Verified
 from apps.engine.verify import examine
+from apps.engine.verify_pack import examine_pack, is_pack
 
 GENUINE, NOT_GENUINE, COULD_NOT = 0, 1, 4
 LARGEST = 1 << 29
+_FILES = "an auditor pack, a statement, admission, checkpoint, log proof or report"
 _SIGNER = "a name or certificate fingerprint that must have signed a report; repeatable"
 
 
@@ -29,7 +31,12 @@ def add(commands: Any) -> None:
         "verify", help="verify statements, packs and reports offline", allow_abbrev=False
     )
     add = command.add_argument
-    add("files", nargs="+", metavar="FILE", help="a statement, admission, checkpoint, log proof or report")
+    add(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="an auditor pack, a statement, admission, checkpoint, log proof or report",
+    )
     add("--keys", metavar="FILE", action="append", help="the service's keys: its key set, or PEM")
     add("--trust-embedded", action="store_true", help="accept keys that are only inside the file")
     add("--artifact", metavar="PATH", help="the artifact at hand, which a statement must be about")
@@ -59,12 +66,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _answer(name: str, question: Question, args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    place = Path(name)
+    pack = is_pack(place)
     try:
-        data = read_file(Path(name))
+        data = b"" if pack else read_file(place)
     except BadInput as error:
         return COULD_NOT, {"file": name, "genuine": None, "why": str(error)}
     try:
-        found = examine(data, question)
+        found = examine_pack(place, question) if pack else examine(data, question)
     except Problem as error:  # whatever is wrong with what it holds, it is nothing that was given out
         return NOT_GENUINE, {"file": name, "genuine": False, "why": str(error)}
     why = _why_not(found, args)
@@ -127,7 +136,8 @@ def key_set(names: Sequence[str]) -> KeySet:
     """The keys of several files, each a key set or PEM."""
     sets = [_key_file(Path(name)) for name in names]
     records = tuple(record for found in sets for record in found.records)
-    return KeySet(records, tuple(text for found in sets for text in found.certificates))
+    signers = tuple(text for found in sets for text in found.certificates)
+    return KeySet(records, signers, tuple(text for found in sets for text in found.authorities))
 
 
 def _key_file(path: Path) -> KeySet:

@@ -34,8 +34,6 @@ def examine(data: bytes, question: Question) -> Verified:
         from apps.engine.verify_pdf import examine_report
 
         return examine_report(data, question)
-    if data.startswith(b"PK\x03\x04"):
-        raise BadInput("It is a zip archive; this version does not read auditor packs.")
     if data.startswith(b"c2sp.org/tlog-proof@"):
         return _log_proof(data, question)
     if data.lstrip()[:1] == b"{":

@@ -1,0 +1,114 @@
+"""The command line: what is asked, and the answer with its exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from countersign_verify import VERSION, jcs, keys, notes, stamps
+from countersign_verify.faults import Unreadable, Wrong
+from countersign_verify.files import open_pack
+from countersign_verify.pack import Account, Trust, verify
+
+GENUINE, NOT_GENUINE, COULD_NOT = 0, 1, 4
+LARGEST = 1 << 24
+NOT_PINNED = "It fits the keys inside itself, which anybody can put there; give --keys (or --trust-embedded)."
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Verify a pack; the exit code says whether it is genuine."""
+    args = _parser().parse_args(words)
+    answer: dict[str, Any] = {"pack": args.pack, "genuine": None, "why": None, "pinned": False, "says": []}
+    try:
+        account = verify(open_pack(_there(args.pack)), _trust(args))
+    except Wrong as wrong:
+        answer |= {"genuine": False, "why": wrong.told(), "file": wrong.file, "index": wrong.index}
+    except (Unreadable, OSError) as error:
+        answer |= {"why": str(error)}
+    else:
+        answer |= _told(account, args)
+    sys.stdout.write(json.dumps(answer, indent=2) + "\n" if args.format == "json" else _text(answer))
+    return {True: GENUINE, False: NOT_GENUINE, None: COULD_NOT}[answer["genuine"]]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="countersign-verify", description="Is this auditor pack genuine? No network.", allow_abbrev=False
+    )
+    add = parser.add_argument
+    add("pack", metavar="PACK", help="an auditor pack: the archive, or the folder it was unpacked into")
+    add("--keys", metavar="FILE", action="append", help="the service's keys: its key set, or PEM; repeatable")
+    add("--trust-embedded", action="store_true", help="accept the keys that are only inside the pack")
+    add("--witness-key", metavar="KEY", action="append", default=[], help="name+id+base64; repeatable")
+    add("--tsa-certificate", metavar="FILE", action="append", default=[], help="PEM; repeatable")
+    add("--checkpoint", metavar="FILE", action="append", default=[], help="one that you kept; repeatable")
+    add("--at", metavar="TIME", help="ask as of a time, such as 2026-03-01T12:00:00Z")
+    add("--format", choices=("text", "json"), default="text")
+    add("--version", action="version", version=VERSION)
+    return parser
+
+
+def _there(name: str) -> Path:
+    place = Path(name)
+    try:
+        place.stat()
+    except (OSError, ValueError) as error:
+        raise Unreadable(f"{name} cannot be read: {getattr(error, 'strerror', error)}.") from None
+    return place
+
+
+def _trust(args: argparse.Namespace) -> Trust:
+    """What was given; a file or a key that cannot be understood is no fault of the pack."""
+    try:
+        return Trust(
+            at=keys.moment(args.at, "--at") if args.at else datetime.now(UTC),
+            keys=[k for name in args.keys for k in _keys(name)] if args.keys else None,
+            witnesses=[notes.read_witness(text) for text in args.witness_key],
+            authorities=[c for n in args.tsa_certificate for c in stamps.read_certificates(_bytes(n), n)],
+            kept=[notes.read(_bytes(name)) for name in args.checkpoint],
+        )
+    except Wrong as wrong:
+        raise Unreadable(str(wrong)) from None
+
+
+def _keys(name: str) -> list[keys.Key]:
+    data = _bytes(name)
+    if data.lstrip()[:1] == b"{":
+        return keys.read_set(jcs.read(data, name), name)
+    return keys.read_pem(data, name)
+
+
+def _bytes(name: str) -> bytes:
+    place = _there(name)
+    if place.stat().st_size > LARGEST:
+        raise Unreadable(f"{name} is larger than {LARGEST >> 20} MiB.")
+    return place.read_bytes()
+
+
+def _told(account: Account, args: argparse.Namespace) -> dict[str, Any]:
+    good = account.pinned or args.trust_embedded
+    return {
+        "genuine": good,
+        "why": None if good else NOT_PINNED,
+        "pinned": account.pinned,
+        "says": [list(pair) for pair in account.says],
+    }
+
+
+def _text(answer: dict[str, Any]) -> str:
+    words = {True: "genuine auditor pack", False: "not genuine. ", None: "could not be verified. "}
+    lines = [f"{answer['pack']}: {words[answer['genuine']]}{answer['why'] or ''}"]
+    if answer["genuine"] and not answer["pinned"]:
+        lines.append("  warning: NOT PINNED: the only keys are those inside the pack.")
+    lines += [f"  {name:<12} {value}" for name, value in answer["says"]]
+    return "".join(_safe(line) + "\n" for line in lines)
+
+
+def _safe(text: str) -> str:
+    """A line without anything that a terminal would obey."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
