@@ -30,6 +30,11 @@ class EventName(StrEnum):
     USE_ADDED = "use.added"
     USE_RETIRED = "use.retired"
     TIER_ASSIGNED = "tier.assigned"
+    TIER_SEALED = "tier.sealed"
+    REGIME_DECIDED = "regime.decided"
+    DETERMINATION_MADE = "determination.made"
+    SCORECARD_PROPOSED = "scorecard.proposed"
+    SCORECARD_RELEASED = "scorecard.released"
 
     POLICY_PROPOSED = "policy.proposed"
     POLICY_RELEASED = "policy.released"

@@ -32,7 +32,8 @@ from apps.gates.models import Decision
 from apps.gates.queries import latest_decision, policies_in_each
 from apps.gates.states import Purpose
 from apps.inventory.models import ModelVersion, Use
-from apps.inventory.queries import builders_of, subject_fields
+from apps.inventory.queries import builders_of
+from apps.inventory.sealed import sealed_fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,14 +91,14 @@ def gather_everywhere(
     if use is None:
         same = Gathered(version=_version(version, {}), findings=_findings(version))
         return [replace(same, environment=_place(e)) for e in environments]
-    fields = subject_fields(version, use)
+    sealed = sealed_fields(version, use)
     rows = _rows(version, use, now)
-    same = rows.facts(_version(version, fields))
+    same = rows.facts(_version(version, sealed.fields))
+    same = replace(same, genuine={**dict.fromkeys(sealed.statements, True), **same.genuine})
+    described = [sealed.fields, *rows.decided_on()]
     return [
         replace(same, environment=_place(place), policies=policies)
-        for place, policies in zip(
-            environments, _policies(now, [fields, *rows.decided_on()], environments), strict=True
-        )
+        for place, policies in zip(environments, _policies(now, described, environments), strict=True)
     ]
 
 

@@ -81,7 +81,11 @@ FORM = Fields(
         ),
         "tiers": Items(
             Fields(
-                {"tier": Number(whole=True, low=1, high=9), "from_points": _points},
+                {
+                    "tier": Number(whole=True, low=1, high=9),
+                    "from_points": _points,
+                    "review": Text(pattern=r"P[1-9]\d{0,3}D", like="a duration in days such as P365D"),
+                },
                 required=("tier", "from_points"),
             ),
             least=2,
@@ -155,6 +159,7 @@ class Scorecard:
     digest: str
     questions: tuple[Question, ...]
     tiers: tuple[tuple[int, int], ...]
+    reviews: Mapping[int, int]
     floors: tuple[tuple[int, Mapping[str, list[str]], str], ...]
     cases: tuple[Mapping[str, Any], ...]
     document: Mapping[str, Any] = field(repr=False)
@@ -162,13 +167,14 @@ class Scorecard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tier:
-    """The tier (1 is the gravest), the points, and why."""
+    """The tier (1 is the gravest), the points, why, and in how many days it is to be looked at again."""
 
     tier: int
     points: int
     reasons: tuple[str, ...]
     scorecard: Mapping[str, str]
     unanswered: tuple[str, ...] = ()
+    review_days: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -177,6 +183,7 @@ class Tier:
             "points": self.points,
             "reasons": list(self.reasons),
             "unanswered": list(self.unanswered),
+            "review_days": self.review_days,
             "scorecard": dict(self.scorecard),
         }
 
@@ -207,6 +214,7 @@ def scorecard_of(document: Mapping[str, Any]) -> Scorecard:
         digest=digest(canonical(document)),
         questions=tuple(_question(given) for given in document["questions"]),
         tiers=tuple(sorted((line["tier"], line["from_points"]) for line in document["tiers"])),
+        reviews={line["tier"]: int(line["review"][1:-1]) for line in document["tiers"] if "review" in line},
         floors=tuple((f["tier"], f["when"], f["because"]) for f in document.get("at_least") or ()),
         cases=tuple(document.get("cases") or ()),
         document=document,
@@ -284,7 +292,14 @@ def tier_of(answers: Mapping[str, Any], scorecard: Scorecard) -> Tier:
             tier = floor
             reasons.append(f"{because} It is at least tier {floor}.")
     named = {"id": scorecard.id, "version": scorecard.version, "digest": scorecard.digest}
-    return Tier(tier=tier, points=total, reasons=tuple(reasons), scorecard=named, unanswered=unanswered)
+    return Tier(
+        tier=tier,
+        points=total,
+        reasons=tuple(reasons),
+        scorecard=named,
+        unanswered=unanswered,
+        review_days=scorecard.reviews.get(tier),
+    )
 
 
 def case_faults(scorecard: Scorecard) -> list[str]:

@@ -20,7 +20,7 @@ from apps.gates.models import Decision, Evidence, PolicyProposal, PolicyRelease,
 from apps.gates.queries import data_read, policy_of
 from apps.gates.states import Purpose
 from apps.inventory.models import RegisteredModel, Tiering
-from apps.inventory.queries import subject_fields
+from apps.inventory.queries import subject_fields, with_excluded
 
 _CHUNK = 500
 
@@ -77,8 +77,8 @@ def standings(models: QuerySet[RegisteredModel]) -> Iterator[Standing]:
         .order_by("version__model__key", "use__key")
     )
     questions = _Questions()
-    for row in rows.iterator(chunk_size=_CHUNK):
-        row.version.model.__dict__["tier"] = row.tier
+    for row in with_excluded(rows, "version__model").iterator(chunk_size=_CHUNK):
+        row.version.model.__dict__.update(tier=row.tier, excluded=row.excluded)
         yield _standing(row, questions)
 
 

@@ -21,7 +21,7 @@ from apps.gates.clock import database_now
 from apps.gates.models import Decision, Evidence, PolicyProposal, PolicyRelease, Run, Schedule
 from apps.gates.states import ENDED, Purpose, RunState
 from apps.inventory.models import ModelVersion, RegisteredModel, Use
-from apps.inventory.queries import subject_fields
+from apps.inventory.sealed import sealed_fields
 
 PROPOSAL = "https://countersign.dev/policy-proposal/v1"
 RELEASE = "https://countersign.dev/policy-release/v1"
@@ -169,7 +169,7 @@ def _refuse_forged(released: Sequence[tuple[Policy, str]]) -> None:
 
 
 def policies_for(version: ModelVersion, use: Use, now: datetime) -> list[Policy]:
-    return policies_in_force(now, subject_fields(version, use))
+    return policies_in_force(now, sealed_fields(version, use).fields)
 
 
 def data_read(run: Run, measurement: Mapping[str, Any]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -13,9 +14,11 @@ from apps.access.queries import held_anywhere
 from apps.access.states import Permission
 from apps.access.text import required
 from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
+from apps.engine.policy.vocabulary import nearest
+from apps.engine.regimes import known
 from apps.inventory import queries
 from apps.inventory.intake import Intake
-from apps.inventory.models import BusinessUnit, ModelVersion, RegisteredModel, Use
+from apps.inventory.models import BusinessUnit, ModelVersion, RegimeDecision, RegisteredModel, Use
 from apps.inventory.states import ModelKind, Part
 
 _KEY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?\Z")
@@ -136,6 +139,49 @@ def tier(number: Any) -> int:
     if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 4:
         raise Invalid(f"{number!r} is no tier; a tier is 1, 2, 3 or 4.", field="tier")
     return number
+
+
+def regime(name: Any) -> str:
+    """The id of a regime that is known."""
+    if not isinstance(name, str) or name not in known():
+        raise Invalid(
+            f'There is no regime "{str(name)[:80]}".{nearest(str(name)[:80], known())}', field="regime"
+        )
+    return name
+
+
+def yes_or_no(applies: Any) -> bool:
+    if not isinstance(applies, bool):
+        raise Invalid("Please say whether the regime applies: true or false.", field="applies")
+    return applies
+
+
+def may_narrow(by: Person, model: RegisteredModel, applies: bool) -> None:
+    """Refused where whoever owns or built a model would take it out of a regime."""
+    if not applies and by.identity in queries.builders_of(model):
+        raise Forbidden(
+            f"You own or built {model.key}: somebody else decides that a regime does not apply to it."
+        )
+
+
+def another_answer(before: RegimeDecision | None, applies: bool, rationale: str) -> None:
+    """Refused where the newest decision says the very same, for the same reason."""
+    if before is not None and (before.applies, before.rationale) == (applies, rationale):
+        raise Refused(
+            f"{before} already, decided on {before.decided_at:%Y-%m-%d} for this reason.", code="unchanged"
+        )
+
+
+def sooner(wanted: date | None, today: date, latest: date) -> date:
+    """The day on which one is asked again: after today, and no later than the questionnaire says."""
+    if wanted is None:
+        return latest
+    if not today < wanted <= latest:
+        raise Invalid(
+            f"It is asked again after today and by {latest:%Y-%m-%d}, not on {wanted:%Y-%m-%d}.",
+            field="ask_again",
+        )
+    return wanted
 
 
 def may_store(by: Person) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import uuid
+
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
@@ -8,6 +10,7 @@ from django.db.models.functions import Concat, Lower
 
 from apps.access.states import Reach
 from apps.audit.states import Ref
+from apps.engine.determination import OUTCOMES
 from apps.inventory.states import ModelKind, Part
 
 PERSON = settings.AUTH_USER_MODEL
@@ -98,26 +101,142 @@ class Use(models.Model):
 
 
 class Tiering(models.Model):
-    """A tier given to a model; the newest one holds, the older ones are kept."""
+    """A tier given to a model; the newest one holds, the older ones are kept. A fact."""
 
     model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="tierings")
     tier = models.PositiveSmallIntegerField()
     answers = models.JSONField(default=dict)
     scorecard = models.CharField(max_length=200, blank=True)
+    # The scorecard that judged the answers, byte for byte.
+    scorecard_digest = models.CharField(max_length=71, blank=True)
     rationale = models.TextField()
+    # Until when the tier is to be looked at again, where the scorecard says so.
+    review_due = models.DateField(null=True, blank=True)
     assigned_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
     assigned_at = models.DateTimeField(auto_now_add=True)
+    # Empty only in rows older than the statement: the database lets no new row be without.
+    statement_digest = models.CharField(max_length=71, blank=True, default="")
 
     class Meta:
         ordering = ["-assigned_at", "-id"]
-        constraints = [models.CheckConstraint(condition=Q(tier__gte=1, tier__lte=4), name="tier_one_to_four")]
+        constraints = [
+            models.CheckConstraint(condition=Q(tier__gte=1, tier__lte=4), name="tier_one_to_four"),
+            models.UniqueConstraint(
+                fields=["statement_digest"], condition=~Q(statement_digest=""), name="tiering_sealed_once"
+            ),
+        ]
         indexes = [models.Index(fields=["model", "-assigned_at", "-id"], name="tiering_newest")]
 
     def __str__(self) -> str:
         return f"{self.model.key}: tier {self.tier}"
 
     def audit_ref(self) -> Ref:
-        return Ref(type="tiering", id=str(self.pk), name=str(self))
+        return Ref(type="tiering", id=str(self.pk), name=str(self), digest=self.statement_digest or None)
+
+
+class RegimeDecision(models.Model):
+    """Whether a regime applies to a model, and why; the newest of a regime holds. A fact."""
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="regime_decisions")
+    regime = models.CharField(max_length=120)
+    applies = models.BooleanField()
+    rationale = models.TextField()
+    # The statement of the decision that this one takes the place of.
+    supersedes = models.CharField(max_length=71, blank=True)
+    decided_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    decided_at = models.DateTimeField(auto_now_add=True)
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    class Meta:
+        ordering = ["-decided_at", "-id"]
+        indexes = [models.Index(fields=["model", "regime", "-decided_at", "-id"], name="regime_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.regime} {'applies' if self.applies else 'does not apply'} to {self.model.key}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="regime_decision", id=str(self.pk), name=str(self), digest=self.statement_digest)
+
+
+class Determination(models.Model):
+    """Whether a thing of the inventory is a model, by each regime's definition, and why. A fact."""
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="determinations")
+    outcome = models.CharField(max_length=20, choices=[(o, o) for o in OUTCOMES])
+    # By regime: outcome, because, citation, verify.
+    outcomes = models.JSONField()
+    answers = models.JSONField()
+    questionnaire = models.JSONField()
+    rationale = models.TextField()
+    ask_again = models.DateField()
+    determined_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    determined_at = models.DateTimeField(auto_now_add=True)
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    class Meta:
+        ordering = ["-determined_at", "-id"]
+        indexes = [models.Index(fields=["model", "-determined_at", "-id"], name="determination_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.model.key}: {self.outcome}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="determination", id=str(self.pk), name=str(self), digest=self.statement_digest)
+
+
+class ScorecardProposal(models.Model):
+    """A draft of a scorecard that one person offers for release, with what was shown of it. A fact."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    scorecard = models.CharField(max_length=120)
+    version = models.CharField(max_length=40)
+    digest = models.CharField(max_length=71)
+    text = models.BinaryField()
+    note = models.TextField(blank=True)
+    # Cases run, weakenings tried, changes in words, every model that would move.
+    shown = models.JSONField()
+    proposed_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    proposed_at = models.DateTimeField(auto_now_add=True)
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    class Meta:
+        ordering = ["-proposed_at"]
+
+    def __str__(self) -> str:
+        return f"{self.scorecard}@{self.version}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="scorecard_proposal", id=str(self.pk), name=str(self), digest=self.digest)
+
+
+class ScorecardRelease(models.Model):
+    """The bytes of a scorecard, released by two people; the newest release judges. A fact."""
+
+    scorecard = models.CharField(max_length=120)
+    version = models.CharField(max_length=40)
+    digest = models.CharField(max_length=71, unique=True)
+    text = models.BinaryField()
+    document = models.JSONField()
+    proposal = models.OneToOneField(ScorecardProposal, on_delete=models.PROTECT, related_name="release")
+    proposed_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    released_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    released_at = models.DateTimeField(auto_now_add=True)
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    class Meta:
+        ordering = ["-released_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["scorecard", "version"], name="scorecard_version_once"),
+            models.CheckConstraint(
+                condition=~Q(proposed_by=models.F("released_by")), name="scorecard_released_by_two"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scorecard}@{self.version}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="scorecard", id=str(self.pk), name=str(self), digest=self.digest)
 
 
 class Blob(models.Model):

@@ -7,25 +7,29 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar, cast
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
 
 from apps.access.models import Person
 from apps.access.queries import visible_models
 from apps.access.text import clean, storable
 from apps.audit.errors import Invalid, NotFound
+from apps.engine.regimes import applying
 from apps.inventory.models import (
     Blob,
     BusinessUnit,
     Contribution,
     ModelVersion,
+    RegimeDecision,
     RegisteredModel,
     Tiering,
     Use,
 )
 from apps.inventory.states import ModelKind, Standing
 
+Row = TypeVar("Row", bound=Model)
 PAGE = 50
 MOST_WORDS = 8
 TIERS = ("1", "2", "3", "4")
@@ -215,8 +219,34 @@ def uses_of(model: RegisteredModel) -> list[Use]:
     return list(model.uses.order_by("key"))
 
 
+def newest_regimes(model: RegisteredModel) -> dict[str, RegimeDecision]:
+    """By regime, the newest decision on whether it applies; a regime without one is undecided."""
+    rows = RegimeDecision.objects.filter(model=model).order_by("regime", "-decided_at", "-id")
+    return {row.regime: row for row in rows.distinct("regime").select_related("decided_by")}
+
+
+def excluded_regimes(model: RegisteredModel) -> list[str]:
+    """The regimes whose newest decision says that they do not apply, as the rows stand."""
+    if "excluded" in model.__dict__:
+        return model.__dict__["excluded"] or []
+    return [regime for regime, row in newest_regimes(model).items() if not row.applies]
+
+
+def with_excluded(rows: QuerySet[Row], model: str) -> QuerySet[Row]:
+    """Rows with the excluded regimes of each one's model, for reads of many: `excluded`."""
+    newest = RegimeDecision.objects.order_by("model_id", "regime", "-decided_at", "-id")
+    out = RegimeDecision.objects.filter(
+        model=OuterRef(model), applies=False, pk__in=newest.distinct("model_id", "regime").values("pk")
+    )
+    found = rows.annotate(excluded=ArraySubquery(out.order_by("regime").values("regime")))
+    return cast("QuerySet[Row]", found)
+
+
 def subject_fields(version: ModelVersion, use: Use) -> dict[str, Any]:
-    """What policies may ask of a model before they apply; None where the inventory has no value."""
+    """What policies may ask of a model before they apply; None where the inventory has no value.
+
+    The rows as they stand, for previews; a gate goes by `sealed.sealed_fields`.
+    """
     model, spec = version.model, version.manifest["spec"]
     notes = spec.get("annotations") if isinstance(spec.get("annotations"), dict) else {}
     exposure = model.exposure_eur
@@ -230,16 +260,11 @@ def subject_fields(version: ModelVersion, use: Use) -> dict[str, Any]:
         "model.owner": model.owner.username,
         "model.vendor": model.vendor,
         "model.jurisdictions": list(model.jurisdictions) or None,
-        "model.regimes": _texts(notes.get("regimes")),
+        "model.regimes": applying(excluded_regimes(model)),
         "model.exposure_eur": None if exposure is None else float(exposure),
         "model.artifact_format": version.artifact_format,
         "model.autonomy": notes.get("autonomy") if isinstance(notes.get("autonomy"), str) else None,
     }
-
-
-def _texts(value: Any) -> list[str] | None:
-    found = [value] if isinstance(value, str) else value
-    return found if isinstance(found, list) and found and all(isinstance(v, str) for v in found) else None
 
 
 def standing(version: ModelVersion, as_of: datetime) -> Standing:

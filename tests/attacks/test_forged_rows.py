@@ -68,7 +68,13 @@ def test_a_lowered_tier_takes_no_policy_away() -> None:
     made = bank.unfair()
     bank.decided(made)
     before = codes(asked("card-limit"))
-    Tiering.objects.create(model=made.model, tier=4, rationale="forged", assigned_by=factories.head())
+    Tiering.objects.create(
+        model=made.model,
+        tier=4,
+        rationale="forged",
+        assigned_by=factories.head(),
+        statement_digest="sha256:" + "0" * 64,
+    )
     sql(
         "UPDATE inventory_registeredmodel SET domain = 'toys', jurisdictions = '[]' WHERE id = %s",
         made.model_id,

@@ -152,7 +152,13 @@ def _fill() -> list[Person]:
     versions = [_copy(version, model_id=row.pk, digest=f"sha256:{n:064x}") for n, row in enumerate(rows)]
     ModelVersion.objects.bulk_create(versions, batch_size=2000)
     tiers = [
-        Tiering(model=row, tier=1 + n % 4, rationale="for a measurement", assigned_by=head)
+        Tiering(
+            model=row,
+            tier=1 + n % 4,
+            rationale="for a measurement",
+            assigned_by=head,
+            statement_digest=f"sha256:{n:064x}",
+        )
         for n, row in enumerate(rows)
     ]
     Tiering.objects.bulk_create(tiers, batch_size=2000)

@@ -119,6 +119,7 @@ def test_the_newest_tier_holds_and_the_older_ones_are_kept():
     tiered(model, 1)
     assert current_tier(model) == 1
     assert current_tier(model, as_of=first.assigned_at) == 2
+    assert Event.objects.filter(action="tier.sealed").count() == 2
     events = Event.objects.filter(action="tier.assigned").order_by("occurred_at")
     assert [(e.doc["before"]["tier"], e.doc["after"]["tier"]) for e in events] == [(None, 2), (2, 1)]
 

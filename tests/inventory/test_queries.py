@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 
 from apps.audit.errors import Invalid, NotFound
+from apps.engine.regimes import known
 from apps.inventory.commands import assign_tier, retire_use
 from apps.inventory.models import ModelVersion, RegisteredModel
 from apps.inventory.queries import (
@@ -164,10 +165,10 @@ def test_a_use_is_found_by_name_or_where_there_is_only_one():
 
 
 def test_policies_are_asked_with_what_the_inventory_knows():
-    version = factories.version(annotations={"regimes": ["ECOA"], "autonomy": "advisory"})
+    version = factories.version(annotations={"autonomy": "advisory"})
     fields = subject_fields(version, version.model.uses.get())
     assert fields["model.key"] == "credit-pd"
-    assert (fields["model.regimes"], fields["model.autonomy"]) == (["ECOA"], "advisory")
+    assert (fields["model.regimes"], fields["model.autonomy"]) == (list(known()), "advisory")
     assert fields["model.jurisdictions"] == ["US"]
     assert fields["model.use"] == "credit_decision"
     assert fields["model.tier"] is fields["model.exposure_eur"] is None

@@ -24,7 +24,7 @@ from apps.gates.commands.leases import hold
 from apps.gates.models import Run, Schedule
 from apps.gates.states import ENDED, Lane, Purpose, RunState
 from apps.inventory.models import ModelVersion, Use
-from apps.inventory.queries import subject_fields
+from apps.inventory.sealed import sealed_fields
 
 HEAVY_ROWS = 200_000
 
@@ -91,7 +91,8 @@ def _store(run: Run, *, actor: Acting) -> Run:
 def _pin(run: Run) -> list[Policy]:
     """Name by digest what the run rests on; the policies in force now."""
     version = run.version
-    fields = plain(subject_fields(version, run.use))
+    sealed = sealed_fields(version, run.use)
+    fields = plain(sealed.fields)
     policies = queries.policies_in_force(database_now(), fields)
     run.pinned = {
         "engine": ENGINE_VERSION,
@@ -100,6 +101,8 @@ def _pin(run: Run) -> list[Policy]:
         "datasets": dict(version.datasets.order_by("name").values_list("name", "digest")),
         "policies": [p.named() for p in policies],
         "fields": fields,
+        # The statements of the tier and of each regime's scope, which the fields go by.
+        "rests_on": list(sealed.statements),
         "use": run.use.key,
         "purpose": str(run.purpose),
         "dataset": run.dataset,

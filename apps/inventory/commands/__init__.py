@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.inventory.commands.blobs import keep_made, store_blob
 from apps.inventory.commands.models import change_model, declare_unit, register_model
+from apps.inventory.commands.scopes import decide_regime, determine
 from apps.inventory.commands.tiers import assign_tier
 from apps.inventory.commands.uses import add_use, retire_use
 from apps.inventory.commands.versions import contribution_of, note_contribution, register_version
@@ -13,7 +14,9 @@ __all__ = [
     "assign_tier",
     "change_model",
     "contribution_of",
+    "decide_regime",
     "declare_unit",
+    "determine",
     "keep_made",
     "note_contribution",
     "register_model",

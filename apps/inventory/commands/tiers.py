@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from apps.access.guards import require
 from apps.access.models import Person
@@ -16,9 +18,10 @@ from apps.audit.errors import Invalid
 from apps.audit.events import EventName
 from apps.engine.tier import Tier
 from apps.inventory import guards
+from apps.inventory.commands.models import hold_model
 from apps.inventory.models import RegisteredModel, Tiering
-from apps.inventory.queries import current_tier
 from apps.inventory.scorecards import judged
+from apps.inventory.sealed import TIER, subject_of
 
 
 @transaction.atomic
@@ -40,29 +43,71 @@ def assign_tier(
         raise Invalid("Please give either answers for the scorecard or a tier.", field="tier")
     judgement = None if answers is None else judged(answers)
     number = guards.tier(tier if judgement is None else judgement.tier)
-    before = current_tier(RegisteredModel.objects.get(pk=model.pk))
-    tiering = Tiering.objects.create(
-        model=model,
-        tier=number,
-        answers=dict(answers or {}),
-        scorecard=_named(judgement),
-        rationale=said,
-        assigned_by=by,
-    )
+    hold_model(model.key)
+    before = Tiering.objects.filter(model=model).first()
+    tiering = _sealed(by, model, number, dict(answers or {}), judgement, said, before)
     model.__dict__.pop("tier", None)  # what a list remembered of it
     audit.record(
         by=by,
         action=EventName.TIER_ASSIGNED,
         subject=model,
-        before={"tier": before},
-        after={"tier": number, "answers": tiering.answers, **_judged_by(judgement)},
+        before={"tier": before.tier if before else None},
+        after={
+            "tier": number,
+            "answers": tiering.answers,
+            "statement": tiering.statement_digest,
+            **_judged_by(judgement),
+        },
         reason=said,
     )
     return tiering
 
 
-def _named(judgement: Tier | None) -> str:
-    return "" if judgement is None else f"{judgement.scorecard['id']}@{judgement.scorecard['version']}"
+def _sealed(
+    by: Person,
+    model: RegisteredModel,
+    number: int,
+    answers: dict[str, Any],
+    judgement: Tier | None,
+    said: str,
+    before: Tiering | None,
+) -> Tiering:
+    scorecard = dict(judgement.scorecard) if judgement else {}
+    due = _due(judgement)
+    statement = audit.seal(
+        by=by,
+        predicate_type=TIER,
+        subjects=[subject_of(model)],
+        predicate={
+            "model": model.key,
+            "tier": number,
+            "answers": answers,
+            "scorecard": scorecard,
+            "points": judgement.points if judgement else None,
+            "rationale": said,
+            "reviewDue": due,
+            "supersedes": before.statement_digest if before else "",
+            "assignedBy": str(by.pk),
+        },
+        event=EventName.TIER_SEALED,
+        about=model,
+    )
+    return Tiering.objects.create(
+        model=model,
+        tier=number,
+        answers=answers,
+        scorecard=f"{scorecard['id']}@{scorecard['version']}" if scorecard else "",
+        scorecard_digest=scorecard.get("digest", ""),
+        rationale=said,
+        review_due=due,
+        assigned_by=by,
+        statement_digest=statement.digest,
+    )
+
+
+def _due(judgement: Tier | None) -> date | None:
+    days = judgement.review_days if judgement else None
+    return timezone.now().date() + timedelta(days=days) if days else None
 
 
 def _judged_by(judgement: Tier | None) -> dict[str, Any]:

@@ -1,0 +1,115 @@
+"""Model or not, and which regimes: what is in force of a model, and what is still open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.utils import timezone
+
+from apps.audit.errors import Invalid, Refused
+from apps.audit.trail import contents
+from apps.engine import determination, regimes
+from apps.engine.determination import Determined, Questionnaire
+from apps.engine.errors import BadInput
+from apps.engine.regimes import Suggestion
+from apps.inventory.models import Determination, RegimeDecision, RegisteredModel
+from apps.inventory.queries import newest_regimes
+from apps.inventory.sealed import says_determination, says_regime
+
+
+def questionnaire() -> Questionnaire:
+    """The questions that are asked; refused where the file cannot be used."""
+    try:
+        return determination.shipped()
+    except (OSError, BadInput) as problem:
+        raise Refused(f"The questionnaire cannot be used: {problem}") from problem
+
+
+def judged_by_definitions(answers: Mapping[str, Any]) -> Determined:
+    """What the answers come to by each regime's definition."""
+    try:
+        return determination.determined(answers, questionnaire())
+    except BadInput as problem:
+        raise Invalid(str(problem), field="answers") from problem
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A determination with what must be known of it: whether it is genuine, and whether it is due again."""
+
+    row: Determination
+    genuine: bool
+    due: bool
+
+
+def determination_of(model: RegisteredModel, today: date | None = None) -> Standing | None:
+    """The newest determination; None where nobody made one."""
+    row = Determination.objects.filter(model=model).select_related("determined_by").first()
+    if row is None:
+        return None
+    genuine = says_determination(contents([row.statement_digest]), row, model)
+    return Standing(row, genuine, row.ask_again <= (today or timezone.now().date()))
+
+
+@dataclass(frozen=True, slots=True)
+class RegimeLine:
+    """One regime of a model: what was decided, and what is suggested.
+
+    `applies` is what gates go by: a regime without a genuine decision applies.
+    """
+
+    regime: str
+    title: str
+    status: str
+    decision: RegimeDecision | None
+    genuine: bool
+    suggestion: Suggestion
+
+    @property
+    def applies(self) -> bool:
+        """Whether it counts as applying."""
+        return self.decision is None or not self.genuine or self.decision.applies
+
+    @property
+    def state(self) -> str:
+        """In a word, for people and filters."""
+        if self.decision is None:
+            return "undecided"
+        return "in scope" if self.applies else "out of scope"
+
+
+def regime_lines(model: RegisteredModel) -> list[RegimeLine]:
+    """Every known regime, as it stands for the model."""
+    decided = newest_regimes(model)
+    told = contents(row.statement_digest for row in decided.values())
+    standing = determination_of(model)
+    outcomes = standing.row.outcomes if standing and standing.genuine and not standing.due else {}
+    suggestions = regimes.suggested(_facts(model), outcomes)
+    return [
+        RegimeLine(
+            regime=name,
+            title=framework.title,
+            status=framework.status,
+            decision=decided.get(name),
+            genuine=name in decided and says_regime(told, decided[name], model),
+            suggestion=suggestions[name],
+        )
+        for name, framework in regimes.known().items()
+    ]
+
+
+def _facts(model: RegisteredModel) -> dict[str, Any]:
+    return {
+        "model.kind": model.kind,
+        "model.domain": model.domain or None,
+        "model.jurisdictions": list(model.jurisdictions) or None,
+        "model.vendor": model.vendor,
+    }
+
+
+def regime_history(model: RegisteredModel) -> list[RegimeDecision]:
+    """Every decision on the model's regimes, the newest first."""
+    return list(RegimeDecision.objects.filter(model=model).select_related("decided_by"))
