@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import stat
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 
 from apps.engine.canonical import canonical, read_json
 from apps.engine.errors import BadInput, Problem
@@ -67,7 +68,9 @@ class PackFiles:
             raise PackFault("The archive is damaged here.", name) from error
 
     def _stream(self, name: str) -> IO[bytes]:
-        return (self._place / name).open("rb") if self._archive is None else self._archive.open(name)
+        if self._archive is None:
+            return (self._place / name).open("rb")
+        return io.BufferedReader(cast(io.RawIOBase, self._archive.open(name)), _PIECE)
 
     def read(self, name: str) -> bytes:
         """All of a file that may not be long."""

@@ -70,7 +70,7 @@ class Making:
     scope: dict[str, str] = field(default_factory=lambda: {"kind": "portfolio"})
     sealer: FileSigner = STATEMENT
     logger: FileSigner = CHECKPOINT
-    note: Callable[[bytes], bytes] = staticmethod(lambda note: note)
+    cosign: Callable[[bytes], bytes] = bytes
 
     def grow(self, count: int, *, hidden: bool = False) -> None:
         for _ in range(count):
@@ -110,7 +110,7 @@ class Making:
             archive.add("keys.json", json.dumps(self.keys.as_json()).encode())
             for cut in {*self.cuts, size}:
                 head = Checkpoint(ORIGIN, cut, self.root(cut))
-                archive.add(f"checkpoints/{cut:012d}.note", self.note(sign_checkpoint(head, self.logger)))
+                archive.add(f"checkpoints/{cut:012d}.note", self.cosign(sign_checkpoint(head, self.logger)))
             self._log(archive, size)
             self._facts(archive)
             for path, data in self.files.items():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Protocol, cast
 
 from countersign_verify.faults import Unreadable, Wrong
 
@@ -98,7 +99,7 @@ class Archive:
 
     def open(self, path: str) -> IO[bytes]:
         """One file as a stream."""
-        return self._archive.open(path)
+        return io.BufferedReader(cast(io.RawIOBase, self._archive.open(path)), _CHUNK)
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from countersign_verify.faults import Wrong
 
 SAFE = 2**53 - 1
 DEEPEST = 100
-_LONG_NUMBER = re.compile(rb"[0-9]{16}")
 _ESCAPES = {
     '"': '\\"',
     "\\": "\\\\",
@@ -33,19 +32,24 @@ def _fraction(text: str) -> float:
     raise _Fraction(text)
 
 
-_QUICK_READER = json.JSONDecoder(parse_float=_fraction, parse_constant=_fraction)
+def _short(text: str) -> int:
+    if len(text) > 15:
+        raise _Fraction(text)
+    return int(text)
+
+
+_QUICK_READER = json.JSONDecoder(parse_float=_fraction, parse_int=_short, parse_constant=_fraction)
 
 
 def canonical_object(data: bytes, what: str) -> dict[str, Any]:
     """Read an object whose bytes must be its canonical form."""
-    if not _LONG_NUMBER.search(data):
-        try:
-            text = data.decode()
-            found = _QUICK_READER.decode(text)
-            if type(found) is dict and _QUICK.encode(found) == text:
-                return found
-        except (ValueError, RecursionError):
-            pass  # a fraction, or no JSON at all: the careful way tells which
+    try:
+        text = data.decode()
+        found = _QUICK_READER.decode(text)
+        if type(found) is dict and _QUICK.encode(found) == text:
+            return found
+    except (ValueError, RecursionError):
+        pass  # a fraction, or no JSON at all: the careful way tells which
     return _careful(data, what)
 
 
