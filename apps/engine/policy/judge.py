@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Literal
 
 from apps.engine.catalogue import find
@@ -170,17 +170,23 @@ def _stale(gate: Gate, measured: MeasuredGate, subject: SubjectFacts, now: datet
 
 
 def _other_data(gate: Gate, needs: tuple[str, ...], measured: MeasuredGate, subject: SubjectFacts) -> str:
-    names = {need.removesuffix("?") for need in needs}
-    owed = [] if names <= _ALONE else [gate.dataset]
-    if any(name.startswith("reference_") for name in names):
-        owed.append(gate.reference)
-    for name in dict.fromkeys(owed):
+    for name in _owed(needs, gate.dataset, gate.reference):
         if name in subject.dataset_digests and name not in measured.dataset_digests:
             return f'the result does not say on which data set "{name}" it rests'
     for name, digest in measured.dataset_digests.items():
         if subject.dataset_digests.get(name) != digest:
             return f'the result is of another data set "{name}"'
     return ""
+
+
+@lru_cache(maxsize=1024)
+def _owed(needs: tuple[str, ...], dataset: str, reference: str) -> tuple[str, ...]:
+    """The data sets that a check with these needs reads."""
+    names = {need.removesuffix("?") for need in needs}
+    owed = [] if names <= _ALONE else [dataset]
+    if any(name.startswith("reference_") for name in names):
+        owed.append(reference)
+    return tuple(dict.fromkeys(owed))
 
 
 # What does it say? ---------------------------------------------------------------------------------
@@ -197,7 +203,7 @@ def _of_measurement(gate: Gate, found: Mapping[str, Any]) -> Judged:
     if found.get("exact") is None:
         return _of_numbers(gate, found, value)
     exact = numbers.ratio(found["exact"])
-    if exact is None or not numbers.agrees(Fraction(value), exact):
+    if exact is None or not numbers.agrees(value, exact):
         return _no(gate, "the value and its exact ratio are not the same number.")
     return _of_numbers(gate, found, exact)
 
@@ -217,7 +223,7 @@ def _of_numbers(gate: Gate, found: Mapping[str, Any], value: Exact) -> Judged:
             return _no(gate, f"the interval {list(interval)} has an end that is no number.")
         numbers_held += [end for end in ends if end is not None]
     outcome = _verdict(gate, numbers_held)
-    why = sentences.measured(gate, found, Fraction(value), warned=outcome == "warn")
+    why = sentences.measured(gate, found, value, warned=outcome == "warn")
     if outcome in ("pass", "warn") and _only_supplied(gate, found):
         return "missing", f"{why} A mandatory gate needs a number measured by the service."
     return outcome, why
@@ -233,7 +239,10 @@ def _verdict(gate: Gate, held: list[Exact]) -> GateOutcome:
 
 
 def _all_hold(bound: Bound, held: list[Exact]) -> bool:
-    return all(bound.holds(number) for number in held)
+    for number in held:  # noqa: SIM110 - asked of every gate of every model: a generator takes longer
+        if not bound.holds(number):
+            return False
+    return True
 
 
 def _only_supplied(gate: Gate, found: Mapping[str, Any]) -> bool:

@@ -23,6 +23,11 @@ class Bound:
 
     min: Decimal | None = None
     max: Decimal | None = None
+    # A bound is said far more often than it is made.
+    _words: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_words", self._said())
 
     def holds(self, number: Exact) -> bool:
         """Whether the number lies within, compared exactly.
@@ -46,6 +51,9 @@ class Bound:
         >>> Bound(min=Decimal("0.80"), max=Decimal("1.25")).words()
         '0.80 to 1.25'
         """
+        return self._words
+
+    def _said(self) -> str:
         if self.min is not None and self.max is not None:
             if self.min == self.max:
                 return f"exactly {self.min:f}"
@@ -120,7 +128,7 @@ class Gate:
 
     def speaks_of(self, facts: Facts) -> bool:
         """Whether the gate applies to a model with these facts."""
-        return holds(self.match, self.unless, facts)
+        return not (self.match or self.unless) or holds(self.match, self.unless, facts)
 
     def question(self) -> tuple[Any, ...]:
         """What is measured: two gates with one question differ only in what they demand."""

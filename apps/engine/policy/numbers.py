@@ -8,10 +8,11 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from apps.engine.policy.model import Bound
+from apps.engine.policy.model import Bound, Exact
 
 _DIGITS = range(2, 13)
-_TENTH = 0.1
+_TENTH = Decimal("0.1")
+_EXACT_AS_FLOAT = 16  # characters: fifteen digits and a point
 
 
 def exactly(number: Any) -> Fraction | None:
@@ -28,15 +29,11 @@ def exactly(number: Any) -> Fraction | None:
 
 def decimal(number: Any) -> Decimal | None:
     """The same as a decimal, whose comparisons are as exact."""
-    if isinstance(number, bool) or not isinstance(number, (int, float, Decimal)):
+    if isinstance(number, float):
+        return Decimal(repr(number)) if math.isfinite(number) else None
+    if isinstance(number, bool) or not isinstance(number, (int, Decimal)) or not math.isfinite(number):
         return None
-    if not math.isfinite(number):
-        return None
-    return Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
-
-
-def _written(text: str) -> Fraction:
-    return Fraction(*Decimal(text).as_integer_ratio())
+    return Decimal(number)
 
 
 def ratio(exact: Any) -> Fraction | None:
@@ -55,35 +52,56 @@ def ratio(exact: Any) -> Fraction | None:
         return None
 
 
-def agrees(number: Fraction, exact: Fraction) -> bool:
-    """Whether a value and its exact ratio are one number but for rounding."""
-    room = Fraction(1, 10**9) * (abs(exact) if abs(exact) > 1 else Fraction(1))
-    return abs(number - exact) <= room
+def agrees(number: Exact, exact: Fraction) -> bool:
+    """Whether a value and its exact ratio are one number but for rounding: to a billionth.
+
+    Examples
+    --------
+    >>> agrees(Decimal("0.333333333333"), Fraction(1, 3)), agrees(Decimal("0.3333"), Fraction(1, 3))
+    (True, False)
+    """
+    top, bottom = number.as_integer_ratio()
+    over, under = exact.numerator, exact.denominator
+    return abs(top * under - over * bottom) * 10**9 <= bottom * max(abs(over), under)
 
 
-def shown(number: Fraction, bound: Bound | None = None) -> str:
+def shown(number: Exact, bound: Bound | None = None) -> str:
     """Two digits, or as many as keep the number on its side of the bound.
 
     Examples
     --------
     >>> shown(Fraction("0.7999"), Bound(min=Decimal("0.80")))
     '0.7999'
-    >>> shown(Fraction(4, 5)), shown(Fraction(12)), shown(Fraction("0.0000123"))
+    >>> shown(Fraction(4, 5)), shown(Decimal(12)), shown(Decimal("0.0000123"))
     ('0.80', '12', '0.000012')
     """
-    if number.denominator == 1 and abs(number) < 10**15:
-        return f"{number.numerator:,}"
-    value = float(number)
+    plain = str(number) if isinstance(number, Decimal) else ""
+    if 0 < len(plain) <= _EXACT_AS_FLOAT and "E" not in plain and plain[-1] != "0" and "." in plain:
+        return _of_decimal(number, plain, bound)
+    if -(10**15) < number < 10**15 and number == int(number):
+        return f"{int(number):,}"
+    return _nearest(Decimal(repr(float(number))), number, bound)
+
+
+def _of_decimal(number: Exact, plain: str, bound: Bound | None) -> str:
+    """The same for a decimal that a float holds as it is written, and that is not whole."""
+    if bound is not None and len(plain) - plain.index(".") > 3:
+        return _nearest(number, number, bound)
+    return _rounded(number, 2)
+
+
+def _nearest(written: Any, number: Exact, bound: Bound | None) -> str:
+    side = bound is not None and bound.holds(number)
     for digits in _DIGITS:
-        text = _rounded(value, digits)
-        if bound is None or bound.holds(_written(text)) == bound.holds(number):
+        text = _rounded(written, digits)
+        if bound is None or bound.holds(Decimal(text)) == side:
             return text
-    return repr(value)
+    return repr(float(number))
 
 
-def _rounded(value: float, digits: int) -> str:
-    written = Decimal(repr(value))
-    if abs(value) >= _TENTH:
+def _rounded(written: Any, digits: int) -> str:
+    if written >= _TENTH or -written >= _TENTH:
         return f"{written:.{digits}f}"
+    value = float(written)
     places = digits - 1 - math.floor(math.log10(abs(value))) if value else digits
     return f"{written:.{min(places, 18)}f}"

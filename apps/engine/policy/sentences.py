@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
+from functools import lru_cache
+from string import Formatter
 from typing import Any
 
 from apps.engine.catalogue import all_checks
-from apps.engine.policy.model import Gate
-from apps.engine.policy.numbers import exactly, shown
+from apps.engine.policy.model import Exact, Gate
+from apps.engine.policy.numbers import decimal, shown
+
+_MAPPINGS = (dict, Mapping)  # the first is asked fast
 
 
-def measured(gate: Gate, measurement: Mapping[str, Any], value: Fraction, *, warned: bool = False) -> str:
+def measured(gate: Gate, measurement: Mapping[str, Any], value: Exact, *, warned: bool = False) -> str:
     """What was measured and what is needed.
 
     Examples
@@ -19,7 +22,7 @@ def measured(gate: Gate, measurement: Mapping[str, Any], value: Fraction, *, war
     >>> from decimal import Decimal
     >>> from apps.engine.policy.model import Bound
     >>> gate = Gate(id="g", title="The AUC", check="x", arguments={}, bound=Bound(min=Decimal("0.70")))
-    >>> measured(gate, {"interval": [0.68, 0.72]}, Fraction("0.7"))
+    >>> measured(gate, {"interval": [0.68, 0.72]}, Decimal("0.7"))
     'The AUC is 0.70 (0.68 to 0.72); at least 0.70 is needed.'
     """
     said = _said(gate, measurement, value)
@@ -37,17 +40,46 @@ def _origin(measurement: Mapping[str, Any]) -> str:
     return " The number was supplied, not measured here." if "provenance" in measurement else ""
 
 
-def _said(gate: Gate, measurement: Mapping[str, Any], value: Fraction) -> str:
+def _said(gate: Gate, measurement: Mapping[str, Any], value: Exact) -> str:
     number, interval = shown(value, gate.bound), _interval(gate, measurement.get("interval"))
     compared = extreme(measurement)
     template = _template(gate, compared)
     together = number if "{interval}" in template or not interval else f"{number} ({interval})"
-    words = {**_scalars(measurement), **compared, "title": gate.title}
-    words |= {"value": together, "interval": interval or "no interval", "n": f"{measurement.get('n') or 0:,}"}
+    words = {
+        **compared,
+        "": "",
+        "title": gate.title,
+        "value": together,
+        "interval": interval or "no interval",
+        "n": f"{measurement.get('n') or 0:,}",
+    }
     try:
-        return template.format_map(words).strip().removesuffix(".")
+        said = ""
+        for text, name in _parts(template):
+            said += text + (words[name] if name in words else _parameter(name, measurement))
+        return said.strip().removesuffix(".")
     except (KeyError, IndexError, ValueError, AttributeError):
         return f"{gate.title} is {together}"
+
+
+@lru_cache(maxsize=1024)
+def _parts(template: str) -> tuple[tuple[str, str], ...]:
+    """A template as pairs of text and the name of the word after it; the last may have none."""
+    found = []
+    for text, name, form, turned in Formatter().parse(template):
+        if form or turned or not (name is None or name.isidentifier()):
+            raise ValueError(f"a sentence holds plain words, not {name!r}")
+        found.append((text, name or ""))
+    return tuple(found)
+
+
+def _parameter(name: str, measurement: Mapping[str, Any]) -> str:
+    """A word that stands among the parameters of the measurement."""
+    held = measurement.get("parameters")
+    value = held.get(name) if isinstance(held, _MAPPINGS) else None
+    if not isinstance(value, (str, int, float)):
+        raise KeyError(name)
+    return format(value)
 
 
 def _template(gate: Gate, compared: Mapping[str, str]) -> str:
@@ -72,17 +104,12 @@ _COMPARED = {
 def _interval(gate: Gate, interval: Any) -> str:
     if not isinstance(interval, (list, tuple)) or len(interval) != 2:
         return ""
-    ends = [exactly(end) for end in interval]
+    low, high = decimal(interval[0]), decimal(interval[1])
     bound = gate.bound if gate.basis == "interval" else None
-    if all(end is None for end in ends):
+    if low is None and high is None:
         return ""
-    return " to ".join("?" if end is None else shown(end, bound) for end in ends)
-
-
-def _scalars(measurement: Mapping[str, Any]) -> dict[str, Any]:
-    found = measurement.get("parameters")
-    parameters = found if isinstance(found, Mapping) else {}
-    return {name: value for name, value in parameters.items() if isinstance(value, (str, int, float))}
+    told = ["?" if end is None else shown(end, bound) for end in (low, high)]
+    return f"{told[0]} to {told[1]}"
 
 
 def extreme(measurement: Mapping[str, Any]) -> dict[str, str]:
@@ -95,9 +122,9 @@ def extreme(measurement: Mapping[str, Any]) -> dict[str, str]:
     {'group': 'race = B', 'reference': 'race = A'}
     """
     found = measurement.get("parameters")
-    parameters = found if isinstance(found, Mapping) else {}
+    parameters = found if isinstance(found, _MAPPINGS) else {}
     worst, references = parameters.get("worst"), parameters.get("reference_groups")
-    if not isinstance(worst, Mapping) or not isinstance(references, Mapping):
+    if not isinstance(worst, _MAPPINGS) or not isinstance(references, _MAPPINGS):
         return {}
     attribute = worst.get("attribute")
     words = {"group": f"{attribute} = {worst.get('group')}"}
