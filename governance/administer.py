@@ -42,7 +42,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     for one in (unit, environment):
         one.add_argument("key")
         one.add_argument("--title", required=True)
-    policies = words.add_parser("policies", help="release every policy of a folder, by two people")
+    policies = words.add_parser("policies", help="release the policies of a folder, by two people")
+    policies.add_argument(
+        "--name", dest="names", action="append", default=[], metavar="ID",
+        help="only this one and what it extends; a regulation's pack is released by its name alone",
+    )  # fmt: skip
     policies.add_argument("--folder", type=Path, default=Path(settings.BASE_DIR) / "policies")
     policies.add_argument("--proposed-by", required=True, metavar="USERNAME")
     for one in (first, person, token):
@@ -106,7 +110,7 @@ def _environment(asked: Namespace, ask: Ask) -> str:
 
 def _policies(asked: Namespace, ask: Ask) -> str:
     proposed_by, by = _signed_in(asked.proposed_by, ask), _signed_in(asked.by, ask)
-    made = gates.sync_policies(by=by, proposed_by=proposed_by, folder=asked.folder)
+    made = gates.sync_policies(by=by, proposed_by=proposed_by, folder=asked.folder, names=asked.names)
     return f"{len(made)} policies are released: {', '.join(map(str, made))}."
 
 

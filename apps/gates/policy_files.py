@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ class PolicyFiles:
     cases: dict[str, bytes]
     id: str
     extends: tuple[str, ...]
+    regulation: bool = False
 
 
 def policy_folders(folder: Path) -> list[PolicyFiles]:
@@ -30,6 +32,23 @@ def policy_folders(folder: Path) -> list[PolicyFiles]:
     for name in sorted(found):
         _append(name, found, ordered, ())
     return list(ordered.values())
+
+
+def wanted(folder: Path, names: Sequence[str] = ()) -> list[PolicyFiles]:
+    """Those named, with what they extend; without names every one that is no regulation's pack.
+
+    A regulation's pack binds every model that nobody has taken out of its scope, so it is released only
+    by its name.
+    """
+    found = {files.id: files for files in policy_folders(folder)}
+    if missing := [name for name in names if name not in found]:
+        raise Invalid(f"{folder} holds no policy {missing[0]}; it holds {', '.join(found)}.", field="names")
+    if not names:
+        return [files for files in found.values() if not files.regulation]
+    chosen: dict[str, PolicyFiles] = {}
+    for name in names:
+        _append(name, found, chosen, ())
+    return list(chosen.values())
 
 
 def _append(
@@ -58,4 +77,5 @@ def _read(path: Path) -> PolicyFiles:
         cases=cases,
         id=str(metadata.get("id")) if isinstance(metadata, dict) else name,
         extends=tuple(str(pin).partition("@")[0] for pin in pins) if isinstance(pins, list) else (),
+        regulation=(path.parent / "controls.yaml").is_file(),
     )

@@ -32,6 +32,7 @@ from tests.flows.fixtures import state_in
 __all__ = ["decided", "granted", "policies", "production", "reported", "signed", "state_in", "submitted"]
 
 WORKER = system("worker")
+CORE = ("baseline-all", "credit-tier1", "general-tier2", "generative", "vendor-model")
 CONTRACT = {"pd": {"type": "number", "min": 0, "max": 1}, "sex": {"values": ["F", "M"]}}
 
 
@@ -43,7 +44,8 @@ def policies() -> list[PolicyRelease]:
     author, second = (
         factories.person(name, "model-risk-policy") for name in ("policy-author", "policy-second")
     )
-    return gates.sync_policies(by=second, proposed_by=author, folder=Path(settings.BASE_DIR) / "policies")
+    folder = Path(settings.BASE_DIR) / "policies"
+    return gates.sync_policies(by=second, proposed_by=author, folder=folder, names=CORE)
 
 
 def production() -> Environment:

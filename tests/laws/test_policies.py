@@ -1,4 +1,4 @@
-"""Law 5: every gate of a shipped policy has its cases; no released policy has changed.
+"""Law 5: every gate of a shipped policy has its cases; no released policy has changed; every check is used.
 
 `policies/released.txt` holds a line for each released version. A new version gets a new line; a line of
 a version that is still here must say its digest.
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from apps.engine.catalogue import all_checks
 from apps.engine.policy import Library, Policy
 from apps.engine.policy.read import read_policy
 from apps.engine.trial.cases import read_cases, uncovered
@@ -60,3 +61,18 @@ def test_no_released_policy_has_changed() -> None:
     assert changed == set(), "a released policy never changes: give it a new version"
     missing = {f"{name} {digest}" for name, digest in now.items() if name not in released}
     assert missing == set(), "add these lines to policies/released.txt"
+
+
+def test_every_check_of_the_catalogue_stands_in_a_shipped_policy() -> None:
+    asked = {gate.check for policy in shipped().values() for gate in policy.gates}
+    assert set(all_checks()) - asked == set()
+
+
+def test_the_validation_suites_advise_and_meddle_with_no_other_policy() -> None:
+    suites = {name for name in shipped() if name.startswith("validation-")}
+    inside = [gate for name in suites for gate in shipped()[name].gates]
+    others = {gate.id for name, policy in shipped().items() if name not in suites for gate in policy.gates}
+    assert {gate.enforcement for gate in inside} == {"advisory"}
+    assert {gate.source for gate in inside} == {"firm"}
+    assert len({gate.id for gate in inside}) == len(inside)
+    assert {gate.id for gate in inside} & others == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from django.db import transaction
@@ -19,7 +20,7 @@ from apps.gates.clock import database_now
 from apps.gates.commands.proposals import Cases, propose_policy
 from apps.gates.impacts import released_library
 from apps.gates.models import PolicyProposal, PolicyRelease
-from apps.gates.policy_files import policy_folders
+from apps.gates.policy_files import wanted
 from apps.gates.queries import RELEASE, newest_release
 
 
@@ -93,12 +94,16 @@ def _release(
     )
 
 
-def sync_policies(*, by: Person, proposed_by: Person, folder: Path) -> list[PolicyRelease]:
-    """Release every policy of a folder of folders (`policy.yaml` and `cases/`), those extended first.
+def sync_policies(
+    *, by: Person, proposed_by: Person, folder: Path, names: Sequence[str] = ()
+) -> list[PolicyRelease]:
+    """Release the policies of a folder of folders (`policy.yaml` and `cases/`), those extended first.
+
+    Without names every policy but the packs of regulations, which are released by their names alone.
 
     Each is released by itself: a refusal leaves those before it released.
     """
     return [
         release_policy(by=by, proposed_by=proposed_by, data=found.data, cases=found.cases, name=found.name)
-        for found in policy_folders(folder)
+        for found in wanted(folder, names)
     ]
