@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.db.models.fields.json import KT
+from django.db.models.functions import Left, Lower
 
+from apps.audit.differences import Difference, differences
 from apps.audit.errors import Invalid
+from apps.audit.events import EventName
 from apps.audit.models import Event, Statement
 from apps.audit.queries import envelope, event, inclusion, keys, told
 from apps.engine.errors import Problem
@@ -20,6 +25,8 @@ from apps.engine.note import Checkpoint
 from apps.engine.statement import verify
 
 PAGE = 100
+# As many characters of an object's name as its index holds.
+NAMED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +38,39 @@ class EventLine:
     occurred_at: datetime
     actor_id: str
     actor_name: str
+    object_type: str
     object_id: str
     object_name: str
     index: int | None
     text: str
+    doc: Mapping[str, Any]
+    on_behalf_of: str
+    address: str
+
+    @property
+    def differences(self) -> list[Difference]:
+        return differences(self.doc)
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """What else the record says, in words: how the actor signed in, why, by which policies."""
+        auth = self.doc.get("actor", {}).get("auth", {})
+        told = {
+            "For": self.on_behalf_of,
+            "From": self.address,
+            "Signed in by": auth.get("method", ""),
+            "Confirmed": f"{auth['age_s']} seconds before" if "age_s" in auth else "",
+            "Second factor": {True: "yes", False: "no"}.get(auth.get("mfa"), ""),
+            "Reason": self.doc.get("reason", ""),
+            "Policies": ", ".join(self.doc.get("policies", [])),
+            "Request": self.doc.get("request_id", ""),
+        }
+        return [(name, value) for name, value in told.items() if value]
+
+    @property
+    def previous(self) -> str | None:
+        """The event before it of the same object; events of the first format do not say."""
+        return self.doc.get("prev_object_event")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,41 +100,69 @@ def lines(found: Iterable[Event]) -> list[EventLine]:
             occurred_at=one.event.occurred_at,
             actor_id=one.event.actor_id,
             actor_name=one.actor,
+            object_type=one.event.object_type,
             object_id=one.event.object_id,
             object_name=one.object,
             index=one.index,
             text=bytes(one.event.body).decode(),
+            # The record itself: the column beside it only serves searches.
+            doc=json.loads(bytes(one.event.body)),
+            on_behalf_of=one.on_behalf_of,
+            address=one.ip,
         )
         for one in told(found)
     ]
 
 
-def event_page(filters: Mapping[str, str], after: str | None) -> EventPage:
-    """One page of the trail; `filters` are action, object, actor, from and to."""
-    rows = Event.objects.filter(_narrow(filters))
+def event_page(filters: Mapping[str, str], after: str | None, *, size: int = PAGE) -> EventPage:
+    """One page of the trail.
+
+    `filters` are action (or the first word of several, as ``run.``), object (its id, or how its name
+    begins), type, actor, request, from and to.
+    """
+    rows = _narrow(Event.objects.all(), filters)
     if after:
         at, key = _cursor(after)
-        rows = rows.filter(Q(occurred_at__lt=at) | Q(occurred_at=at, pk__lt=key))
-    found = list(rows.order_by("-occurred_at", "-pk")[: PAGE + 1])
-    shown = found[:PAGE]
-    more = len(found) > PAGE
+        # The first condition is the one that an index serves; the second settles ties.
+        rows = rows.filter(occurred_at__lte=at).filter(Q(occurred_at__lt=at) | Q(pk__lt=key))
+    found = list(rows.order_by("-occurred_at", "-pk")[: size + 1])
+    shown = found[:size]
+    more = len(found) > size
     return EventPage(lines(shown), f"{shown[-1].occurred_at.isoformat()}~{shown[-1].pk}" if more else None)
 
 
-def _narrow(filters: Mapping[str, str]) -> Q:
-    wanted = Q()
+_COLUMNS = {"actor": "actor_id", "type": "object_type"}
+
+
+def _narrow(rows: QuerySet[Event], filters: Mapping[str, str]) -> QuerySet[Event]:
+    wanted = Q(**{column: filters[name] for name, column in _COLUMNS.items() if filters.get(name)})
     if filters.get("action"):
-        wanted &= Q(action=filters["action"])
-    if filters.get("actor"):
-        wanted &= Q(actor_id=filters["actor"])
-    if filters.get("object"):
-        word = filters["object"]
-        wanted &= Q(object_id=word) | Q(doc__object__name__icontains=word)
+        wanted &= _called(filters["action"])
+    if filters.get("request"):
+        wanted &= _of_request(filters)
     if filters.get("from"):
         wanted &= Q(occurred_at__gte=_midnight(filters["from"], "from"))
     if filters.get("to"):
         wanted &= Q(occurred_at__lt=_midnight(filters["to"], "to") + timedelta(days=1))
-    return wanted
+    if not filters.get("object"):
+        return rows.filter(wanted)
+    word = filters["object"]
+    named = rows.annotate(named=Left(Lower(KT("doc__object__name")), NAMED))
+    return named.filter(wanted & (Q(object_id=word) | Q(named__startswith=word.lower()[:NAMED])))
+
+
+def _called(action: str) -> Q:
+    """One action, or every action of a noun, as ``run.``"""
+    if action.endswith("."):
+        return Q(action__in=[str(name) for name in EventName if name.startswith(action)])
+    return Q(action=action)
+
+
+def _of_request(filters: Mapping[str, str]) -> Q:
+    """Requests have no index of their own: the days bound what is looked through."""
+    if not filters.get("from"):
+        raise Invalid("Please give the first day with a request's id.", field="from")
+    return Q(doc__request_id=filters["request"])
 
 
 def _midnight(text: str, name: str) -> datetime:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from apps.access.models import Person
     from apps.reports.models import Report
 
-EVENT_FILTERS = ("action", "object", "actor", "from", "to")
+EVENT_FILTERS = ("action", "object", "type", "actor", "request", "from", "to")
 
 
 @operation(
@@ -35,8 +35,12 @@ def list_events(request: HttpRequest, *, by: Person) -> HttpResponse:
     require(by, Permission.EVENT_SEE)
     filters = {k: request.GET[k] for k in EVENT_FILTERS if request.GET.get(k)}
     found = trail.event_page(filters, request.GET.get("cursor"))
-    rows = [{"id": e.id, "index": e.index, "body": e.text} for e in found.rows]
+    rows = [{"id": e.id, "index": e.index, "body": e.text, "changes": _changes(e)} for e in found.rows]
     return answer({"events": rows, "next": found.next})
+
+
+def _changes(event: trail.EventLine) -> list[dict[str, str | None]]:
+    return [{"field": d.field, "old": d.old, "new": d.new} for d in event.differences]
 
 
 @operation("GET", "The proof that one event is in the log.", answers={200: "Body, index, proof, checkpoint."})
