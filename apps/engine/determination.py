@@ -240,12 +240,15 @@ def _by(definition: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, An
 
 def case_faults(questionnaire: Questionnaire) -> list[str]:
     """The questionnaire's own cases that come out otherwise than they must."""
-    faults = []
-    for case in questionnaire.cases:
-        found = determined(case["given"], questionnaire).outcomes
-        faults += [
-            f"{case['name']}: {regime} says {found[regime]['outcome']}, not {wanted}."
-            for regime, wanted in case["expect"].items()
-            if found[regime]["outcome"] != wanted
-        ]
-    return faults
+    found = ((case["name"], case_fault(case, questionnaire)) for case in questionnaire.cases)
+    return [f"{name}: {fault}" for name, fault in found if fault]
+
+
+def case_fault(case: Mapping[str, Any], questionnaire: Questionnaire) -> str:
+    """What comes out otherwise than a case expects; empty when it is as expected."""
+    found = determined(case["given"], questionnaire).outcomes
+    return " ".join(
+        f"{regime} says {found[regime]['outcome']}, not {wanted}."
+        for regime, wanted in case["expect"].items()
+        if found[regime]["outcome"] != wanted
+    )

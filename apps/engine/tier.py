@@ -304,9 +304,17 @@ def tier_of(answers: Mapping[str, Any], scorecard: Scorecard) -> Tier:
 
 def case_faults(scorecard: Scorecard) -> list[str]:
     """The scorecard's own cases that come out otherwise than they must."""
-    faults = []
-    for case in scorecard.cases:
+    return [f"{case['name']}: {fault}" for case in scorecard.cases if (fault := case_fault(case, scorecard))]
+
+
+def case_fault(case: Mapping[str, Any], scorecard: Scorecard) -> str:
+    """What comes out otherwise than a case expects; empty when it is as expected."""
+    try:
         found = tier_of(case["given"], scorecard)
-        if found.tier != case["expect"]:
-            faults.append(f"{case['name']}: tier {found.tier} ({found.points} points), not {case['expect']}.")
-    return faults
+    except BadInput as problem:
+        return str(problem)
+    return (
+        ""
+        if found.tier == case["expect"]
+        else f"tier {found.tier} ({found.points} points), not {case['expect']}."
+    )

@@ -10,15 +10,27 @@ from typing import Any
 
 from apps.access.guards import may
 from apps.access.models import Person
-from apps.access.queries import held_anywhere
-from apps.access.states import Permission
+from apps.access.queries import held_anywhere, standing_grants
+from apps.access.states import Permission, Scope
 from apps.access.text import required
 from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
+from apps.audit.plain import plain
+from apps.audit.trail import contents
 from apps.engine.policy.vocabulary import nearest
 from apps.engine.regimes import known
+from apps.engine.tier import Scorecard
+from apps.engine.tier_trial import bump_fault, lint, survivors
 from apps.inventory import queries
 from apps.inventory.intake import Intake
-from apps.inventory.models import BusinessUnit, ModelVersion, RegimeDecision, RegisteredModel, Use
+from apps.inventory.models import (
+    BusinessUnit,
+    ModelVersion,
+    RegimeDecision,
+    RegisteredModel,
+    ScorecardProposal,
+    Use,
+)
+from apps.inventory.scorecards import PROPOSAL, sealed_as
 from apps.inventory.states import ModelKind, Part
 
 _KEY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?\Z")
@@ -182,6 +194,42 @@ def sooner(wanted: date | None, today: date, latest: date) -> date:
             field="ask_again",
         )
     return wanted
+
+
+def two_people(by: Person, proposed_by: Person) -> None:
+    """A scorecard is proposed by one human and released by another; service accounts are neither."""
+    if by.is_service or proposed_by.is_service:
+        raise Forbidden("A service account cannot release a scorecard: two people do.")
+    if by.identity == proposed_by.identity:
+        raise Forbidden("A scorecard is released by a second person, not by whoever proposed it.")
+
+
+def holds_role(person: Person, role: str) -> None:
+    """Refused unless the person holds the role for the whole organisation."""
+    if not standing_grants().filter(person=person, role=role, scope=Scope.ORGANISATION).exists():
+        raise Forbidden(f"{person} does not hold the role {role}, whose members release this scorecard.")
+
+
+def releasable(draft: Scorecard, in_force: Scorecard) -> None:
+    """Its cases hold and notice every weakening, and its version says what kind of change it is."""
+    beyond = [tier for tier, _ in draft.tiers if tier > 4]
+    if beyond:
+        raise Refused(f"{draft.id}@{draft.version}: a tier is 1, 2, 3 or 4, not {beyond[0]}.")
+    if faults := [*lint(draft), *(f"no case would notice “{change}”" for change in survivors(draft))]:
+        raise Refused(f"{draft.id}@{draft.version}: {faults[0]}", code="cases")
+    if fault := bump_fault(in_force, draft):
+        raise Refused(fault, code="version")
+
+
+def genuine_proposal(proposal: ScorecardProposal) -> None:
+    """The row says exactly what was sealed when it was offered, and of whom."""
+    told = contents([proposal.statement_digest]).get(proposal.statement_digest, {})
+    sealed = told.get("predicate", {})
+    right = told.get("predicateType") == PROPOSAL and all(
+        sealed.get(name) == plain(value) for name, value in sealed_as(proposal).items()
+    )
+    if not right:
+        raise Refused(f"The proposal {proposal} has no genuine statement.", code="not_genuine")
 
 
 def may_store(by: Person) -> None:

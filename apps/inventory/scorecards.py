@@ -1,23 +1,63 @@
-"""The scorecard in force: how answers about a model become its tier."""
+"""The scorecard in force: how answers about a model become its tier, and what another would change."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
-from apps.audit.errors import Invalid, Refused
+from apps.access.guards import require
+from apps.access.models import Person
+from apps.access.queries import visible_models
+from apps.access.states import Permission
+from apps.audit.errors import Invalid, NotFound, Refused
+from apps.audit.trail import contents
+from apps.engine.canonical import digest
 from apps.engine.errors import BadInput
-from apps.engine.tier import Scorecard, Tier, case_faults, read_scorecard, tier_of
-from apps.inventory.models import RegisteredModel
+from apps.engine.tier import Scorecard, Tier, case_faults, read_scorecard, scorecard_of, tier_of
+from apps.engine.tier_trial import bump_fault, diff, lint, survivors, weakenings
+from apps.inventory.models import RegisteredModel, ScorecardProposal, ScorecardRelease, Tiering
+
+PROPOSAL = "https://countersign.dev/scorecard-proposal/v1"
+RELEASE = "https://countersign.dev/scorecard-release/v1"
 
 
 def scorecard() -> Scorecard:
-    """The scorecard that the settings name; refused where it cannot be read or its own cases fail."""
+    """The scorecard released last; before the first release the one that the settings name.
+
+    Refused where it cannot be read, its own cases fail, or nobody signed its release.
+    """
+    release = newest_release()
+    return released(release) if release is not None else _starting()
+
+
+def newest_release() -> ScorecardRelease | None:
+    """The release that judges now; None while the starting point does."""
+    return ScorecardRelease.objects.select_related("proposed_by", "released_by").first()
+
+
+def released(release: ScorecardRelease) -> Scorecard:
+    """The scorecard of a release; refused where no genuine statement says that it was released."""
+    found = scorecard_of(release.document)
+    told = contents([release.statement_digest]).get(release.statement_digest, {})
+    said = told.get("predicate", {}).get("scorecard")
+    if told.get("predicateType") != RELEASE or said != named(found) or found.digest != release.digest:
+        raise Refused(f"The scorecard {release} has no genuine statement of its release.", code="not_genuine")
+    return found
+
+
+def named(card: Scorecard) -> dict[str, str]:
+    """Id, version and digest, as facts name it."""
+    return {"id": card.id, "version": card.version, "digest": card.digest}
+
+
+def _starting() -> Scorecard:
     path = Path(settings.SCORECARD)
     try:
         return _read(path, path.stat().st_mtime_ns)
@@ -51,16 +91,101 @@ class Move:
     reasons: tuple[str, ...]
 
 
-def moves(draft: Scorecard) -> Iterator[Move | tuple[str, str]]:
+def moves(
+    draft: Scorecard, models: QuerySet[RegisteredModel] | None = None
+) -> Iterator[Move | tuple[str, str]]:
     """Each model that would move; for one whose answers do not fit the draft, its key and the reason."""
-    for model in RegisteredModel.objects.order_by("key").prefetch_related("tierings"):
-        newest = next(iter(model.tierings.all()), None)
-        if newest is None or not newest.scorecard:
+    rows = RegisteredModel.objects.all() if models is None else models
+    newest = Tiering.objects.order_by("model_id", "-assigned_at", "-id").distinct("model_id")
+    for model in rows.order_by("key").prefetch_related(Prefetch("tierings", newest)):
+        tiering = next(iter(model.tierings.all()), None)
+        if tiering is None or not tiering.scorecard:
             continue
         try:
-            found = tier_of(newest.answers, draft)
+            found = tier_of(tiering.answers, draft)
         except BadInput as problem:
             yield model.key, str(problem)
             continue
-        if found.tier != newest.tier:
-            yield Move(model.key, newest.tier, found.tier, found.reasons)
+        if found.tier != tiering.tier:
+            yield Move(model.key, tiering.tier, found.tier, found.reasons)
+
+
+def moves_as_json(found: Iterable[Move | tuple[str, str]]) -> dict[str, Any]:
+    """Models that move, and models whose answers do not fit, as plain JSON."""
+    listed = list(found)
+    moved = [one for one in listed if isinstance(one, Move)]
+    unfit = [one for one in listed if not isinstance(one, Move)]
+    return {
+        "moves": [
+            {"model": m.key, "before": m.before, "after": m.after, "why": m.reasons[-1]} for m in moved
+        ],
+        "cannot_be_judged": [{"model": key, "reason": reason} for key, reason in unfit],
+    }
+
+
+def readable(data: bytes, *, name: str = "scorecard.yaml") -> Scorecard:
+    """The draft; refused with line and column where it cannot be read."""
+    try:
+        return read_scorecard(data, name=name)
+    except BadInput as problem:
+        raise Invalid(str(problem), field="scorecard") from problem
+
+
+def impact_of(*, by: Person, data: bytes) -> dict[str, Any]:
+    """What a draft would change for the models that the person may see; nothing is written."""
+    require(by, Permission.POLICY_PROPOSE)
+    draft = readable(data)
+    in_force = scorecard()
+    return {
+        "scorecard": named(draft),
+        "in_force": named(in_force),
+        "faults": [*lint(draft), *unnoticed(draft)],
+        "version_fault": bump_fault(in_force, draft),
+        "changes": diff(in_force, draft),
+        **moves_as_json(moves(draft, visible_models(by))),
+    }
+
+
+def unnoticed(draft: Scorecard) -> list[str]:
+    """A sentence for each weakening that no case of the draft notices."""
+    return [f"No case would notice “{change}”." for change in survivors(draft)]
+
+
+def shown_of(draft: Scorecard) -> dict[str, Any]:
+    """What a second person must have seen before releasing it, worked out over every model."""
+    in_force = scorecard()
+    return {
+        "cases": len(draft.cases),
+        "weakenings": sum(1 for _ in weakenings(draft)),
+        "replaces": f"{in_force.id}@{in_force.version}",
+        "changes": diff(in_force, draft),
+        **moves_as_json(moves(draft)),
+    }
+
+
+def open_proposals() -> QuerySet[ScorecardProposal]:
+    """What is offered and of which no version is released yet, newest first."""
+    done = ScorecardRelease.objects.filter(scorecard=OuterRef("scorecard"), version=OuterRef("version"))
+    return ScorecardProposal.objects.filter(~Exists(done)).select_related("proposed_by")
+
+
+def releases() -> QuerySet[ScorecardRelease]:
+    """Every release, newest first."""
+    return ScorecardRelease.objects.select_related("proposed_by", "released_by")
+
+
+def find_proposal(proposal_id: UUID) -> ScorecardProposal:
+    found = ScorecardProposal.objects.filter(pk=proposal_id).select_related("proposed_by", "release").first()
+    if found is None:
+        raise NotFound(f"There is no proposal {proposal_id}.")
+    return found
+
+
+def sealed_as(proposal: ScorecardProposal) -> dict[str, Any]:
+    """What the proposal's statement must say."""
+    return {
+        "text": digest(bytes(proposal.text)),
+        "note": proposal.note,
+        "shown": proposal.shown,
+        "proposedBy": str(proposal.proposed_by_id),
+    }

@@ -22,7 +22,7 @@ def test_the_shipped_scorecard_gives_the_tiers_of_its_cases() -> None:
 
 
 def test_a_case_that_comes_out_otherwise_is_told() -> None:
-    faults = case_faults(shipped("{tier: 1, from_points: 12}", "{tier: 1, from_points: 13}"))
+    faults = case_faults(shipped("from_points: 12", "from_points: 13"))
     assert faults == ["twelve points are tier 1: tier 2 (12 points), not 1."]
 
 

@@ -150,7 +150,7 @@ ANSWERS = {"purpose": "credit_decision", "exposure_eur": "60000000", "customer_i
 def test_answers_are_judged_by_the_scorecard_and_kept():
     model = registered()
     made = tiered(model, None, answers=ANSWERS)
-    assert (made.tier, made.scorecard, made.answers) == (1, "materiality@1.0.0", ANSWERS)
+    assert (made.tier, made.scorecard, made.answers) == (1, "materiality@1.1.0", ANSWERS)
     (event,) = Event.objects.filter(action="tier.assigned")
     assert event.doc["after"]["points"] == 17
     assert any("not answered, so it counts most" in reason for reason in event.doc["after"]["reasons"])

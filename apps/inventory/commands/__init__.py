@@ -5,6 +5,7 @@ from __future__ import annotations
 from apps.inventory.commands.blobs import keep_made, store_blob
 from apps.inventory.commands.models import change_model, declare_unit, register_model
 from apps.inventory.commands.scopes import decide_regime, determine
+from apps.inventory.commands.scorecards import propose_scorecard, release_scorecard
 from apps.inventory.commands.tiers import assign_tier
 from apps.inventory.commands.uses import add_use, retire_use
 from apps.inventory.commands.versions import contribution_of, note_contribution, register_version
@@ -19,8 +20,10 @@ __all__ = [
     "determine",
     "keep_made",
     "note_contribution",
+    "propose_scorecard",
     "register_model",
     "register_version",
+    "release_scorecard",
     "retire_use",
     "store_blob",
 ]
