@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from apps.cli import policy_tiering
 from apps.cli.output import put
 from apps.cli.policy_files import library_for, read_at
-from apps.cli.render_cases import cases_junit
+from apps.cli.render_cases import Named, cases_junit
+from apps.engine import tier_trial
 from apps.engine.errors import BadInput
 from apps.engine.policy import Library, Policy
 from apps.engine.policy.diff import bump_fault, diff
@@ -68,12 +70,17 @@ def files_of(names: list[str]) -> list[Path]:
         if not path.is_dir():
             found.append(path)
             continue
-        own = path / "policy.yaml"
-        inside = [own] if own.is_file() else sorted(path.glob("*/policy.yaml"))
+        inside = _own(path) or [file for folder in sorted(path.glob("*/")) for file in _own(folder)]
         if not inside:
             raise BadInput(f"{path} holds no policy.yaml.")
         found += inside
     return found
+
+
+def _own(folder: Path) -> list[Path]:
+    """The policy of a folder, or the files that stand beside policies."""
+    names = ("policy.yaml", *policy_tiering.NAMES)
+    return [folder / name for name in names if (folder / name).is_file()]
 
 
 # lint ----------------------------------------------------------------------------------------------
@@ -83,7 +90,12 @@ def _lint(args: argparse.Namespace) -> int:
     controls, lines, good = shipped_controls(), [], 0
     files = files_of(args.files)
     for path in files:
-        faults = lint_file(path, library=library_for(path, args.library), controls=controls)
+        kind = policy_tiering.kind_of(path)
+        faults = (
+            policy_tiering.lint(path, kind)
+            if kind
+            else lint_file(path, library=library_for(path, args.library), controls=controls)
+        )
         lines += faults
         good += not faults
     lines += _twins(files)
@@ -112,8 +124,9 @@ class Tested:
     """What testing one policy gave."""
 
     file: Path
-    policy: Policy | None = None
-    cases: list[tuple[Case, list[str]]] = field(default_factory=list)
+    # What was tested, such as credit-tier1@3.1.0; empty where it could not be read.
+    label: str = ""
+    cases: list[tuple[Named, list[str]]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -129,9 +142,9 @@ class Tested:
             line, column = case.at
             for fault in faults:
                 yield f"{case.file}, line {line}, column {column}: {case.name}: {fault}."
-        if self.policy is not None:
+        if self.label:
             failed = sum(bool(faults) for _, faults in self.cases)
-            yield f"{self.policy.id}@{self.policy.version}: {len(self.cases)} cases, {failed} failed."
+            yield f"{self.label}: {len(self.cases)} cases, {failed} failed."
         yield from self.notes
 
 
@@ -147,13 +160,15 @@ def _test(args: argparse.Namespace) -> int:
 def _tested(path: Path, args: argparse.Namespace) -> Tested:
     """One policy and its cases; a broken file is told and does not stop the others."""
     answer = Tested(path)
+    if kind := policy_tiering.kind_of(path):
+        return _beside(answer, kind, mutate=args.mutate)
     try:
         policy = read_at(path, args.library)
         cases = list(_cases(path, policy))
     except BadInput as problem:
         answer.faults.append(str(problem))
         return answer
-    answer.policy = policy
+    answer.label = f"{policy.id}@{policy.version}"
     answer.cases = [(case, case.faults(policy)) for case in cases]
     if not cases:
         answer.faults.append(f"{path}: the policy has no cases.")
@@ -162,6 +177,22 @@ def _tested(path: Path, args: argparse.Namespace) -> Tested:
         answer.faults += [
             f"{policy.id}@{policy.version}: no case notices this change: {mutant.change}."
             for mutant in survivors(policy, cases)
+        ]
+    return answer
+
+
+def _beside(answer: Tested, kind: str, *, mutate: bool) -> Tested:
+    """A scorecard, a questionnaire or a file of suggestions, with its own cases."""
+    try:
+        found = policy_tiering.tried(answer.file, kind)
+    except BadInput as problem:
+        answer.faults.append(str(problem))
+        return answer
+    answer.label, answer.cases = found.label, list(found.cases)
+    answer.faults += [f"{answer.file}: {fault}" for fault in found.faults]
+    if mutate:
+        answer.faults += [
+            f"{found.label}: no case notices this change: {change}." for change in found.survivors
         ]
     return answer
 
@@ -175,10 +206,22 @@ def _cases(path: Path, policy: Policy) -> Iterator[Case]:
 
 
 def _diff(args: argparse.Namespace) -> int:
-    old, new = (read_at(path, args.library) for path in files_of([args.old]) + files_of([args.new]))
+    paths = files_of([args.old]) + files_of([args.new])
+    if all(policy_tiering.kind_of(path) == "Scorecard" for path in paths):
+        return _diff_scorecards(*paths[:2])
+    old, new = (read_at(path, args.library) for path in paths)
     changes = [str(change) for change in diff(old, new)]
     fault = bump_fault(old, new) if old.id == new.id and changes else ""
     lines = changes or [f"{old.id}@{old.version} and {new.id}@{new.version} ask for the same."]
+    put("\n".join([*lines, fault] if fault else lines) + "\n", None)
+    return BAD if fault else GOOD
+
+
+def _diff_scorecards(one: Path, other: Path) -> int:
+    old, new = policy_tiering.read_card(one), policy_tiering.read_card(other)
+    changes = tier_trial.diff(old, new)
+    fault = tier_trial.bump_fault(old, new) if old.id == new.id and changes else ""
+    lines = changes or [f"{old.id}@{old.version} and {new.id}@{new.version} judge alike."]
     put("\n".join([*lines, fault] if fault else lines) + "\n", None)
     return BAD if fault else GOOD
 
@@ -193,4 +236,7 @@ def _propose(args: argparse.Namespace) -> int:
     (path,) = files_of([args.file])
     tested = _tested(path, argparse.Namespace(library=args.library, mutate=True))
     put("\n".join(tested.lines()) + "\n", None)
-    return propose(path, note=args.note, server=args.server) if tested.good else BAD
+    kind = policy_tiering.kind_of(path)
+    if kind not in ("", "Scorecard"):
+        raise BadInput(f"{path} comes with the program; policies and scorecards are proposed.")
+    return propose(path, note=args.note, server=args.server, kind=kind) if tested.good else BAD

@@ -15,19 +15,27 @@ OFFERED, REFUSED, USAGE, COULD_NOT = 0, 1, 2, 4
 SHOWN = 20
 
 
-def propose(path: Path, *, note: str, server: str | None) -> int:
+def propose(path: Path, *, note: str, server: str | None, kind: str = "") -> int:
     """Offer the file for release; 0 offered, 1 refused, 2 usage, 4 no answer."""
     try:
         client = Client.from_environment(server)
-        found = client.post("/policies/proposals", _body(path, note), key=str(uuid.uuid4())).body
+        place, body = _offer(path, note, kind)
+        found = client.post(place, body, key=str(uuid.uuid4())).body
     except NotConfigured as problem:
         return _say(problem, USAGE)
     except RefusedByServer as problem:
         return _say(problem, REFUSED if problem.status < 500 and problem.status != 401 else COULD_NOT)
     except Unreachable as problem:
         return _say(problem, COULD_NOT)
-    print("\n".join(safe(line) for line in told(found)))
+    print("\n".join(safe(line) for line in (told_scorecard(found) if kind else told(found))))
     return OFFERED
+
+
+def _offer(path: Path, note: str, kind: str) -> tuple[str, dict[str, Any]]:
+    """Where a file is offered, and with what."""
+    if kind:
+        return "/scorecard/proposals", {"scorecard": path.read_bytes().decode(), "note": note}
+    return "/policies/proposals", _body(path, note)
 
 
 def _body(path: Path, note: str) -> dict[str, Any]:
@@ -57,3 +65,14 @@ def told(proposal: Mapping[str, Any]) -> Iterator[str]:
         models = f" ({', '.join(line['models'])})" if line["models"] else ""
         yield f"People: {line['sentence']}{models}"
     yield f"A second person releases it: /policies/proposals/{proposal['id']}"
+
+
+def told_scorecard(proposal: Mapping[str, Any]) -> Iterator[str]:
+    """The proposal in words: what changes, and which models would move."""
+    shown = proposal["shown"]
+    yield f"{proposal['scorecard']}@{proposal['version']} is offered for release ({proposal['digest']})."
+    yield from (f"  {change}" for change in shown["changes"])
+    yield f"{len(shown['moves'])} models would move; {len(shown['cannot_be_judged'])} cannot be judged."
+    for move in shown["moves"][:SHOWN]:
+        yield f"  {move['model']}: tier {move['before']} → {move['after']}"
+    yield f"A second person releases it: /scorecard/proposals/{proposal['id']}"

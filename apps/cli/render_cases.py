@@ -5,11 +5,25 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
-
-from apps.engine.trial.cases import Case
+from typing import Protocol
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-Suite = tuple[str, Sequence[tuple[Case, list[str]]], Sequence[str]]
+
+
+class Named(Protocol):
+    """A case as results name it: of a policy, or of a file that stands beside policies."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def file(self) -> str: ...
+
+    @property
+    def at(self) -> tuple[int, int]: ...
+
+
+Suite = tuple[str, Sequence[tuple[Named, list[str]]], Sequence[str]]
 
 
 def cases_junit(suites: Iterable[Suite]) -> str:
@@ -21,7 +35,7 @@ def cases_junit(suites: Iterable[Suite]) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _suite(name: str, cases: Sequence[tuple[Case, list[str]]], faults: Sequence[str]) -> ET.Element:
+def _suite(name: str, cases: Sequence[tuple[Named, list[str]]], faults: Sequence[str]) -> ET.Element:
     suite = ET.Element(
         "testsuite",
         name=_text(name),
