@@ -7,6 +7,7 @@ import os
 import sys
 
 ROLES = {
+    "anchor": "sequencer",
     "makemigrations": "owner",
     "migrate": "owner",
     "sequence": "sequencer",

@@ -78,6 +78,7 @@ CODES: Mapping[str, int] = {
     "throttled": 429,
     "reauthenticate": 403,
     "key_reused": 422,
+    "log_stopped": 503,
 }
 
 

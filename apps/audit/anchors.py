@@ -98,6 +98,17 @@ def anchor_file() -> AnchorFile:
     return AnchorFile(Path(settings.STATE) / "checkpoints.jsonl")
 
 
+def epoch_of(origin: str) -> int:
+    """Which log of this service a name means: the number that it ends in."""
+    number = origin.rpartition("/")[2]
+    return int(number) if number.isascii() and number.isdigit() else 1
+
+
+def origin_of(epoch: int, before: str) -> str:
+    """The name of a log that is begun after another."""
+    return f"{before.rpartition('/')[0]}/{epoch}"
+
+
 def first_origin() -> str:
     """The name a new log gets; afterwards its checkpoints carry it, whatever the address becomes."""
     return f"{urlsplit(settings.BASE_URL).netloc}/audit/1"

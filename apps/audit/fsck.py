@@ -16,8 +16,9 @@ from django.apps import apps
 from django.db import connection, models
 
 from apps.audit import queries
-from apps.audit.anchors import Anchor, AnchorFile
+from apps.audit.anchors import Anchor, AnchorFile, epoch_of
 from apps.audit.commands.recording import personal_digest
+from apps.audit.epoch_check import Epochs
 from apps.audit.errors import Refused
 from apps.audit.models import Event, Node, Personal, Statement
 from apps.audit.tree import STRIDE
@@ -55,6 +56,8 @@ class Account:
     anchors: int = 0
     statements: int = 0
     problems: list[str] = field(default_factory=list)
+    # What two people declared lost when they began a new log: told every time, and no fault.
+    declared: list[str] = field(default_factory=list)
 
 
 def examine(anchors: AnchorFile) -> Account:
@@ -80,24 +83,26 @@ class _Promises:
 
     roots: dict[int, list[tuple[bytes, str]]]
     faults: list[str]
+    epochs: Epochs
 
     @classmethod
     def read(cls, anchors: AnchorFile, keys: KeySet, account: Account) -> _Promises:
-        found = cls({}, [])
+        found = cls({}, [], Epochs.read())
+        found.faults += found.epochs.faults
+        account.declared += found.epochs.declared()
         account.anchors = found._outside(anchors, keys)
         account.checkpoints = found._inside(keys)
         return found
 
     def _outside(self, anchors: AnchorFile, keys: KeySet) -> int:
-        count, before = 0, -1
+        count, before = 0, (0, -1)
         try:
             for anchor in anchors:
                 count += 1
-                if anchor.checkpoint.size < before:
-                    self.faults.append(
-                        f"{anchors.path} goes back from {before} to {anchor.checkpoint.size} events."
-                    )
-                before = anchor.checkpoint.size
+                place = epoch_of(anchor.checkpoint.origin), anchor.checkpoint.size
+                if place < before:
+                    self.faults.append(f"{anchors.path} goes back from {before[1]} to {place[1]} events.")
+                before = place
                 self._take(anchor, keys, "the file of checkpoints")
         except Refused as error:
             self.faults.append(str(error))
@@ -130,7 +135,10 @@ class _Promises:
             open_checkpoint(anchor.note, keys)
         except Problem as error:
             self.faults.append(f"The checkpoint of {said.size} events in {where} is not genuine: {error}")
-        self.roots.setdefault(said.size, []).append((said.root, where))
+        if self.epochs.lost(said):
+            self.faults += self.epochs.undeclared(said, where)
+        else:
+            self.roots.setdefault(said.size, []).append((said.root, where))
 
 
 # --- The tree --------------------------------------------------------------------------------------------

@@ -18,11 +18,13 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from apps.audit import keyring
-from apps.audit.anchors import Anchor, AnchorFile, first_origin
+from apps.audit.anchors import Anchor, AnchorFile, epoch_of, first_origin
+from apps.audit.epochs import Opening, opening_after
 from apps.audit.errors import Refused
-from apps.audit.models import Checkpoint, SigningKey
+from apps.audit.models import Checkpoint, Leaf, SigningKey
+from apps.audit.stopping import lift, marked, raise_alarm, stopped
 from apps.audit.tree import STRIDE, stored_root
-from apps.engine.keys import FileSigner, Purpose
+from apps.engine.keys import Purpose, Signer
 from apps.engine.merkle import CompactRange
 from apps.engine.merkle import Node as Subtree
 from apps.engine.note import Checkpoint as Head
@@ -45,7 +47,22 @@ class LogRefused(Refused):
     code = "log_refused"
 
 
-def checkpoint_signer() -> FileSigner:
+class Disagrees(LogRefused):
+    """What is there is not what was signed: the whole service only reads until that is mended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """Where the log stands by what was signed: its name, its newest size, and the note of it."""
+
+    origin: str
+    size: int
+    note: bytes | None
+    # Of a log that is just begun: the event that must be its first.
+    first: UUID | None = None
+
+
+def checkpoint_signer() -> Signer:
     """The service's key for checkpoints, which must be registered: the sequencer registers nothing."""
     signer = keyring.held(Purpose.CHECKPOINT)
     counts = signer and SigningKey.objects.filter(key_id=signer.key_id, ends=None).exists()
@@ -63,6 +80,7 @@ class Sequencer:
     _alone: bool = field(default=False, init=False)
     _published: float = field(default=float("-inf"), init=False)
     _dirty: bool = field(default=True, init=False)
+    _last: Last | None = field(default=None, init=False)
 
     def run(self, stop: threading.Event) -> None:
         """Work until stopped; wait out another sequencer and a database that is away."""
@@ -119,44 +137,48 @@ class Sequencer:
                 self._dirty = True
                 checkpoint_signer()
                 self.check()
+                if stopped() is not None:
+                    lift()
         return self._alone
 
-    def check(self) -> Anchor | None:
+    def check(self) -> Last:
         """Refuse unless the database continues exactly what the file outside it says was signed."""
-        last, newest = self.anchors.last(), Checkpoint.objects.order_by("-size").first()
-        if newest is not None and newest.size > (last.checkpoint.size if last else 0):
-            if not self.adopt:
-                raise LogRefused(
-                    f"The database holds a checkpoint of {newest.size} events that {self.anchors.path} "
-                    "lacks: this is not the file the log was written with. "
-                    "`manage.py sequence --adopt` takes over."
-                )
-            last = Anchor.of(bytes(newest.note))
-            self._agree(last, "database's newest checkpoint")
-            self.anchors.append(last.note, timezone.now())
-        if last is not None:
-            self._agree(last, f"checkpoint in {self.anchors.path}")
-        return last
+        try:
+            self._last = self._checked()
+        except Disagrees as refused:
+            raise_alarm(str(refused))
+            raise
+        return self._last
 
-    def _agree(self, anchor: Anchor, what: str) -> None:
-        size, _ = _state()
-        said = anchor.checkpoint
-        if said.size > size:
+    def _checked(self) -> Last:
+        if reason := marked():
+            raise Disagrees(reason)
+        last, newest = self.anchors.last(), _newest()
+        if newest is not None and _rank(newest) > _rank(last):
+            last = self._adopted(newest)
+        if last is None:
+            return Last(first_origin(), 0, None)
+        if opening := opening_after(last):
+            return _begun(opening)
+        _agree(last, f"checkpoint in {self.anchors.path}")
+        return Last(last.checkpoint.origin, last.checkpoint.size, last.note)
+
+    def _adopted(self, newest: Anchor) -> Anchor:
+        if not self.adopt:
             raise LogRefused(
-                f"The {what} covers {said.size} events, but the database holds {size}: events {size} to "
-                f"{said.size - 1} are lost. Nothing is signed until a new log is begun."
+                f"The database holds a checkpoint of {newest.checkpoint.size} events that "
+                f"{self.anchors.path} lacks: this is not the file the log was written with. "
+                "`manage.py sequence --adopt` takes over."
             )
-        if stored_root(said.size) != said.root:
-            raise LogRefused(
-                f"The {what} covers {said.size} events, and the database holds other ones under the same "
-                "indexes. Nothing is signed."
-            )
+        _agree(newest, "database's newest checkpoint")
+        self.anchors.append(newest.note, timezone.now())
+        return newest
 
     @transaction.atomic
     def step(self) -> int:
         """Give up to 2,000 waiting events their index."""
         size, tree = _state(lock=True)
-        waiting = _waiting(BATCH)
+        waiting = _waiting(BATCH, self._first_at(size))
         if not waiting:
             return 0
         hashes = [leaf for _, _, leaf in waiting]
@@ -164,6 +186,16 @@ class Sequencer:
         _store(size, waiting, subtrees, tree)
         self._dirty = True
         return len(waiting)
+
+    @staticmethod
+    def _alarm(reason: str) -> Disagrees:
+        raise_alarm(reason)
+        return Disagrees(reason)
+
+    def _first_at(self, size: int) -> UUID | None:
+        """The event that must come next: the one that opens a log, and none else."""
+        begun = self._last
+        return begun.first if begun is not None and begun.size == size else None
 
     def publish(self) -> Head | None:
         """Sign the tree as it is committed now; None when it is empty."""
@@ -173,10 +205,12 @@ class Sequencer:
         if size == 0:
             return None
         if stored_root(size) != tree.root():
-            raise LogRefused(f"The stored leaves do not give the root that {size} events had when they came.")
-        head = Head(last.checkpoint.origin if last else first_origin(), size, tree.root())
+            raise self._alarm(
+                f"The stored leaves do not give the root that {size} events had when they came."
+            )
+        head = Head(last.origin, size, tree.root())
         now = timezone.now()
-        if last is not None and last.checkpoint.size == size:
+        if last.note is not None and last.size == size:
             note = last.note
         else:
             note = sign_checkpoint(head, checkpoint_signer())
@@ -188,6 +222,44 @@ class Sequencer:
                 [size, head.root, note, now],
             )
         return head
+
+
+def _newest() -> Anchor | None:
+    row = Checkpoint.objects.order_by("-size").first()
+    return None if row is None else Anchor.of(bytes(row.note))
+
+
+def _rank(anchor: Anchor | None) -> tuple[int, int]:
+    said = anchor and anchor.checkpoint
+    return (epoch_of(said.origin), said.size) if said else (0, 0)
+
+
+def _agree(anchor: Anchor, what: str) -> None:
+    size, _ = _state()
+    said = anchor.checkpoint
+    if said.size > size:
+        raise Disagrees(
+            f"The {what} covers {said.size} events, but the database holds {size}: events {size} to "
+            f"{said.size - 1} are lost. Nothing is signed until a new log is begun."
+        )
+    if stored_root(said.size) != said.root:
+        raise Disagrees(
+            f"The {what} covers {said.size} events, and the database holds other ones under the same "
+            "indexes. Nothing is signed."
+        )
+
+
+def _begun(opening: Opening) -> Last:
+    """Where a log stands that two people began and that has signed nothing yet."""
+    size, _ = _state()
+    if size < opening.base or stored_root(opening.base).hex() != opening.base_root:
+        raise Disagrees(
+            f"The log {opening.origin} was begun on {opening.base} events that the database does not hold."
+        )
+    leaf = Leaf.objects.filter(idx=opening.base).first()
+    if leaf is not None and leaf.event_id != opening.event_id:
+        raise Disagrees(f"The first event of {opening.origin} is not the one that opened it.")
+    return Last(opening.origin, opening.base, None, None if leaf else opening.event_id)
 
 
 def _state(*, lock: bool = False) -> tuple[int, CompactRange]:
@@ -202,14 +274,20 @@ def _state(*, lock: bool = False) -> tuple[int, CompactRange]:
 Waiting = tuple[int, UUID, bytes]
 
 
-def _waiting(limit: int) -> list[Waiting]:
+def _waiting(limit: int, first: UUID | None) -> list[Waiting]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT p.enq, p.event_id, e.leaf_hash FROM audit_pending p "
-            "JOIN audit_event e ON e.id = p.event_id ORDER BY p.enq LIMIT %s",
-            [limit],
+            "JOIN audit_event e ON e.id = p.event_id ORDER BY p.enq LIMIT %s"
+            if first is None
+            else "SELECT p.enq, p.event_id, e.leaf_hash FROM audit_pending p "
+            "JOIN audit_event e ON e.id = p.event_id WHERE p.event_id = %s",
+            [limit if first is None else first],
         )
-        return [(enq, event, bytes(leaf)) for enq, event, leaf in cursor.fetchall()]
+        found = [(enq, event, bytes(leaf)) for enq, event, leaf in cursor.fetchall()]
+    if first is not None and not found:
+        raise LogRefused(f"The event {first}, which opens the log, is not in the database.")
+    return found
 
 
 def _store(size: int, waiting: Sequence[Waiting], subtrees: Sequence[Subtree], tree: CompactRange) -> None:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from governance.local.postgres import Postgres
 from governance.local.processes import Start, dying_with, spawn
 from governance.local.supervisor import Service, Supervisor
 from governance.local.valkey import Valkey
+from governance.local.witness import LocalWitness
 
 # After everything else that wants the processor.
 _LAST = ("nice", "-n", "19")
@@ -35,6 +36,10 @@ class Installation:
     listener: socket.socket
     supervisor: Supervisor
     environment: Mapping[str, str]
+    witness: LocalWitness = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "witness", LocalWitness(self.places.witness))
 
     @property
     def address(self) -> str:
@@ -66,11 +71,13 @@ class Installation:
     def work(self) -> None:
         """The service's keys, the log's writer, the relay, two lanes of workers."""
         _check_shared_memory()
-        if self.once("keys", "--verbosity=0") != 0:
+        introduced = self._witness()
+        if self.once("keys", "--verbosity=0", *introduced) != 0:
             raise LocalRefused("The service's signing keys cannot be used; the reason stands above.")
         self._test_authority()
         heavy = max(1, min(4, (os.cpu_count() or 1) - 1))
         self._manage("sequencer", "sequence")
+        self._manage("anchorer", "anchor")
         self._manage("relay", "relay")
         self._worker("worker-quick", "quick", 1)
         self._worker("worker-heavy", "heavy,quarantine", heavy)
@@ -111,6 +118,16 @@ class Installation:
 
     def _manage(self, name: str, word: str) -> None:
         self._service(name, [sys.executable, str(PROJECT / "manage.py"), word])
+
+    def _witness(self) -> list[str]:
+        """A witness of our own where the environment names none; the words that introduce the log to it."""
+        if Environment(self.environment).text("COUNTERSIGN_WITNESSES"):
+            return []
+        listener = self.witness.listen()
+        command = [sys.executable, "-m", "witness", "serve", "--folder", str(self.places.witness)]
+        command += ["--fd", str(listener.fileno())]
+        self._service("witness", command, descriptors=(listener.fileno(),))
+        return ["--introduce", str(self.witness.logs)]
 
     def _test_authority(self) -> None:
         """A time-stamping authority for trying things out, where the environment names no real one."""
@@ -160,6 +177,7 @@ class Installation:
     def _settings(self) -> Mapping[str, str]:
         return {
             **self.environment,
+            **self.witness.setting(),
             "COUNTERSIGN_BASE_URL": Environment(self.environment).text("COUNTERSIGN_BASE_URL", self.address),
             "COUNTERSIGN_STATE": str(self.places.state),
             "DJANGO_SETTINGS_MODULE": "governance.settings",

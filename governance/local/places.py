@@ -59,22 +59,33 @@ class Places:
         """The key, the certificates and the address of the time-stamping authority for demonstrations."""
         return self.state / "test-authority"
 
+    @property
+    def witness(self) -> Path:
+        """The key and the store of the witness that runs beside the service."""
+        return self.state / "witness"
+
     def removable(self) -> list[Path]:
         """What starting over removes. The lock stays, it is held; so do the copied server programs."""
         kept = {self.lock, self.binaries, self.secret_key}
         known = {
+            "anchor-git",
             "blobs",
             "checkpoints.jsonl",
             "demo-pipeline",
             "demo-played",
+            "epochs.jsonl",
+            "event-digests.jsonl",
+            "event-digests.sent",
             "files",
             "inspecting",
             "keys",
+            "log-stopped",
             "logs",
             "postgres",
             "postgres.new",
             "test-authority",
             "valkey",
+            "witness",
         }
         return [p for p in self.state.glob("*") if p.name in known and p not in kept]
 

@@ -15,15 +15,21 @@ from apps.engine.statement import Subject, digest
 from tests.audit.people import ADA, MODEL, RELAY
 
 TABLES = (
+    "anchorplace",
     "checkpoint",
+    "cosignature",
+    "epoch",
+    "epochproposal",
     "event",
     "keyend",
     "leaf",
+    "logstop",
     "node",
     "pending",
     "personal",
     "signingkey",
     "statement",
+    "timestamp",
     "treestate",
 )
 # In an attack, {event} is the event of index 3 and {flip} its body with one bit changed.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from apps.audit.context import current
@@ -17,6 +17,7 @@ from apps.audit.ids import uuid7
 from apps.audit.models import Event
 from apps.audit.plain import plain
 from apps.audit.states import PERSONAL_TYPES, Acting, Actor, Ref, Referable
+from apps.audit.stopping import as_refusal
 from apps.engine.canonical import canonical, digest, rfc3339
 from apps.engine.errors import BadInput
 
@@ -157,9 +158,12 @@ class _Entry:
         values: list[Any] = [about["type"], about["id"], self.id, head, tail, self.at]
         for h in self.hidden:
             values += [h.part, h.person_id, h.salt, h.value]
-        with connection.cursor() as cursor:
-            cursor.execute(_STORE.format(beside=_BESIDE.format(rows=rows) if rows else ""), values)
-            return self._event(*cursor.fetchone())
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(_STORE.format(beside=_BESIDE.format(rows=rows) if rows else ""), values)
+                return self._event(*cursor.fetchone())
+        except DatabaseError as error:
+            raise as_refusal(error) from error
 
     def _around_previous(self) -> tuple[bytes, bytes]:
         """The canonical bytes before and after the name of the event before, which the database fills in."""

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
 
 from apps.audit import queries, walls
 from apps.audit.anchors import AnchorFile, anchor_file
-from apps.audit.fsck import examine
+from apps.audit.fsck import Account, examine
 
 LATE = timedelta(minutes=1)
 
@@ -20,6 +20,16 @@ def _waiting(health: queries.LogHealth) -> Iterator[str]:
     if health.waiting_since and health.behind > LATE:
         since = health.waiting_since.isoformat(timespec="seconds")
         yield f"{health.pending} events wait for the tree since {since}; is the sequencer running?"
+
+
+def _examined(anchors: AnchorFile) -> Account:
+    try:
+        return examine(anchors)
+    except ProgrammingError as error:
+        raise CommandError(
+            f"The log cannot be read: {str(error).strip().splitlines()[0]}. Verify it as the service does, "
+            "with COUNTERSIGN_DATABASE_ROLE=app or unset; the sequencer may not read events."
+        ) from error
 
 
 class Command(BaseCommand):
@@ -36,8 +46,8 @@ class Command(BaseCommand):
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            account = examine(anchors)
-            warnings = [*walls.missing(), *_waiting(queries.health())]
+            account = _examined(anchors)
+            warnings = [*walls.missing(), *_waiting(queries.health()), *account.declared]
         for sentence in warnings:
             self.stdout.write(f"warning: {sentence}")
         if account.problems:

@@ -4,11 +4,13 @@ import json
 from argparse import ArgumentParser
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.audit import queries
+from apps.audit.anchoring import introduction
 from apps.audit.commands import end_key, register_key, rotate_key
 from apps.audit.errors import Refused
 from apps.audit.states import system
@@ -34,6 +36,10 @@ class Command(BaseCommand):
         parser.add_argument("--retire", metavar="KEY_ID", help="the same as: retire KEY_ID")
         parser.add_argument("--revoke", metavar="KEY_ID", help="the same as: revoke KEY_ID")
         parser.add_argument("--reason", default="", help="why the key is rotated or ends")
+        parser.add_argument("--verifier-keys", action="store_true", help="print the keys that witnesses know")
+        parser.add_argument(
+            "--introduce", type=Path, metavar="FILE", help="add them to a witness's list of logs"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         action, key_id = _asked(options)
@@ -45,9 +51,14 @@ class Command(BaseCommand):
         }
         try:
             steps[action](key_id, options)
+            if options["introduce"]:
+                introduction.introduce(options["introduce"])
         except Refused as error:
             raise CommandError(str(error)) from error
-        self._show(options)
+        if options["verifier_keys"]:
+            self.stdout.write("\n".join(introduction.verifier_keys()))
+        else:
+            self._show(options)
 
     def _list(self, key_id: str | None, options: dict[str, Any]) -> None:
         for purpose in Purpose:

@@ -32,7 +32,7 @@ class Command(BaseCommand):
             if options["once"]:
                 self.stdout.write(f"{sequencer.drain()} events sequenced")
             else:
-                sequencer.run(_until_told())
+                sequencer.run(until_told())
         except (Refused, Problem) as error:
             raise CommandError(f"The sequencer stops: {error}") from error
         except ProgrammingError as error:
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             ) from error
 
 
-def _until_told() -> threading.Event:
+def until_told() -> threading.Event:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -1,0 +1,1 @@
+"""What stands outside the service and vouches for the log: witnesses, time stamps, copies elsewhere."""
