@@ -15,6 +15,7 @@ import yaml
 from apps.engine.catalogue import all_checks
 from apps.engine.policy import Library, Policy
 from apps.engine.policy.read import read_policy
+from apps.engine.policy.regulation import frameworks, shipped_controls
 from apps.engine.trial.cases import read_cases, uncovered
 from apps.gates.policy_files import PolicyFiles, policy_folders
 from tests.laws.source import PROJECT
@@ -76,3 +77,38 @@ def test_the_validation_suites_advise_and_meddle_with_no_other_policy() -> None:
     assert {gate.source for gate in inside} == {"firm"}
     assert len({gate.id for gate in inside}) == len(inside)
     assert {gate.id for gate in inside} & others == set()
+
+
+# Regulation packs ----------------------------------------------------------------------------------
+
+REGULATIONS = sorted(frameworks())
+
+
+@pytest.mark.parametrize("name", REGULATIONS)
+def test_a_regulation_pack_binds_whom_its_scope_names_from_the_day_of_its_text(name: str) -> None:
+    policy, (text, _) = shipped()[name], frameworks()[name]
+    assert dict(policy.applies_to.match) == {"model.regimes": [name]}
+    assert not policy.applies_to.unless
+    assert text.start is None or policy.effective.start == text.start
+    assert policy.effective.until == text.until
+
+
+@pytest.mark.parametrize("name", REGULATIONS)
+def test_each_gate_and_document_of_a_regulation_pack_serves_a_control_of_its_own_text(name: str) -> None:
+    policy = shipped()[name]
+    own = [gate for gate in policy.gates if policy.id in gate.policies and not _inherited(gate.id)]
+    for item in (*own, *policy.evidence):
+        assert item.controls, item.id
+        assert {control.partition("/")[0] for control in item.controls} == {name}, item.id
+
+
+def _inherited(gate: str) -> bool:
+    return gate in {one.id for one in shipped()["baseline-all"].gates}
+
+
+def test_no_gate_says_that_a_law_or_guidance_sets_a_number_that_it_does_not_set() -> None:
+    known = shipped_controls()
+    for policy in shipped().values():
+        for gate in policy.gates:
+            set_by = {known[control].threshold for control in gate.controls}
+            assert gate.source == "firm" or gate.source in set_by, f"{policy.id}: {gate.id}"
