@@ -33,7 +33,7 @@ from apps.gates.queries import latest_decision, policies_in_each
 from apps.gates.states import Purpose
 from apps.inventory.models import ModelVersion, Use
 from apps.inventory.queries import builders_of
-from apps.inventory.sealed import sealed_fields
+from apps.inventory.sealed import ground_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +91,10 @@ def gather_everywhere(
     if use is None:
         same = Gathered(version=_version(version, {}), findings=_findings(version))
         return [replace(same, environment=_place(e)) for e in environments]
-    sealed = sealed_fields(version, use)
-    rows = _rows(version, use, now)
-    same = rows.facts(_version(version, sealed.fields))
+    ground, rows = ground_of(version.model), _rows(version, use, now)
+    told = contents([*ground.digests(), *rows.digests()])
+    sealed = ground.fields(version, use, told)
+    same = rows.facts(_version(version, sealed.fields), told)
     same = replace(same, genuine={**dict.fromkeys(sealed.statements, True), **same.genuine})
     described = [sealed.fields, *rows.decided_on()]
     return [
@@ -132,7 +133,7 @@ class _Rows:
     documents: list[Document]
     findings: list[FindingFact]
 
-    def facts(self, version: VersionFact) -> Gathered:
+    def facts(self, version: VersionFact, sealed: Mapping[str, Mapping[str, Any]]) -> Gathered:
         return Gathered(
             version=version,
             decision=_decision(self.decision),
@@ -142,15 +143,18 @@ class _Rows:
             waivers=[_waiver(w) for w in self.waivers],
             findings=self.findings,
             documents=[_document(d) for d in self.documents],
-            genuine=self.genuine(),
+            genuine=self.genuine(sealed),
         )
 
-    def genuine(self) -> dict[str, bool]:
+    def digests(self) -> list[str]:
+        """The statements that these rows name."""
+        return [key for key, _, _ in self._told()]
+
+    def genuine(self, told: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, bool]:
         """Each statement: whether its signature holds, and it says what the row that names it says."""
-        told = list(self._told())
-        sealed = contents(key for key, _, _ in told)
+        sealed = contents(self.digests()) if told is None else told
         found: dict[str, bool] = {}
-        for key, fact, what in told:
+        for key, fact, what in self._told():
             says = key in sealed and _says(sealed[key], fact, what)
             found[key] = found.get(key, True) and says
         return found

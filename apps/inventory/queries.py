@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -247,12 +247,20 @@ def subject_fields(version: ModelVersion, use: Use) -> dict[str, Any]:
 
     The rows as they stand, for previews; a gate goes by `sealed.sealed_fields`.
     """
+    model = version.model
+    return described(version, use, tier=current_tier(model), excluded=excluded_regimes(model))
+
+
+def described(
+    version: ModelVersion, use: Use, *, tier: int | None, excluded: Iterable[str]
+) -> dict[str, Any]:
+    """The same, of a tier and of regimes out of scope that the caller looked up."""
     model, spec = version.model, version.manifest["spec"]
     notes = spec.get("annotations") if isinstance(spec.get("annotations"), dict) else {}
     exposure = model.exposure_eur
     return {
         "model.key": model.key,
-        "model.tier": current_tier(model),
+        "model.tier": tier,
         "model.domain": model.domain or None,
         "model.kind": model.kind,
         "model.use": use.key,
@@ -260,7 +268,7 @@ def subject_fields(version: ModelVersion, use: Use) -> dict[str, Any]:
         "model.owner": model.owner.username,
         "model.vendor": model.vendor,
         "model.jurisdictions": list(model.jurisdictions) or None,
-        "model.regimes": applying(excluded_regimes(model)),
+        "model.regimes": applying(excluded),
         "model.exposure_eur": None if exposure is None else float(exposure),
         "model.artifact_format": version.artifact_format,
         "model.autonomy": notes.get("autonomy") if isinstance(notes.get("autonomy"), str) else None,

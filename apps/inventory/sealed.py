@@ -10,9 +10,8 @@ from apps.audit.plain import plain
 from apps.audit.states import Ref
 from apps.audit.trail import contents
 from apps.engine.canonical import canonical, digest
-from apps.engine.regimes import applying
 from apps.inventory.models import Determination, ModelVersion, RegimeDecision, RegisteredModel, Tiering, Use
-from apps.inventory.queries import newest_regimes, subject_fields
+from apps.inventory.queries import described, newest_regimes
 
 TIER = "https://countersign.dev/tier/v1"
 REGIME = "https://countersign.dev/regime/v1"
@@ -33,24 +32,40 @@ class SealedFields:
     statements: tuple[str, ...]
 
 
-def sealed_fields(version: ModelVersion, use: Use) -> SealedFields:
-    """The subject's fields as gates go by them.
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The newest rows about a model's tier and regimes, not yet held against their statements."""
 
-    A tier without a genuine statement counts as unknown, which no policy takes for a reason not to apply;
-    a regime is out of scope only where a genuine statement says so.
-    """
-    model = version.model
-    tiering = Tiering.objects.filter(model=model).first()
-    decided = newest_regimes(model)
-    told = contents(_named([*([tiering] if tiering else []), *decided.values()]))
-    genuine = [row for row in decided.values() if says_regime(told, row, model)]
-    tier = tiering if tiering is not None and says_tier(told, tiering, model) else None
-    fields = {
-        **subject_fields(version, use),
-        "model.tier": tier.tier if tier else None,
-        "model.regimes": applying(row.regime for row in genuine if not row.applies),
-    }
-    return SealedFields(fields, tuple(sorted(_named([*([tier] if tier else []), *genuine]))))
+    model: RegisteredModel
+    tiering: Tiering | None
+    decided: Mapping[str, RegimeDecision]
+
+    def digests(self) -> list[str]:
+        """The statements that the rows name."""
+        return _named([*([self.tiering] if self.tiering else []), *self.decided.values()])
+
+    def fields(self, version: ModelVersion, use: Use, told: Statements) -> SealedFields:
+        """The subject's fields as statements bear them out; `told` is what `contents` gave of `digests`.
+
+        A tier without a genuine statement counts as unknown, which no policy takes for a reason not to
+        apply; a regime is out of scope only where a genuine statement says so.
+        """
+        genuine = [row for row in self.decided.values() if says_regime(told, row, self.model)]
+        tier = self.tiering if self.tiering and says_tier(told, self.tiering, self.model) else None
+        excluded = [row.regime for row in genuine if not row.applies]
+        fields = described(version, use, tier=tier.tier if tier else None, excluded=excluded)
+        return SealedFields(fields, tuple(sorted(_named([*([tier] if tier else []), *genuine]))))
+
+
+def ground_of(model: RegisteredModel) -> Ground:
+    """The rows as they stand now."""
+    return Ground(model, Tiering.objects.filter(model=model).first(), newest_regimes(model))
+
+
+def sealed_fields(version: ModelVersion, use: Use) -> SealedFields:
+    """The subject's fields as gates go by them."""
+    ground = ground_of(version.model)
+    return ground.fields(version, use, contents(ground.digests()))
 
 
 def _named(rows: Iterable[Tiering | RegimeDecision]) -> list[str]:
