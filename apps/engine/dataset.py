@@ -12,7 +12,7 @@ import numpy as np
 
 from apps.engine import files, table_limits, tables
 from apps.engine.columns import BoolArray, Coded, Column, Columns, FloatArray, IntArray, level_text
-from apps.engine.errors import BadInput, NotDeclared
+from apps.engine.errors import BadInput, NoSuchColumn, NotDeclared
 from apps.engine.fields import Scalar
 from apps.engine.inputs import Model
 from apps.engine.manifest import DatasetSpec, Decision
@@ -121,7 +121,7 @@ class DataSet:
         self._named(name, role)
         return self.columns[name]
 
-    def _named(self, name: str, role: str) -> None:
+    def _named(self, name: str, role: str, *, refusal: type[BadInput] = BadInput) -> None:
         """Refuse a column that the file lacks, without reading one that it has."""
         if name in self.columns:
             return
@@ -131,7 +131,7 @@ class DataSet:
             if near
             else f" It has {_listed([_quoted(c) for c in self.columns])}."
         )
-        raise BadInput(f'{self._called} has no column "{name}", which is its {role}.{hint}')
+        raise refusal(f'{self._called} has no column "{name}", which is its {role}.{hint}')
 
     def pick(self, names: Sequence[str], role: str) -> Columns:
         """Several columns, in the order given."""
@@ -224,6 +224,9 @@ class DataSet:
 
     def protected(self, attributes: Sequence[str] = ()) -> Columns:
         """The protected attributes, then any other column that a check was asked to group by."""
+        for name in attributes:
+            if name not in self.spec.protected:
+                self._named(name, "protected attribute", refusal=NoSuchColumn)
         names = dict.fromkeys((*self.spec.protected, *attributes))
         return self.pick(tuple(names), "protected attribute")
 

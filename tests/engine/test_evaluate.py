@@ -146,3 +146,10 @@ def test_a_column_that_these_data_lack_makes_one_gate_insufficient(subject: Subj
     assert found["outcome"] == "pass"
     assert found["gates"][1]["outcome"] == "insufficient"
     assert 'There is no column "overridden" of overrides' in found["gates"][1]["why"]
+
+
+def test_groups_of_a_column_that_these_data_lack_make_one_gate_insufficient(subject: Subject) -> None:
+    ratio = "  - {id: ll, title: Alike, check: fairness.ll144_selection, pass: {min: 0}"
+    found = evaluate(subject, [policy(AUC, ratio + ", with: {attributes: [race_ethnicity]}}\n")], now=NOW)
+    assert found["outcome"] == "insufficient"
+    assert 'no column "race_ethnicity"' in found["gates"][1]["why"]
