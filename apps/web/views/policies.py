@@ -14,6 +14,7 @@ from apps.audit.errors import Invalid
 from apps.gates import commands, guards, queries
 from apps.gates.impacts import still_fillable
 from apps.web.pages import done, page
+from apps.web.policy_editor.record import released_look
 from apps.web.views.reviews import require_fresh
 
 if TYPE_CHECKING:
@@ -34,10 +35,16 @@ def policy_list(request: HttpRequest, *, by: Person) -> HttpResponse:
 
 
 @page()
-def policy_page(request: HttpRequest, policy: str, version: str, *, by: Person) -> HttpResponse:
-    """One released policy: its gates in words, and its bytes."""
+def policy_page(request: HttpRequest, policy: str, version: str = "", *, by: Person) -> HttpResponse:
+    """One released policy, without a version the newest: what it asks, its gates, cases and versions."""
     release = queries.find_policy(policy, version)
-    context = {"title": str(release), "release": release, "text": bytes(release.text).decode()}
+    context = {
+        "title": str(release),
+        "release": release,
+        "text": bytes(release.text).decode(),
+        "why_not_propose": why_not(require, by, Permission.POLICY_PROPOSE),
+        **released_look(release, against=request.GET.get("against", "")),
+    }
     return render(request, "policies/record.html", context)
 
 
