@@ -76,6 +76,7 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "admission_id": world.admission.pk,
         "digest": _digest(world, route),
         "policy": "baseline-all",
+        "check": "performance.auc",
         "framework": "us-sr26-2",
         "proposal_id": PolicyProposal.objects.get(policy="baseline-all").pk,
         "version": world.granted.subject["policies"][0]["version"],
