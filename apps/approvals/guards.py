@@ -18,8 +18,9 @@ from apps.approvals.rules import Rules
 from apps.approvals.states import ApprovalState, FindingState, Meaning, Severity
 from apps.approvals.steps import ROLE_PERMISSION, Step, open_step
 from apps.audit.errors import Forbidden, Invalid, Refused
+from apps.gates.clock import database_now
 from apps.gates.models import Decision
-from apps.gates.queries import latest_decision
+from apps.gates.queries import latest_decision, policies_for
 from apps.gates.states import Purpose
 from apps.inventory.models import ModelVersion, RegisteredModel, Use
 
@@ -55,6 +56,19 @@ def submittable(version: ModelVersion, use: Use, decision: Decision | None) -> D
         if gate["enforcement"] == "mandatory" and gate["outcome"] not in PASSING:
             raise Refused(f"The mandatory gate {gate['id']} did not pass: {gate['why']}")
     return decision
+
+
+def of_today(decision: Decision | None) -> None:
+    """Refused where a policy in force is one that the decision does not know; a patch changes text only."""
+    if decision is None:
+        return
+    decided = {p["id"]: p["version"] for p in decision.policies}
+    for policy in policies_for(decision.version, decision.use, database_now()):
+        known = decided.get(policy.id)
+        if known is None or known.split(".")[:2] != policy.version.split(".")[:2]:
+            was = f"under {policy.id}@{known}" if known else f"without {policy.id}"
+            now = f"{policy.id}@{policy.version} is in force: request a run first."
+            raise Refused(f"The decision was made {was}; {now}", code="policy_changed")
 
 
 def no_live_approval(version: ModelVersion, use: Use) -> None:

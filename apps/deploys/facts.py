@@ -29,7 +29,7 @@ from apps.engine.admit import (
 from apps.engine.canonical import canonical, digest
 from apps.engine.policy.model import Policy
 from apps.gates.models import Decision
-from apps.gates.queries import latest_decision, policies_in_each
+from apps.gates.queries import begun, latest_decision, policies_in_each
 from apps.gates.states import Purpose
 from apps.inventory.models import ModelVersion, Use
 from apps.inventory.queries import builders_of
@@ -51,6 +51,7 @@ class Gathered:
     findings: list[FindingFact] = field(default_factory=list)
     documents: list[DocumentFact] = field(default_factory=list)
     genuine: Mapping[str, bool] = field(default_factory=dict)
+    earlier: list[Policy] = field(default_factory=list)
 
     def statements(self) -> list[str]:
         """The digest of every statement that these facts rest on."""
@@ -72,6 +73,7 @@ class Gathered:
             findings=self.findings,
             documents=self.documents,
             statements_valid=self.genuine,
+            earlier=self.earlier,
         )
 
 
@@ -97,10 +99,20 @@ def gather_everywhere(
     same = rows.facts(_version(version, sealed.fields), told)
     same = replace(same, genuine={**dict.fromkeys(sealed.statements, True), **same.genuine})
     described = [sealed.fields, *rows.decided_on()]
+    found = _policies(now, described, environments)
+    same = replace(same, earlier=_earlier(same.decision, found, now))
     return [
         replace(same, environment=_place(place), policies=policies)
-        for place, policies in zip(environments, _policies(now, described, environments), strict=True)
+        for place, policies in zip(environments, found, strict=True)
     ]
+
+
+def _earlier(decision: DecisionFact | None, in_force: list[list[Policy]], now: datetime) -> list[Policy]:
+    """The other versions of the policies in force that the decision was not made under."""
+    named = {policy["digest"] for policy in decision.document["policies"]} if decision else set()
+    other = {policy.digest: policy.id for policies in in_force for policy in policies}
+    ids = {key for digest, key in other.items() if digest not in named}
+    return [one for one in begun(ids, now) if one.digest not in other] if decision and ids else []
 
 
 def _policies(

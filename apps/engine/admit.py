@@ -110,6 +110,7 @@ def admit(
     documents: Sequence[DocumentFact] = (),
     statements_valid: Mapping[str, bool],
     latest: DecisionFact | None = None,
+    earlier: Sequence[Policy] = (),
 ) -> Admission:
     """Answer one request.
 
@@ -128,6 +129,9 @@ def admit(
         A statement that is not named counts as not verified.
     latest : DecisionFact or None
         A later decision of the same version, as monitoring makes them.
+    earlier : sequence of Policy
+        Other released versions of the policies in force that have begun. The one that the decision names
+        binds the approval while it counts, and each that came since must still spare it.
 
     Returns
     -------
@@ -149,6 +153,7 @@ def admit(
         findings=findings,
         documents=documents,
         statements_valid=statements_valid,
+        earlier=earlier,
     )
     try:
         return _answer(question, tuple(reason for rule in _RULES for reason in rule(question)))

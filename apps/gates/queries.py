@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -185,6 +185,13 @@ def pinned_policies(run: Run) -> list[Policy]:
     if missing := [d for d in digests if d not in found]:
         raise NotFound(f"The policy {missing[0]} that this run names is not released here.")
     return [monitoring(policy_of(found[d]), run.dataset) for d in digests]
+
+
+def begun(ids: Collection[str], now: datetime) -> list[Policy]:
+    """Every released version of these policies that has come into force, ended or not."""
+    day = now.astimezone(UTC).date()
+    rows = PolicyRelease.objects.filter(policy__in=ids, released_at__lte=now)
+    return [policy_of(row) for row in rows.filter(effective_from__lte=day)]
 
 
 def find_policy(name: str, version: str = "") -> PolicyRelease:

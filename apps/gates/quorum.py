@@ -17,7 +17,7 @@ from apps.engine.policy import Effective, Policy, Step, select
 from apps.gates.models import PolicyRelease
 from apps.gates.queries import policy_of
 from apps.inventory.models import Contribution, ModelVersion, RegisteredModel, Tiering
-from apps.inventory.queries import builders_of, subject_fields
+from apps.inventory.queries import builders_of, subject_fields, with_excluded
 
 # What somebody must hold to sign a step of a role.
 SIGNS: Mapping[str, Permission] = {
@@ -150,8 +150,9 @@ def _newest_versions() -> Iterator[ModelVersion]:
     rows = ModelVersion.objects.order_by("model_id", "-registered_at", "-id").distinct("model_id")
     rows = rows.annotate(tier=Subquery(tier.values("tier")[:1]))
     found = rows.select_related("model__unit", "model__owner").prefetch_related("model__uses")
-    for version in found.iterator(chunk_size=500):
-        version.model.__dict__["tier"] = version.tier
+    read: Any = with_excluded(found, "model").iterator(chunk_size=500)
+    for version in read:
+        version.model.__dict__.update(tier=version.tier, excluded=version.excluded)
         yield version
 
 

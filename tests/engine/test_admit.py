@@ -363,3 +363,114 @@ def test_the_same_question_of_march_has_marchs_answer() -> None:
     answer = asked(approval=replace(APPROVAL, expires_at=NOW + DAY), now=NOW + 2 * DAY)
     assert "expired" in codes(answer)
     assert asked(approval=replace(APPROVAL, expires_at=NOW + DAY), now=NOW).allowed
+
+
+# Windows and grace ---------------------------------------------------------------------------------
+
+DECIDED = datetime(2026, 11, 20, 9, tzinfo=UTC)
+TERMS = """apiVersion: governance/v1
+kind: Policy
+metadata: {{id: p, version: {version}, title: P}}
+effective: {{from: {start}, grace: {grace}}}
+gates: [{{id: auc, title: The AUC, check: performance.auc, pass: {{min: 0.70}}}}]
+evidence: [{{id: report, type: report, signed_by: validator, required: {report}}}]
+approvals:
+  steps: [{{id: validation, role: validator, quorum: 1}}, {{id: risk, role: risk-officer, quorum: {risk}}}]
+  void_on: [policy_major]
+validity: {{approval: {span}, conditional: P1D}}
+"""
+
+
+def worded(version: str, start: str = "2026-11-01", **changes: str) -> Policy:
+    words = {"grace": "P0D", "report": "false", "risk": "2", "span": "P90D"} | changes
+    return policy(TERMS.format(version=version, start=start, **words))
+
+
+OLD = worded("1.2.0")
+STRICT = {"report": "true", "risk": "5", "span": "P1D"}
+
+
+def approved_under(old: Policy, new: Policy, now: datetime, *more: Policy) -> Admission:
+    """The answer at a time, of an approval given under one version where another is in force."""
+    base = {"check": "performance.auc", "check_version": "1", "status": "measured", "provenance": "governed"}
+    found = MeasuredGate(measurement={**base, "value": 0.8}, measured_at=DECIDED)
+    subject = SubjectFacts(model="m", version="1", digest=DIGEST)
+    made = decide(policies=[old], measurements={"auc": found}, now=DECIDED, subject=subject)
+    granted = replace(APPROVAL, majors={old.id: old.major}, expires_at=None, granted_at=DECIDED)
+    return asked(
+        now=now, policies=[new], earlier=[old, *more], approval=granted, documents=(),
+        decision=DecisionFact(document=made.as_json(), statement="decision"),
+    )  # fmt: skip
+
+
+def at(day: str, clock: str = "00:00:00") -> datetime:
+    return datetime.fromisoformat(f"{day}T{clock}+00:00")
+
+
+@pytest.mark.parametrize("number", ["1.2.1", "1.3.0"])
+def test_a_patch_or_a_minor_asks_for_nothing_before_the_next_submission(number: str) -> None:
+    assert approved_under(OLD, worded(number, "2026-12-01", **STRICT), at("2026-12-05")).allowed
+
+
+@pytest.mark.parametrize(
+    ("now", "allowed"),
+    [
+        (at("2026-12-01"), True),
+        (at("2026-12-30", "23:59:59"), True),
+        (at("2026-12-31"), False),
+        (datetime.fromisoformat("2026-12-30T23:30:00-01:00"), False),
+        (datetime.fromisoformat("2026-12-31T00:30:00+01:00"), True),
+    ],
+)
+def test_a_major_takes_the_approval_away_on_the_day_its_grace_ends(now: datetime, allowed: bool) -> None:
+    new = worded("2.0.0", "2026-12-01", grace="P30D", **STRICT)
+    answer = approved_under(OLD, new, now)
+    assert answer.allowed == allowed
+    assert allowed or {"policy_changed", "approval_void", "signoff_missing"} <= set(codes(answer))
+
+
+def test_without_grace_a_major_takes_it_away_on_its_first_day() -> None:
+    assert not approved_under(OLD, worded("2.0.0", "2026-12-01"), at("2026-12-01")).allowed
+
+
+def test_an_answer_given_in_grace_ends_with_it() -> None:
+    new = worded("2.0.0", "2026-12-01", grace="P30D")
+    assert approved_under(OLD, new, at("2026-12-30")).expires_at == at("2026-12-31")
+
+
+def test_a_later_minor_does_not_begin_the_grace_anew() -> None:
+    first = worded("2.0.0", "2026-12-01", grace="P10D")
+    second = worded("2.1.0", "2026-12-15", grace="P60D")
+    assert "policy_changed" in codes(approved_under(OLD, second, at("2026-12-16"), first))
+    assert approved_under(OLD, second, at("2026-12-16")).allowed
+
+
+def test_a_later_major_does_not_revive_what_an_earlier_one_ended() -> None:
+    between = worded("2.0.0", "2026-12-01")
+    assert not approved_under(
+        OLD, worded("3.0.0", "2026-12-10", grace="P90D"), at("2026-12-11"), between
+    ).allowed
+
+
+def test_a_policy_that_is_new_altogether_spares_what_was_approved_before_it() -> None:
+    new = replace(worded("1.0.0", "2026-12-01", grace="P30D", **STRICT), id="q")
+    both = {"policies": [OLD, new]}
+    early, late = (_with(both, now) for now in (at("2026-12-30"), at("2026-12-31")))
+    assert early.allowed
+    assert "policy_not_decided" in codes(late)
+
+
+def _with(changes: dict[str, Any], now: datetime) -> Admission:
+    base = {"check": "performance.auc", "check_version": "1", "status": "measured", "provenance": "governed"}
+    found = MeasuredGate(measurement={**base, "value": 0.8}, measured_at=DECIDED)
+    subject = SubjectFacts(model="m", version="1", digest=DIGEST)
+    made = decide(policies=[OLD], measurements={"auc": found}, now=DECIDED, subject=subject)
+    granted = replace(APPROVAL, majors={"p": 1}, expires_at=None, granted_at=DECIDED)
+    fact = DecisionFact(document=made.as_json(), statement="decision")
+    return asked(now=now, decision=fact, approval=granted, documents=(), **changes)
+
+
+def test_a_policy_that_was_there_and_did_not_decide_spares_nothing() -> None:
+    """The model came into its scope after the decision; grace is for what came before the policy."""
+    new = replace(worded("1.0.0", "2026-11-01", grace="P90D"), id="q")
+    assert "policy_not_decided" in codes(_with({"policies": [OLD, new]}, at("2026-11-22")))

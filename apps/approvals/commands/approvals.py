@@ -36,6 +36,7 @@ def submit(*, by: Person, version: ModelVersion, use: Use, decision: Decision | 
     require(by, Permission.APPROVAL_SUBMIT, version.model)
     found = guards.submittable(version, use, decision or latest_decision(version, use))
     guards.no_live_approval(version, use)
+    guards.of_today(found)
     guards.fillable(by, found)
     rules = rules_of(found)
     approval = _opened(
@@ -221,6 +222,7 @@ def reopen(*, by: Person, approval: Approval, reason: str) -> Approval:
     held = _hold(approval)
     guards.withdrawable(by, held)
     found = guards.submittable(held.version, held.use, latest_decision(held.version, held.use))
+    guards.of_today(found)
     guards.fillable(held.submitter, found)
     rules = rules_of(found)
     return audit.move(

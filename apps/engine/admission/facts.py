@@ -172,6 +172,7 @@ class Question:
     findings: Sequence[FindingFact]
     documents: Sequence[DocumentFact]
     statements_valid: Mapping[str, bool]
+    earlier: Sequence[Policy] = ()
 
     def genuine(self, statement: str) -> bool:
         """Whether a statement was verified; one that nobody looked at is not."""

@@ -10,6 +10,7 @@ from typing import Any
 from apps.engine.admission.facts import ApprovalFact, DocumentFact, Limits, Question, Reason, told
 from apps.engine.admission.rules import waiver_for
 from apps.engine.admission.steps import counted, steps_for
+from apps.engine.admission.terms import spared_until, terms
 from apps.engine.policy.model import DocumentRule
 
 Reasons = Iterator[Reason]
@@ -59,7 +60,7 @@ def expiry(question: Question) -> datetime | None:
     ends = [approval.expires_at] if approval.expires_at else []
     if approval.granted_at is not None:
         conditional = bool(limits_of(question))
-        for policy in question.policies:
+        for policy in terms(question):
             length = policy.validity.conditional if conditional else policy.validity.approval
             ends.append(approval.granted_at + length)
     return min(ends) if ends else None
@@ -68,7 +69,7 @@ def expiry(question: Question) -> datetime | None:
 def of_signoffs(question: Question) -> Reasons:
     """Every step that the policies ask for is signed by enough independent people, and nobody said no."""
     live = question.approval is not None and question.approval.state in _LIVE
-    steps = steps_for(question.policies, question.facts)
+    steps = steps_for(terms(question), question.facts)
     found = counted(question, steps)
     for signoff in question.signoffs:
         if not question.genuine(signoff.statement):
@@ -86,7 +87,7 @@ def of_signoffs(question: Question) -> Reasons:
 def of_documents(question: Question) -> Reasons:
     """Every document that the policies require is there, of its type, signed and fresh."""
     seen: set[str] = set()
-    for policy in question.policies:
+    for policy in terms(question):
         for rule in policy.evidence:
             if rule.required and rule.speaks_of(question.facts):
                 fault = _document_fault(question, rule)
@@ -187,7 +188,7 @@ def _exposure(facts: Mapping[str, Any], largest: str) -> Reasons:
 
 def ends(question: Question, waived: Iterable[str]) -> datetime | None:
     """When an admission given now would no longer hold: the soonest of all that ends."""
-    moments = [until] if (until := expiry(question)) else []
+    moments = [*spared_until(question), *([until] if (until := expiry(question)) else [])]
     limits = limits_of(question)
     moments += [_moment(limits["until"])] if "until" in limits else []
     for gate in waived:

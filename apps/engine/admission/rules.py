@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from apps.engine.admission.facts import DecisionFact, Question, Reason, WaiverFact, told
+from apps.engine.admission.terms import decided_policies, major, spared, terms
 from apps.engine.policy.model import Policy
 from apps.engine.policy.unite import gates_for
 
@@ -42,28 +42,22 @@ def of_policies(question: Question) -> Reasons:
             yield Reason("policy_not_in_force", f"{_name(policy)} is not in force.", policy.id)
     if question.decision is None:
         return
-    decided = {str(p.get("id")): p for p in question.decision.document.get("policies") or ()}
+    decided = decided_policies(question)
     for policy in question.policies:
         yield from _decided_under(policy, decided.get(policy.id), question)
 
 
 def _decided_under(policy: Policy, decided: Mapping[str, Any] | None, question: Question) -> Reasons:
+    if spared(question, policy):
+        return
     if decided is None:
         sentence = f"The decision was not made under {_name(policy)}, which is in force."
         yield Reason("policy_not_decided", sentence, policy.id)
-        return
-    major = _major(decided.get("version"))
-    grace = question.now.date() < policy.effective.start + policy.effective.grace
-    if major is None or (major != policy.major and not (grace and major < policy.major)):
+    elif major(decided.get("version")) != policy.major:
         sentence = (
             f"The decision was made under version {decided.get('version')}; {_name(policy)} is in force."
         )
         yield Reason("policy_changed", sentence, policy.id)
-
-
-def _major(version: Any) -> int | None:
-    first = str(version).split(".")[0]
-    return int(first) if first.isdecimal() else None
 
 
 def _name(policy: Policy) -> str:
@@ -107,13 +101,13 @@ def of_gates(question: Question) -> Reasons:
 
 
 def _unanswered(question: Question, results: Mapping[str, Any]) -> Reasons:
-    """Gates of a policy that decided, under the very text in force, without a result."""
+    """Gates of a policy that decided, under the very text that binds the approval, without a result."""
     decided = (
         {p.get("digest") for p in question.decision.document.get("policies") or ()}
         if question.decision
         else ()
     )
-    same = [policy for policy in question.policies if policy.digest in decided]
+    same = [policy for policy in terms(question) if policy.digest in decided]
     answered = {name.partition("@")[0] for name in results}
     for gate in gates_for(same):
         if gate.blocking and gate.id.partition("@")[0] not in answered:
@@ -147,7 +141,7 @@ def waiver_for(question: Question, gate: str) -> tuple[WaiverFact | None, list[s
 
 def _waiver_fault(question: Question, waiver: WaiverFact) -> str:
     digest = question.version.digest if question.version else None
-    rules = [policy.waivers for policy in question.policies]
+    rules = [policy.waivers for policy in terms(question)]
     if waiver.digest != digest or waiver.use != question.request.use:
         return "Its waiver is for another version or use."
     if not question.genuine(waiver.statement):
@@ -171,12 +165,12 @@ def _builders(question: Question) -> frozenset[str]:
 
 def voids(question: Question) -> Reasons:
     """What happened after the signatures and takes them away."""
-    approval, asked = question.approval, {v for policy in question.policies for v in policy.approvals.void_on}
+    approval, asked = question.approval, {v for policy in terms(question) for v in policy.approvals.void_on}
     if approval is None:
         return
     for policy in question.policies if "policy_major" in asked else ():
         signed = approval.majors.get(policy.id, policy.major)
-        if signed != policy.major and not _in_grace(policy, question.now):
+        if signed != policy.major and not spared(question, policy):
             yield Reason(
                 "approval_void",
                 f"It was approved under {policy.id}@{signed}; {_name(policy)} is in force.",
@@ -187,10 +181,6 @@ def voids(question: Question) -> Reasons:
         yield Reason("signature_invalid", "The later decision's statement is not verified.", told_by)
     if "mandatory_gate_failure" in asked and question.latest is not None:
         yield from _later_failures(question.latest, question.policies)
-
-
-def _in_grace(policy: Policy, now: datetime) -> bool:
-    return now.date() < policy.effective.start + policy.effective.grace
 
 
 def _later_failures(latest: DecisionFact, policies: Sequence[Policy]) -> Reasons:

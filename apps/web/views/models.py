@@ -11,7 +11,7 @@ from apps.access.guards import may, require, why_not
 from apps.access.states import Permission
 from apps.approvals import commands as approvals
 from apps.approvals import queries as approval_queries
-from apps.approvals.guards import fillable, no_live_approval, submittable
+from apps.approvals.guards import fillable, no_live_approval, of_today, submittable
 from apps.approvals.queries import open_counts
 from apps.costs.queries import cost_of
 from apps.deploys.queries import deployable
@@ -108,6 +108,7 @@ def _next(by: Person, version: ModelVersion, use: Use) -> tuple[object, str, str
         why_not(require, by, Permission.APPROVAL_SUBMIT, version.model)
         or why_not(submittable, version, use, decision)
         or why_not(no_live_approval, version, use)
+        or why_not(of_today, decision)
         or why_not(fillable, by, decision)
     )
     return decision, no_run, hindrance
