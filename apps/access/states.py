@@ -44,6 +44,7 @@ class Permission(StrEnum):
     PERSON_MANAGE = "person.manage"
     ROLE_GRANT = "role.grant"
     TOKEN_ISSUE = "token.issue"  # noqa: S105 - the name of a permission
+    EPOCH_OPEN = "epoch.open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,7 @@ ROLES: dict[str, Role] = {
                     _P.COST_SEE,
                     _P.BUDGET_SET,
                     _P.EVENT_SEE,
+                    _P.EPOCH_OPEN,
                 }
             ),
         ),
@@ -177,7 +179,9 @@ ROLES: dict[str, Role] = {
             "administrator",
             "Administrator",
             "Manages people, roles and tokens; never approves and sees no evidence.",
-            frozenset({_P.PERSON_MANAGE, _P.ROLE_GRANT, _P.TOKEN_ISSUE, _P.ENVIRONMENT_DECLARE}),
+            frozenset(
+                {_P.PERSON_MANAGE, _P.ROLE_GRANT, _P.TOKEN_ISSUE, _P.ENVIRONMENT_DECLARE, _P.EPOCH_OPEN}
+            ),
         ),
         Role(
             "pipeline",
@@ -217,6 +221,7 @@ PERSONAL = APPROVES | {
     _P.PERSON_MANAGE,
     _P.ROLE_GRANT,
     _P.TOKEN_ISSUE,
+    _P.EPOCH_OPEN,
 }
 
 

@@ -24,6 +24,7 @@ from apps.audit.errors import Refused
 from apps.audit.models import Checkpoint, Leaf, SigningKey
 from apps.audit.stopping import lift, marked, raise_alarm, stopped
 from apps.audit.tree import STRIDE, stored_root
+from apps.engine.errors import BadInput
 from apps.engine.keys import Purpose, Signer
 from apps.engine.merkle import CompactRange
 from apps.engine.merkle import Node as Subtree
@@ -268,7 +269,10 @@ def _state(*, lock: bool = False) -> tuple[int, CompactRange]:
         row = cursor.fetchone()
     if row is None:
         raise LogRefused("The row that says how far the log has grown is missing.")
-    return row[0], CompactRange.from_bytes(row[0], bytes(row[1]))
+    try:
+        return row[0], CompactRange.from_bytes(row[0], bytes(row[1]))
+    except BadInput as error:
+        raise Disagrees(f"The row that says how far the log has grown was changed: {error}") from error
 
 
 Waiting = tuple[int, UUID, bytes]

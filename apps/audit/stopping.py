@@ -52,7 +52,7 @@ def raise_alarm(reason: str, *, for_good: bool = False) -> None:
             "INSERT INTO audit_logstop (k, reason, at) VALUES (1, %s, %s) ON CONFLICT (k) DO NOTHING",
             [reason, timezone.now()],
         )
-    _log.critical("the log is stopped", extra={"reason": reason})
+    _log.critical("the log is stopped: %s", reason)
 
 
 def marked() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apps.access.commands.epochs import confirm_epoch, propose_epoch
 from apps.access.commands.grants import end_grant, grant_role
 from apps.access.commands.idempotency import begin_idempotent, finish_idempotent, forget_idempotent
 from apps.access.commands.people import (
@@ -16,6 +17,7 @@ from apps.access.commands.tokens import issue_token, revoke_token
 __all__ = [
     "begin_idempotent",
     "change_password",
+    "confirm_epoch",
     "create_person",
     "disable_person",
     "end_grant",
@@ -24,6 +26,7 @@ __all__ = [
     "forget_idempotent",
     "grant_role",
     "issue_token",
+    "propose_epoch",
     "reauthenticate",
     "revoke_token",
     "sign_in",

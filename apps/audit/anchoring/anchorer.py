@@ -32,7 +32,7 @@ class Anchorer:
                 self.turn()
                 pause = TICK
             except (OperationalError, InterfaceError) as error:
-                _log.warning("database away", extra={"error": str(error).strip().split("\n")[0]})
+                _log.warning("the anchorer waits for the database: %s", str(error).strip().split("\n")[0])
                 self._alone = False
                 connection.close()
                 pause = min(pause * 2, 5.0)
@@ -65,7 +65,7 @@ class Anchorer:
         except (Refused, Problem) as error:
             store.failed(duty.name, str(error))
             if row.failure != str(error):
-                _log.warning("a place outside was not reached", extra={"place": duty.name, "why": str(error)})
+                _log.warning("%s was not reached: %s", duty.name, error)
 
     def _is_alone(self) -> bool:
         if not self._alone:

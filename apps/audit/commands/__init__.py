@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apps.audit.commands.epochs import confirm_epoch, propose_epoch
 from apps.audit.commands.keys import end_key, register_key, rotate_key, service_signer
 from apps.audit.commands.moving import move
 from apps.audit.commands.personal import erase_personal
@@ -9,9 +10,11 @@ from apps.audit.commands.recording import record
 from apps.audit.commands.sealing import seal
 
 __all__ = [
+    "confirm_epoch",
     "end_key",
     "erase_personal",
     "move",
+    "propose_epoch",
     "record",
     "register_key",
     "rotate_key",

@@ -21,12 +21,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            self.stdout.write(administer.run(Namespace(**options), _ask))
+            self.stdout.write(administer.run(Namespace(**options), ask))
         except Refused as refused:
             raise CommandError(str(refused)) from refused
 
 
-def _ask(words: str) -> str:
+def ask(words: str) -> str:
     """A secret from the terminal, or the next line of what is piped in."""
     if sys.stdin.isatty():
         return getpass.getpass(words)
