@@ -19,7 +19,7 @@ from apps.engine.verify_pack_files import MANIFEST, SEAL, PackFault, PackFiles, 
 from apps.engine.verify_pack_log import EVENTS, PackLog, read_log
 
 PACK: Final = "https://countersign.dev/auditor-pack/v1"
-SIGNATURE: Final = "https://countersign.dev/report-signature/v1"
+REVISION: Final = "https://countersign.dev/report"
 KEYS: Final = "keys.json"
 STATEMENTS: Final = "statements.jsonl"
 _LINK: Final = "countersign://statements/"
@@ -124,8 +124,8 @@ def _statement(line: bytes, log: PackLog, keys: KeySet, at: datetime) -> tuple[s
         raise NotGenuine("It is no envelope of a statement.")
     payload_digest = _payload_digest(envelope)
     places = log.sealing.get(payload_digest, [])
-    if len(places) != 1:
-        raise NotGenuine(f"{len(places)} events of the pack sealed {payload_digest}; expected one.")
+    if not places:
+        raise NotGenuine(f"No event of the pack sealed the statement {payload_digest}.")
     statement = verify(envelope, _as_the_log_shows(keys, log, places[0]), at=at)
     return payload_digest, statement
 
@@ -196,9 +196,8 @@ def named_statements(value: Any, under: str = "") -> Iterator[str]:
 
 
 def _reports(files: PackFiles, manifest: Mapping[str, Any], log: PackLog, statements: Statements) -> int:
-    earlier = {
-        s["predicate"].get("before") for s in statements.values() if s.get("predicateType") == SIGNATURE
-    }
+    revised = [s for s in statements.values() if str(s.get("predicateType")).startswith(REVISION)]
+    earlier = {s["predicate"].get("before") for s in revised}
     found = {e["path"]: f"sha256:{e['sha256']}" for e in manifest["files"] if e["path"].endswith(".pdf")}
     for name, told in sorted(found.items()):
         if told not in log.reported:

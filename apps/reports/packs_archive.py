@@ -32,7 +32,7 @@ class PackArchive:
     def add_parts(self, path: str, parts: Iterable[bytes]) -> int:
         """A file from its parts as they come; how many there were."""
         found, size, count = hashlib.sha256(), 0, 0
-        with self._zip.open(_info(path), "w", force_zip64=True) as file:
+        with self._zip.open(zip_entry(path), "w", force_zip64=True) as file:
             for part in parts:
                 file.write(part)
                 found.update(part)
@@ -45,16 +45,17 @@ class PackArchive:
         """Write the manifest with every file so far; its digest."""
         files = sorted(self.entries, key=lambda entry: str(entry["path"]))
         data = canonical({"kind": "AuditorPack", "format": 1, **told, "files": files})
-        self._zip.writestr(_info(MANIFEST), data)
+        self._zip.writestr(zip_entry(MANIFEST), data)
         return digest(data)
 
     def seal(self, envelope: bytes) -> None:
         """Write the envelope that signs the manifest; nothing comes after it."""
-        self._zip.writestr(_info(SEAL), envelope)
+        self._zip.writestr(zip_entry(SEAL), envelope)
         self._zip.close()
 
 
-def _info(path: str) -> zipfile.ZipInfo:
+def zip_entry(path: str) -> zipfile.ZipInfo:
+    """An entry that tells nothing of when and where it was made."""
     info = zipfile.ZipInfo(path, _DAY)
     info.external_attr = (stat.S_IFREG | 0o644) << 16
     info.compress_type = zipfile.ZIP_DEFLATED

@@ -15,7 +15,7 @@ from countersign_verify.log import Log, read_log
 MANIFEST, SEAL = "manifest.json", "manifest.dsse.json"
 KEYS, STATEMENTS = "keys.json", "statements.jsonl"
 PACK_TYPE = "https://countersign.dev/auditor-pack/v1"
-SIGNATURE_TYPE = "https://countersign.dev/report-signature/v1"
+REVISION = "https://countersign.dev/report"
 FORMAT = 1
 
 
@@ -62,7 +62,7 @@ def verify(found: Files, trust: Trust) -> Account:
     _facts(found, manifest, sealed)
     outside = set(manifest["outside"])
     _dangling(log, sealed, outside)
-    account.say("statements", f"{len(sealed)}, each signed, sealed by one event, nothing dangling")
+    account.say("statements", f"{len(sealed)}, each signed, sealed by an event, nothing dangling")
     if outside:
         account.say("outside", f"{len(outside)} statements that others name are not in this pack")
     account.say("reports", _reports(manifest, log, sealed))
@@ -220,10 +220,10 @@ def _statements(
 
 
 def _in_time(one: envelopes.Statement, log: Log) -> None:
-    """Sealed by exactly one event; under a revoked key only where the log shows that it was before."""
+    """Sealed by an event; under a revoked key only where the log shows that it was before."""
     places = log.sealed.get(one.digest, [])
-    if len(places) != 1:
-        raise Wrong(f"{len(places)} events of the pack sealed the statement {one.digest}; expected one.")
+    if not places:
+        raise Wrong(f"No event of the pack sealed the statement {one.digest}.")
     if any(key.revoked is None for key in one.keys):
         return
     for key in one.keys:
@@ -273,9 +273,8 @@ def _dangling(log: Log, sealed: dict[str, envelopes.Statement], outside: set[str
 
 
 def _reports(manifest: dict[str, Any], log: Log, sealed: dict[str, envelopes.Statement]) -> str:
-    superseded = {
-        one.predicate.get("before") for one in sealed.values() if one.doc["predicateType"] == SIGNATURE_TYPE
-    }
+    revised = [one for one in sealed.values() if one.doc["predicateType"].startswith(REVISION)]
+    superseded = {one.predicate.get("before") for one in revised}
     count = 0
     for entry in manifest["files"]:
         if not entry["path"].endswith(".pdf"):
