@@ -5,15 +5,18 @@ The separate verifier that lies in every pack does the same and shares no code w
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from apps.engine.canonical import digest, read_json, rfc3339
+from apps.engine.canonical import canonical, digest, read_json, rfc3339
 from apps.engine.errors import BadInput, Problem
-from apps.engine.keys import KeyRecord, KeySet
-from apps.engine.statement import DIGEST, NotGenuine, signed_at, verify
+from apps.engine.keys import KeyRecord, KeySet, Purpose, signature_holds
+from apps.engine.statement import DIGEST, NotGenuine, payload_of, sign, signed_at, verify
 from apps.engine.verified import NOT_PINNED, Question, Verified
 from apps.engine.verify_pack_files import MANIFEST, SEAL, PackFault, PackFiles, read_manifest
 from apps.engine.verify_pack_log import EVENTS, PackLog, read_log
@@ -36,6 +39,8 @@ def examine_pack(place: Path, question: Question) -> Verified:
     files = PackFiles(place)
     try:
         return _examined(files, question)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # a form that nothing above expects
+        raise NotGenuine(f"It cannot be understood: {type(error).__name__}.") from error
     finally:
         files.close()
 
@@ -81,11 +86,60 @@ def _embedded(files: PackFiles) -> KeySet:
 
 def _sealed(files: PackFiles, manifest: Mapping[str, Any], keys: KeySet, at: datetime) -> datetime:
     try:
-        statement = verify(read_json(files.read(SEAL), what="The seal"), keys, at=at)
+        statement = verify(_in_one_form(files.read(SEAL), keys), keys, at=at)
         _about_this(statement, files, manifest)
         return signed_at(statement)
     except Problem as error:
         raise PackFault(str(error), SEAL) from error
+
+
+def _in_one_form(data: bytes, keys: KeySet) -> Mapping[str, Any]:
+    """The envelope, of which no byte can be changed unseen: just as `sign` writes it."""
+    envelope = read_json(data, what="The seal")
+    if not isinstance(envelope, Mapping):
+        raise NotGenuine("The seal is no envelope.")
+    payload = payload_of(envelope)
+    held = [_Known(key, _signature_under(envelope, key)) for key in keys.of(Purpose.STATEMENT)]
+    signers = [one for one in held if one.made]
+    if not signers or canonical(sign(payload, *_in_order(envelope, signers))) != data:
+        raise NotGenuine("No trusted key made its signature, or it is written in another form than one.")
+    return envelope
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A key that signs what it has signed already."""
+
+    key: KeyRecord
+    made: bytes
+
+    @property
+    def key_id(self) -> str:
+        return self.key.key_id
+
+    @property
+    def public(self) -> bytes:
+        return self.key.public
+
+    def sign(self, message: bytes) -> bytes:
+        return self.made if signature_holds(self.public, self.made, message) else b""
+
+
+def _signature_under(envelope: Mapping[str, Any], key: KeyRecord) -> bytes:
+    for entry in envelope.get("signatures") or ():
+        if (
+            isinstance(entry, Mapping)
+            and entry.get("keyid") == key.key_id
+            and isinstance(entry.get("sig"), str)
+        ):
+            with suppress(ValueError):
+                return base64.b64decode(entry["sig"], validate=True)
+    return b""
+
+
+def _in_order(envelope: Mapping[str, Any], signers: list[_Known]) -> list[_Known]:
+    named = [entry.get("keyid") for entry in envelope["signatures"] if isinstance(entry, Mapping)]
+    return sorted(signers, key=lambda one: named.index(one.key_id))
 
 
 def _about_this(statement: Mapping[str, Any], files: PackFiles, manifest: Mapping[str, Any]) -> None:
@@ -131,8 +185,6 @@ def _statement(line: bytes, log: PackLog, keys: KeySet, at: datetime) -> tuple[s
 
 
 def _payload_digest(envelope: Mapping[str, Any]) -> str:
-    from apps.engine.statement import payload_of
-
     return digest(payload_of(envelope))
 
 
@@ -208,10 +260,10 @@ def _reports(files: PackFiles, manifest: Mapping[str, Any], log: PackLog, statem
 
 
 def is_pack(place: Path) -> bool:
-    """Whether a path looks like a pack: a folder with a manifest, or a zip archive."""
+    """Whether a path looks like a pack: a folder with a manifest or what belongs to it, or a zip archive."""
     try:
         if place.is_dir():
-            return (place / MANIFEST).exists()
+            return any((place / name).exists() for name in (MANIFEST, SEAL, STATEMENTS))
         with place.open("rb") as file:
             return file.read(4) == b"PK\x03\x04"
     except (OSError, ValueError):

@@ -30,6 +30,8 @@ def main(words: Sequence[str] | None = None) -> int:
         answer |= {"genuine": False, "why": wrong.told(), "file": wrong.file, "index": wrong.index}
     except (Unreadable, OSError) as error:
         answer |= {"why": str(error)}
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        answer |= {"genuine": False, "why": f"It cannot be understood: {type(error).__name__}."}
     else:
         answer |= _told(account, args)
     sys.stdout.write(json.dumps(answer, indent=2) + "\n" if args.format == "json" else _text(answer))

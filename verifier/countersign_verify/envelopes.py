@@ -71,17 +71,43 @@ def read(envelope: Any, trusted: Iterable[keys.Key]) -> Statement:
     return Statement(payload, doc, at, counted)
 
 
+def in_one_form(data: bytes, trusted: Iterable[keys.Key]) -> Any:
+    """Read an envelope of which no byte can be changed: canonical, each signature by the key it names."""
+    envelope = jcs.canonical_object(data, "The seal")
+    payload, signatures = envelope.get("payload"), envelope.get("signatures")
+    if not isinstance(signatures, list):
+        raise Wrong("It is no envelope of a statement.")
+    told = [payload, *(s.get("sig") for s in signatures if isinstance(s, dict))]
+    if any(base64.b64encode(_bytes(text, "sig")).decode() != text for text in told):
+        raise Wrong("It is not in the one form that base64 gives it.")
+    message = _message(_bytes(payload, "payload"))
+    known = {key.id: key for key in trusted}
+    for one in signatures:
+        whole = isinstance(one, dict) and set(one) == {"keyid", "sig"}
+        key = known.get(str(one["keyid"])) if whole else None
+        if key is None or not key.signed(_bytes(one["sig"], "sig"), message):
+            raise Wrong("No trusted key made its signature: it was altered, or signed by somebody else.")
+    if set(envelope) != {"payloadType", "payload", "signatures"}:
+        raise Wrong("The envelope holds more than an envelope does.")
+    return envelope
+
+
 def _signed_by(envelope: dict[str, Any], payload: bytes, trusted: list[keys.Key]) -> list[keys.Key]:
     signatures = envelope.get("signatures")
     if not isinstance(signatures, list) or not 0 < len(signatures) <= 100:
         raise Wrong("The envelope must hold between 1 and 100 signatures.")
-    kind = PAYLOAD_TYPE.encode()
-    message = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+    message = _message(payload)
     made = [_bytes(s.get("sig") if isinstance(s, dict) else None, "sig") for s in signatures]
     good = [key for key in trusted if any(key.signed(signature, message) for signature in made)]
     if not good:
         raise Wrong("No trusted key made its signature: it was altered, or signed by somebody else.")
     return good
+
+
+def _message(payload: bytes) -> bytes:
+    """What DSSE signs."""
+    kind = PAYLOAD_TYPE.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
 def _bytes(text: Any, what: str) -> bytes:

@@ -110,7 +110,7 @@ def opened(files: Files, path: str) -> Iterator[IO[bytes]]:
             yield file
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
         raise Wrong("The archive is damaged here.", file=path) from None
-    except KeyError:
+    except (KeyError, FileNotFoundError):
         raise Wrong("It is missing.", file=path) from None
     except Wrong as wrong:
         raise wrong.placed(path) from None

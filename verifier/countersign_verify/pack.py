@@ -121,7 +121,7 @@ def _seal(
     found: Files, manifest: dict[str, Any], trusted: list[keys.Key], at: datetime
 ) -> envelopes.Statement:
     try:
-        seal = envelopes.read(jcs.read(files.whole(found, SEAL), "The seal"), trusted)
+        seal = envelopes.read(envelopes.in_one_form(files.whole(found, SEAL), trusted), trusted)
         if seal.doc["predicateType"] != PACK_TYPE:
             raise Wrong("What was signed is no auditor pack.")
         if seal.subjects() != [f"sha256:{files.digest(found, MANIFEST)}"]:
