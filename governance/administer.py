@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
+from django.utils.timezone import now
 
 from apps.access import commands as access
 from apps.access.models import Person
@@ -16,6 +17,7 @@ from apps.audit.states import system
 from apps.deploys import commands as deploys
 from apps.gates import commands as gates
 from apps.inventory import commands as inventory
+from apps.reports.supersession import superseded
 
 Ask = Callable[[str], str]
 Work = Callable[[Namespace, Ask], str]
@@ -111,7 +113,8 @@ def _environment(asked: Namespace, ask: Ask) -> str:
 def _policies(asked: Namespace, ask: Ask) -> str:
     proposed_by, by = _signed_in(asked.proposed_by, ask), _signed_in(asked.by, ask)
     made = gates.sync_policies(by=by, proposed_by=proposed_by, folder=asked.folder, names=asked.names)
-    return f"{len(made)} policies are released: {', '.join(map(str, made))}."
+    told = [line for row in made for found in superseded(row, now=now()) for line in found.lines()]
+    return "\n".join([f"{len(made)} policies are released: {', '.join(map(str, made))}.", *told])
 
 
 _WORK: dict[str, Work] = {

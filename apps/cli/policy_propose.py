@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,18 @@ def told(proposal: Mapping[str, Any]) -> Iterator[str]:
     for line in shown.get("quorum") or ():
         models = f" ({', '.join(line['models'])})" if line["models"] else ""
         yield f"People: {line['sentence']}{models}"
+    yield from _superseded(proposal.get("supersedes") or ())
     yield f"A second person releases it: /policies/proposals/{proposal['id']}"
+
+
+def _superseded(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for old in found:
+        yield f"It takes the place of {old['policy']}, which is still named by:"
+        for word in ("policies", "models", "reports", "waivers"):
+            named = old[word]
+            yield f"  {word}: {len(named)}" + (
+                f" ({', '.join(one['name'] for one in named[:SHOWN])})" if named else ""
+            )
 
 
 def told_scorecard(proposal: Mapping[str, Any]) -> Iterator[str]:

@@ -25,3 +25,8 @@ def test_an_unknown_framework_is_not_there(world: Standing) -> None:
     assert "There is no framework nowhere" in plain(
         Browser(world.people["auditor"]).get("/coverage/nowhere", status=404)
     )
+
+
+def test_a_rescinded_text_says_what_still_names_it(world: Standing) -> None:
+    shown = plain(Browser(world.people["auditor"]).get("/coverage/us-sr11-7-legacy"))
+    assert "us-sr11-7-legacy is still named by no policy" in shown

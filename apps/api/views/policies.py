@@ -14,10 +14,13 @@ from apps.api.endpoints import answer, endpoint, operation
 from apps.api.reading import Fields, body
 from apps.audit.errors import Invalid
 from apps.gates import commands, queries
+from apps.gates.clock import database_now
 from apps.gates.impacts import impact_of
+from apps.reports.supersession import superseded
 
 if TYPE_CHECKING:
     from apps.access.models import Person
+    from apps.gates.models import PolicyProposal
 
 LONGEST = 256 << 10
 
@@ -62,12 +65,18 @@ def propose(request: HttpRequest, *, by: Person) -> HttpResponse:
     files = {name: case.encode() for name, case in cases.items()}
     found = commands.propose_policy(by=by, data=text.encode(), cases=files, note=note)
     place = {"Location": f"/api/v1/policies/proposals/{found.pk}"}
-    return answer(rendering.proposal(found), status=201, headers=place)
+    return answer(_proposal(found, by), status=201, headers=place)
 
 
 @operation("GET", "One proposal.", answers={200: "The proposal.", 404: "No such proposal."})
 def show_proposal(request: HttpRequest, proposal_id: UUID, *, by: Person) -> HttpResponse:
-    return answer(rendering.proposal(queries.find_proposal(proposal_id)))
+    return answer(_proposal(queries.find_proposal(proposal_id), by))
+
+
+def _proposal(row: PolicyProposal, by: Person) -> rendering.Json:
+    """A proposal, with what still names the policies whose place it takes."""
+    left = superseded(row, now=database_now(), by=by)
+    return {**rendering.proposal(row), "supersedes": [one.as_json() for one in left]}
 
 
 policies = endpoint(list_policies)

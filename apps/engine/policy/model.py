@@ -275,6 +275,11 @@ class Policy:
         """The first number of the version: a change of it voids approvals after `grace`."""
         return int(self.version.split(".")[0])
 
+    @property
+    def supersedes(self) -> tuple[str, ...]:
+        """The ids of the policies whose place it takes."""
+        return tuple((self.document.get("metadata") or {}).get("supersedes") or ())
+
     def named(self) -> dict[str, str]:
         """How a decision names the policy."""
         return {"id": self.id, "version": self.version, "digest": self.digest}

@@ -11,6 +11,7 @@ from apps.access.guards import require_anywhere
 from apps.access.states import Permission
 from apps.gates import coverage
 from apps.gates.clock import database_now
+from apps.reports.supersession import still_named
 from apps.web.pages import page
 
 if TYPE_CHECKING:
@@ -34,4 +35,6 @@ def framework_page(request: HttpRequest, framework: str, *, by: Person) -> HttpR
     rows = coverage.covered(by, framework, database_now())
     served = sum(bool(row.served) for row in rows)
     context = {"title": found.title, "framework": found, "rows": rows, "served": served}
+    if found.superseded_by:
+        context["superseded"] = [still_named(framework, now=database_now(), by=by)]
     return render(request, "coverage/record.html", context)

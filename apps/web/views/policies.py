@@ -12,7 +12,9 @@ from apps.access.guards import require, why_not
 from apps.access.states import Permission
 from apps.audit.errors import Invalid
 from apps.gates import commands, guards, queries
+from apps.gates.clock import database_now
 from apps.gates.impacts import still_fillable
+from apps.reports.supersession import superseded
 from apps.web.pages import done, page
 from apps.web.policy_editor.record import released_look
 from apps.web.views.reviews import require_fresh
@@ -103,6 +105,7 @@ def proposal_page(request: HttpRequest, proposal_id: UUID, *, by: Person) -> Htt
         "release": getattr(proposal, "release", None),
         "text": bytes(proposal.text).decode(),
         "impact": proposal.shown["impact"],
+        "superseded": superseded(proposal, now=database_now(), by=by),
         "why_not_release": _why_not_release(by, proposal),
     }
     return render(request, "policies/proposal.html", context)
@@ -125,4 +128,5 @@ def release(request: HttpRequest, proposal_id: UUID, *, by: Person) -> HttpRespo
     if require_fresh(request):
         return redirect(f"/reauthenticate?next=/policies/proposals/{proposal_id}")
     made = commands.release_proposal(by=by, proposal=proposal)
-    return done(request, f"{made} is released.", f"/policies/{made.policy}/{made.version}")
+    left = " ".join(one.sentence() for one in superseded(made, now=database_now(), by=by))
+    return done(request, f"{made} is released. {left}".strip(), f"/policies/{made.policy}/{made.version}")
