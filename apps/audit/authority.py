@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import fcntl
+import hashlib
 import os
 import secrets
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ class Stamper:
         attributes = cms.CMSAttributes(
             [
                 _attribute("content_type", cms.ContentType("tst_info")),
-                _attribute("message_digest", cms.OctetString(_sha256(content))),
+                _attribute("message_digest", cms.OctetString(hashlib.sha256(content).digest())),
                 _attribute("signing_certificate_v2", tsp.SigningCertificateV2({"certs": [known_as]})),
             ]
         )
@@ -111,12 +112,6 @@ class Stamper:
 
 def _attribute(name: str, value: object) -> cms.CMSAttribute:
     return cms.CMSAttribute({"type": cms.CMSAttributeType(name), "values": (value,)})
-
-
-def _sha256(data: bytes) -> bytes:
-    found = hashes.Hash(hashes.SHA256())
-    found.update(data)
-    return found.finalize()
 
 
 def _asked(query: bytes) -> tsp.TimeStampReq:

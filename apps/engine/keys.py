@@ -179,10 +179,14 @@ def _day(moment: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """The keys a verifier trusts, and the certificates (PEM) that signers of reports descend from."""
+    """The keys a verifier trusts, and the certificates (PEM) that signers of reports descend from.
+
+    `authorities` are the certificates of those who stamp time, which no signer may descend from.
+    """
 
     records: tuple[KeyRecord, ...] = ()
     certificates: tuple[str, ...] = field(default=())
+    authorities: tuple[str, ...] = field(default=())
 
     def __iter__(self) -> Iterator[KeyRecord]:
         return iter(self.records)
@@ -197,6 +201,7 @@ class KeySet:
             "kind": "KeySet",
             "keys": [r.as_json() for r in self.records],
             "certificates": list(self.certificates),
+            "timestamp_certificates": list(self.authorities),
         }
 
     @classmethod
@@ -205,14 +210,18 @@ class KeySet:
         known = isinstance(doc, Mapping) and doc.get("kind") == "KeySet"
         if not known or not isinstance(doc.get("keys"), list):
             raise BadInput(f'{what} must be an object with "kind": "KeySet" and a list "keys".')
-        certificates = doc.get("certificates") or []
-        if not isinstance(certificates, list) or not all(isinstance(c, str) for c in certificates):
-            raise BadInput(f'"certificates" of {what[0].lower() + what[1:]} must be a list of PEM texts.')
-        return cls(tuple(_record(entry, i, what) for i, entry in enumerate(doc["keys"])), tuple(certificates))
+        return cls(
+            tuple(_record(entry, i, what) for i, entry in enumerate(doc["keys"])),
+            _texts(doc, "certificates", what),
+            _texts(doc, "timestamp_certificates", what),
+        )
 
     @classmethod
     def from_pem(cls, data: bytes, *, what: str = "The key file") -> KeySet:
-        """Public keys in PEM form, trusted for both purposes and without a window, and certificates."""
+        """Public keys in PEM form, trusted for both purposes and without a window, and certificates.
+
+        Nothing in PEM says whether a certificate is for signers or for time, so each counts for both.
+        """
         keys: list[KeyRecord] = []
         certificates: list[str] = []
         for block in _pem_blocks(data):
@@ -222,7 +231,14 @@ class KeySet:
                 keys.extend(_forever(_public_key(block, what)))
         if not keys and not certificates:
             raise BadInput(f"{what} holds neither a public key nor a certificate.")
-        return cls(tuple(keys), tuple(certificates))
+        return cls(tuple(keys), tuple(certificates), tuple(certificates))
+
+
+def _texts(doc: Mapping[str, Any], name: str, what: str) -> tuple[str, ...]:
+    found = doc.get(name) or []
+    if not isinstance(found, list) or not all(isinstance(c, str) for c in found):
+        raise BadInput(f'"{name}" of {what[0].lower() + what[1:]} must be a list of PEM texts.')
+    return tuple(found)
 
 
 def _forever(public: bytes) -> Iterable[KeyRecord]:

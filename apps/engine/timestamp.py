@@ -76,7 +76,9 @@ def token_of(response: bytes, *, digest: bytes, nonce: int) -> bytes:
     return token
 
 
-def verify_token(token: bytes, digest: bytes, *, authorities: Sequence[Certificate]) -> datetime:
+def verify_token(
+    token: bytes, digest: bytes, *, authorities: Sequence[Certificate], still: datetime | None = None
+) -> datetime:
     """The time that a token proves for a SHA-256 digest; BadTimestamp where it proves none.
 
     Parameters
@@ -87,6 +89,9 @@ def verify_token(token: bytes, digest: bytes, *, authorities: Sequence[Certifica
         The SHA-256 digest that must have been stamped.
     authorities : sequence
         The pinned certificates, at least one of which the token's must descend from.
+    still : datetime, optional
+        A later moment at which the token is known to have been there and its certificate must count too:
+        who gets hold of a key after its end could stamp any time with it.
     """
     from asn1crypto import cms
 
@@ -105,11 +110,13 @@ def verify_token(token: bytes, digest: bytes, *, authorities: Sequence[Certifica
     if not isinstance(moment, datetime) or moment.tzinfo is None:
         raise BadTimestamp("The time stamp names no moment.")
     _holds(content, moment, authorities, digest)
+    if still is not None and still > moment:
+        _holds(content, still, authorities, digest)
     return moment
 
 
 def _holds(content: Token, moment: datetime, authorities: Sequence[Certificate], digest: bytes) -> None:
-    """The signature and the certificate, as they were at the moment that the token names."""
+    """The signature and the certificate, as they were at a moment."""
     from pyhanko.sign.validation.errors import SignatureValidationError
     from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
     from pyhanko_certvalidator import ValidationContext
@@ -123,7 +130,17 @@ def _holds(content: Token, moment: datetime, authorities: Sequence[Certificate],
     if not (found["intact"] and found["valid"]):
         raise BadTimestamp("The signature of the time stamp does not hold.")
     if found["trust_problem_indic"] is not None or found["validation_path"] is None:
-        raise BadTimestamp("The time stamp is not under a pinned certificate that was valid then.")
+        raise BadTimestamp(f"The time stamp is not under a pinned certificate that was valid at {moment:%F}.")
+
+
+def without_padding(token: bytes) -> bytes:
+    """The token of a PDF, whose place in the file is filled up with zeros."""
+    from asn1crypto import cms
+
+    try:
+        return bytes(cms.ContentInfo.load(token).dump())
+    except (ValueError, TypeError) as error:
+        raise BadTimestamp(f"The time stamp cannot be read: {_line(error)}.") from error
 
 
 def stamped_at(token: bytes) -> datetime:

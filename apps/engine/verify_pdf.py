@@ -1,131 +1,331 @@
-"""Verify a signed report: every signature intact and trusted, nothing changed since, nobody missing.
+"""Verify a signed report: every signature intact, trusted and in time, nothing changed since, nobody missing.
 
 Viewers call a document valid whose pages were replaced by an appended revision. So each revision is
 compared with the one that was signed, and the signers are counted: cutting off the last signature
-leaves a document that is valid in itself.
+leaves a document that is valid in itself. A signer's own clock proves nothing: each signature needs a
+time stamp of an authority, close to the time that it claims and inside the life of its certificate.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
-import logging
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from apps.engine.canonical import rfc3339
 from apps.engine.errors import BadInput
 from apps.engine.statement import NotGenuine
+from apps.engine.timestamp import (
+    BadTimestamp,
+    authority_of,
+    certificates_of,
+    silent,
+    verify_token,
+    without_padding,
+)
 from apps.engine.verified import NOT_PINNED, Question, Verified
 
 if TYPE_CHECKING:
+    from pyhanko.pdf_utils.reader import PdfFileReader
     from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
     from pyhanko.sign.validation.status import PdfSignatureStatus
 
 # An X.509 certificate as pyHanko hands it out; its library has no types.
 Certificate = Any
 
+TOLERANCE = timedelta(minutes=5)
+_ALLOWED = ("NONE", "LTA_UPDATES", "FORM_FILLING")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """One signature as the file tells it, and what is wrong with it; `wrong` is empty where nothing is."""
+
+    name: str
+    meaning: str
+    claimed: datetime | None
+    stamped: datetime | None
+    authority: str
+    certificate: str
+    wrong: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A report signature by signature; `wrong` is the first thing that is wrong with the whole of it."""
+
+    signatures: Sequence[Signed] = ()
+    archived: Sequence[datetime] = field(default=())
+    pinned: bool = True
+    wrong: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Trust:
+    signers: Sequence[Certificate]
+    authorities: Sequence[Certificate]
+    pinned: bool
+
 
 def examine_report(data: bytes, question: Question) -> Verified:
     """Verify a signed PDF; NotGenuine says the first thing that is wrong."""
-    signatures = _signatures(data)
-    anchors = _certificates(question.keys.certificates if question.keys is not None else ())
-    pinned = bool(anchors)
-    if not pinned:
-        anchors = [_root(signature) for signature in signatures]
-    statuses = [_status(s, anchors, question.at) for s in signatures]
-    for i, (signature, status) in enumerate(zip(signatures, statuses, strict=True), 1):
-        _check(signature, status, i)
-    if question.signers:
-        _expected([s.signer_cert for s in signatures], question.signers)
-    warnings = [] if pinned else [NOT_PINNED.replace("keys", "certificates")]
+    found = judge_report(data, question)
+    if found.wrong:
+        raise NotGenuine(found.wrong)
+    warnings = [] if found.pinned else [NOT_PINNED.replace("keys", "certificates")]
     if not question.signers:
         warnings.append(
             "Nobody was named who must have signed; --signer would show that a signature was cut off."
         )
-    return Verified(kind="report", says=_says(signatures, statuses), pinned=pinned, warnings=warnings)
+    return Verified(kind="report", says=_says(found), pinned=found.pinned, warnings=warnings)
 
 
-def _signatures(data: bytes) -> list[EmbeddedPdfSignature]:
-    from pyhanko.pdf_utils.misc import PdfError
+def judge_report(data: bytes, question: Question) -> Judged:
+    """Every signature of a PDF with what is wrong with it; nothing is looked up anywhere."""
+    try:
+        reader = _reader(data)
+        signatures = _signatures(reader)
+        trust = _trust(question, signatures)
+        archived = _archived(reader, trust, question.at)
+        proved = min(archived, default=question.at)
+        signed = [_signed(s, i, trust, proved) for i, s in enumerate(signatures, 1)]
+    except NotGenuine as error:
+        return Judged(wrong=str(error))
+    wrong = next((s.wrong for s in signed if s.wrong), "")
+    if not wrong and question.signers:
+        wrong = _unexpected([s.signer_cert for s in signatures], question.signers)
+    return Judged(signatures=signed, archived=archived, pinned=trust.pinned, wrong=wrong)
+
+
+def _reader(data: bytes) -> PdfFileReader:
     from pyhanko.pdf_utils.reader import PdfFileReader
 
-    try:
-        found = list(PdfFileReader(io.BytesIO(data), strict=True).embedded_regular_signatures)
-    except (PdfError, ValueError, KeyError, TypeError, RecursionError, OSError, AssertionError) as error:
-        raise NotGenuine(f"The PDF is damaged: {_line(error)}") from error
+    with _readable():
+        return PdfFileReader(io.BytesIO(data), strict=True)
+
+
+def _signatures(reader: PdfFileReader) -> list[EmbeddedPdfSignature]:
+    with _readable():
+        found = list(reader.embedded_regular_signatures)
     if not found:
         raise NotGenuine("The PDF bears no signature.")
     return found
 
 
-def _certificates(texts: Sequence[str]) -> list[Certificate]:
-    from pyhanko.keys import load_certs_from_pemder_data
+class _readable:
+    """Whatever the library stumbles over in a hostile file is damage."""
 
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        from pyhanko.pdf_utils.misc import PdfError
+
+        damage = (PdfError, ValueError, LookupError, TypeError, RecursionError, OSError, AssertionError)
+        if isinstance(error, (*damage, AttributeError)):
+            raise NotGenuine(f"The PDF is damaged: {_line(error)}") from error
+
+
+# --- Trust -------------------------------------------------------------------------------------------
+
+
+def _trust(question: Question, signatures: Sequence[EmbeddedPdfSignature]) -> _Trust:
+    keys = question.keys
+    signers = _certificates(keys.certificates if keys is not None else ())
+    if signers and keys is not None:
+        return _Trust(signers, _certificates(keys.authorities), pinned=True)
+    inside = [_root(s.signer_cert, s.other_embedded_certs) for s in signatures]
+    return _Trust(inside, [root for s in signatures for root in _token_roots(_token(s))], pinned=False)
+
+
+def _certificates(texts: Sequence[str]) -> list[Certificate]:
     try:
-        return [found for text in texts for found in load_certs_from_pemder_data(text.encode())]
+        return certificates_of(texts)
     except ValueError as error:
         raise BadInput(f"A certificate of the key set cannot be read: {_line(error)}") from error
 
 
-def _root(signature: EmbeddedPdfSignature) -> Certificate:
-    """The certificate inside the file that the signer's chain ends in."""
-    chain = {c.subject.sha256: c for c in [signature.signer_cert, *signature.other_embedded_certs]}
-    found = signature.signer_cert
-    while found.issuer != found.subject and found.issuer.sha256 in chain:
+def _root(leaf: Certificate, others: Iterable[Certificate]) -> Certificate:
+    """The certificate inside the file that a chain ends in."""
+    chain = {c.subject.sha256: c for c in [leaf, *others]}
+    found = leaf
+    for _ in chain:
+        if found.issuer == found.subject or found.issuer.sha256 not in chain:
+            break
         found = chain[found.issuer.sha256]
     return found
 
 
-def _status(
-    signature: EmbeddedPdfSignature, anchors: Sequence[Certificate], at: datetime
-) -> PdfSignatureStatus:
+def _token_roots(token: bytes | None) -> list[Certificate]:
+    from asn1crypto import cms
+
+    if token is None:
+        return []
+    with _readable():
+        inside = [c.chosen for c in cms.ContentInfo.load(token)["content"]["certificates"]]
+    return [c for c in inside if c.issuer == c.subject]
+
+
+# --- Time --------------------------------------------------------------------------------------------
+
+
+def _archived(reader: PdfFileReader, trust: _Trust, at: datetime) -> list[datetime]:
+    """When the whole document was stamped, newest first; each stamp vouches for the one before it."""
+    with _readable():
+        stamps = list(reader.embedded_timestamp_signatures)
+    found: list[datetime] = []
+    for stamp in reversed(stamps):
+        with _readable():
+            stamp.compute_integrity_info()
+            digest, padded = stamp.compute_digest(), stamp.pkcs7_content
+        if _name_of(stamp.coverage) not in ("ENTIRE_REVISION", "ENTIRE_FILE"):
+            raise NotGenuine("A document time stamp does not cover all of the document as it was then.")
+        if stamp.diff_result is not None and _name_of(_level(stamp.diff_result)) not in _ALLOWED:
+            raise NotGenuine("The document was changed after its time stamp by a later revision.")
+        try:
+            still = found[-1] if found else at
+            token = without_padding(padded)
+            found.append(verify_token(token, digest, authorities=trust.authorities, still=still))
+        except BadTimestamp as error:
+            raise NotGenuine(f"A document time stamp does not hold. {error}") from error
+    return found
+
+
+def _level(result: Any) -> Any:
+    return getattr(result, "modification_level", None) or _Suspicious
+
+
+class _Suspicious:
+    name = "OTHER"
+
+
+def _token(signature: EmbeddedPdfSignature) -> bytes | None:
+    """The time stamp that a signature carries beside itself."""
+    from asn1crypto import cms
+
+    with _readable():
+        attributes = signature.signer_info["unsigned_attrs"]
+        for attribute in attributes if isinstance(attributes, cms.CMSAttributes) else ():
+            if attribute["type"].native == "signature_time_stamp_token":
+                return bytes(attribute["values"][0].dump())
+    return None
+
+
+def _stamped(
+    signature: EmbeddedPdfSignature, token: bytes | None, trust: _Trust, proved: datetime
+) -> datetime:
+    if token is None:
+        raise BadTimestamp("It bears no time stamp, so nothing proves when it was made.")
+    value = hashlib.sha256(signature.signer_info["signature"].native).digest()
+    return verify_token(token, value, authorities=trust.authorities, still=proved)
+
+
+# --- One signature ---------------------------------------------------------------------------------------
+
+
+def _signed(signature: EmbeddedPdfSignature, number: int, trust: _Trust, proved: datetime) -> Signed:
+    stamped, untimely, token = None, "", _token(signature)
+    try:
+        stamped = _stamped(signature, token, trust, proved)
+    except (BadTimestamp, NotGenuine) as error:
+        untimely = str(error)
+    status = _status(signature, trust, stamped or proved)
+    who = f"signature {number}, of {_name(signature)},"
+    claimed = status.signer_reported_dt
+    wrong = (
+        _broken(status, who)
+        or (f"The {who} has no proved time. {untimely}" if stamped is None else "")
+        or (_untimely(signature.signer_cert, claimed, stamped, proved, who) if stamped is not None else "")
+        or _refused(status, who)
+    )
+    return Signed(
+        name=_name(signature),
+        meaning=str(signature.sig_object.get("/Reason", None) or ""),
+        claimed=claimed,
+        stamped=stamped,
+        authority=authority_of(token) if token is not None and stamped is not None else "",
+        certificate=f"sha256:{signature.signer_cert.sha256.hex()}",
+        wrong=wrong,
+    )
+
+
+def _status(signature: EmbeddedPdfSignature, trust: _Trust, moment: datetime) -> PdfSignatureStatus:
     from pyhanko.sign.validation import async_validate_pdf_signature
     from pyhanko.sign.validation.errors import SignatureValidationError
     from pyhanko_certvalidator import ValidationContext
 
-    context = ValidationContext(trust_roots=list(anchors), moment=at, allow_fetching=False)
-    chatter = logging.getLogger("pyhanko")
-    level, chatter.level = chatter.level, logging.CRITICAL
-    try:
-        return asyncio.run(async_validate_pdf_signature(signature, signer_validation_context=context))
-    except (SignatureValidationError, ValueError, KeyError, TypeError) as error:
-        raise NotGenuine(f"The signature of {_name(signature)} cannot be read: {_line(error)}") from error
-    finally:
-        chatter.level = level
+    signer, time = (
+        ValidationContext(trust_roots=list(roots), moment=moment, allow_fetching=False)
+        for roots in (trust.signers, trust.authorities)
+    )
+    with silent():
+        try:
+            return asyncio.run(
+                async_validate_pdf_signature(
+                    signature, signer_validation_context=signer, ts_validation_context=time
+                )
+            )
+        except (SignatureValidationError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise NotGenuine(f"The signature of {_name(signature)} cannot be read: {_line(error)}") from error
 
 
-def _check(signature: EmbeddedPdfSignature, status: PdfSignatureStatus, number: int) -> None:
-    who = f"signature {number}, of {_name(signature)},"
+def _broken(status: PdfSignatureStatus, who: str) -> str:
     if not status.intact:
-        raise NotGenuine(f"What {who} covers was changed.")
+        return f"What {who} covers was changed."
     if not status.valid:
-        raise NotGenuine(f"The {who} does not hold.")
-    if not status.trusted:
-        raise NotGenuine(f"The {who} is not under a trusted certificate.")
-    if (
-        _name_of(status.modification_level) not in ("NONE", "LTA_UPDATES", "FORM_FILLING")
-        or not status.docmdp_ok
-    ):
-        raise NotGenuine(f"The document was changed after {who} by a later revision.")
+        return f"The {who} does not hold."
+    if _name_of(status.modification_level) not in _ALLOWED or not status.docmdp_ok:
+        return f"The document was changed after {who} by a later revision."
     if _name_of(status.coverage) not in ("ENTIRE_REVISION", "ENTIRE_FILE"):
-        raise NotGenuine(f"The {who} does not cover all of the document as it was then.")
+        return f"The {who} does not cover all of the document as it was then."
+    return ""
+
+
+def _untimely(
+    certificate: Certificate, claimed: datetime | None, stamped: datetime, proved: datetime, who: str
+) -> str:
+    if claimed is None:
+        return f"The {who} does not say when it was made."
+    if abs(claimed - stamped) >= TOLERANCE:
+        minutes = int(TOLERANCE.total_seconds() // 60)
+        return (
+            f"The {who} claims {rfc3339(claimed)} and was stamped at {rfc3339(stamped)}, "
+            f"{minutes} minutes or more apart."
+        )
+    if not certificate.not_valid_before <= stamped <= certificate.not_valid_after:
+        return f"The {who} was made at {rfc3339(stamped)}, outside the validity of its certificate."
+    if stamped > proved + TOLERANCE:
+        return f"The {who} was made at {rfc3339(stamped)}, after the moment that is asked about."
+    return ""
+
+
+def _refused(status: PdfSignatureStatus, who: str) -> str:
+    if not status.trusted:
+        return f"The {who} is not under a trusted certificate."
     if not status.bottom_line:
-        raise NotGenuine(f"The {who} was refused: {_line(status.summary())}")
+        return f"The {who} was refused: {_line(status.summary())}"
+    return ""
 
 
-def _expected(certificates: Sequence[Certificate], wanted: Sequence[str]) -> None:
+# --- Who signed ------------------------------------------------------------------------------------------
+
+
+def _unexpected(certificates: Sequence[Certificate], wanted: Sequence[str]) -> str:
     left = list(certificates)
     for name in wanted:
         found = next((c for c in left if name in _names(c)), None)
         if found is None:
-            raise NotGenuine(
-                f"{name} did not sign: {len(wanted)} signatures are expected, {len(certificates)} are there."
-            )
+            return f"{name} did not sign: expected {_signers(len(wanted))}, found {len(certificates)}."
         left.remove(found)
-    if left:
-        raise NotGenuine(f"{_common_name(left[0])} signed, who was not expected to.")
+    return f"{_common_name(left[0])} signed, who was not expected to." if left else ""
+
+
+def _signers(number: int) -> str:
+    return f"{number} signer{'s' if number > 1 else ''}"
 
 
 def _names(certificate: Certificate) -> set[str]:
@@ -145,17 +345,15 @@ def _name_of(level: Any) -> str:
     return "" if level is None else str(level.name)
 
 
-def _says(
-    signatures: Sequence[EmbeddedPdfSignature], statuses: Sequence[PdfSignatureStatus]
-) -> list[tuple[str, str]]:
-    lines = [("signatures", str(len(signatures)))]
-    for signature, status in zip(signatures, statuses, strict=True):
-        reason = signature.sig_object.get("/Reason", None)
-        when = status.signer_reported_dt
-        parts = [_name(signature), *([rfc3339(when)] if when else []), *([str(reason)] if reason else [])]
-        lines.append(("signed by", ", ".join(parts)))
-        lines.append(("certificate", f"sha256:{signature.signer_cert.sha256.hex()}"))
-    return lines
+def _says(found: Judged) -> list[tuple[str, str]]:
+    lines = [("signatures", str(len(found.signatures)))]
+    for one in found.signatures:
+        times = [rfc3339(t) for t in (one.claimed,) if t is not None]
+        lines.append(("signed by", ", ".join([one.name, *times, *([one.meaning] if one.meaning else [])])))
+        if one.stamped is not None:
+            lines.append(("stamped", f"{rfc3339(one.stamped)} by {one.authority}"))
+        lines.append(("certificate", one.certificate))
+    return lines + [("archived", rfc3339(at)) for at in found.archived]
 
 
 def _line(error: object) -> str:

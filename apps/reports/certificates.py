@@ -55,6 +55,27 @@ def authority_pem() -> str:
     return authority()[1].public_bytes(serialization.Encoding.PEM).decode()
 
 
+def signer_for(person: Person) -> Identity:
+    """The key and certificate with which a person signs, wherever they are kept."""
+    return identity_of(person)
+
+
+def revocation_list() -> bytes:
+    """The issuer's list of withdrawn certificates, DER: none was ever withdrawn before its end."""
+    key, certificate = authority()
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(certificate.subject)
+        .last_update(now)
+        .next_update(now + dt.timedelta(days=365))
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+        .add_extension(x509.CRLNumber(int(now.timestamp())), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.DER)
+
+
 def identity_of(person: Person) -> Identity:
     """The person's key and certificate; made on first use, and again when it ended."""
     issuer_key, issuer = authority()

@@ -20,9 +20,11 @@ class Report(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=20, choices=[(k, k) for k in ReportKind])
-    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="reports")
+    version = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="reports")
     approval = models.ForeignKey(Approval, null=True, on_delete=models.PROTECT, related_name="reports")
-    decision = models.ForeignKey(Decision, on_delete=models.PROTECT, related_name="reports")
+    decision = models.ForeignKey(Decision, null=True, on_delete=models.PROTECT, related_name="reports")
+    title = models.CharField(max_length=200, blank=True)
+    scope = models.JSONField(default=dict)
     blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
     made_by = models.ForeignKey(PERSON, null=True, on_delete=models.PROTECT, related_name="+")
     made_at = models.DateTimeField()
@@ -37,7 +39,7 @@ class Report(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} report of {self.version}"
+        return self.title or f"{self.kind} report of {self.version}"
 
     def audit_ref(self) -> Ref:
         return Ref(type="report", id=str(self.pk), name=str(self), digest=self.blob_id)
@@ -62,6 +64,55 @@ class ReportChart(models.Model):
         return Ref(type="report_chart", id=str(self.pk), name=self.title)
 
 
+class SigningAct(models.Model):
+    """Somebody proved who they are and agreed to sign what was shown, with a meaning. A fact.
+
+    The signature follows once an authority stamps its time: at once, or when the authority is back.
+    """
+
+    report = models.ForeignKey(Report, on_delete=models.PROTECT, related_name="acts")
+    person = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    seat = models.CharField(max_length=80)
+    role = models.CharField(max_length=40)
+    meaning = models.CharField(max_length=40)
+    before = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
+    agreed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["agreed_at"]
+
+    def __str__(self) -> str:
+        return f"{self.person} agreed to sign {self.report}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="signing_act", id=str(self.pk), name=str(self), digest=self.before_id)
+
+
+class SigningTry(models.Model):
+    """That a signature could not be given its time, and why. A fact."""
+
+    act = models.ForeignKey(SigningAct, on_delete=models.PROTECT, related_name="tries")
+    at = models.DateTimeField()
+    why = models.CharField(max_length=500)
+
+    class Meta:
+        ordering = ["at"]
+
+    def __str__(self) -> str:
+        return self.why
+
+
+class SigningEnd(models.Model):
+    """That an agreement to sign led to no signature, and why. A fact."""
+
+    act = models.OneToOneField(SigningAct, on_delete=models.PROTECT, related_name="end")
+    at = models.DateTimeField()
+    why = models.CharField(max_length=500)
+
+    def __str__(self) -> str:
+        return self.why
+
+
 class ReportSignature(models.Model):
     """One validator's signature: a new revision of the PDF, appended to the one before. A fact."""
 
@@ -76,6 +127,8 @@ class ReportSignature(models.Model):
     after = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
     signed_at = models.DateTimeField()
     statement_digest = models.CharField(max_length=71, unique=True)
+    act = models.OneToOneField(SigningAct, null=True, on_delete=models.PROTECT, related_name="signature")
+    stamped_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["position"]
@@ -91,3 +144,27 @@ class ReportSignature(models.Model):
 
     def audit_ref(self) -> Ref:
         return Ref(type="report_signature", id=str(self.pk), name=str(self), digest=self.after_id)
+
+
+class ReportArchive(models.Model):
+    """A complete report made to last: what verifying it needs lies in the file, under a stamp. A fact."""
+
+    report = models.ForeignKey(Report, on_delete=models.PROTECT, related_name="archives")
+    position = models.PositiveSmallIntegerField()
+    before = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
+    after = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
+    stamped_at = models.DateTimeField()
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["report", "position"], name="report_archives_in_line"),
+            models.CheckConstraint(condition=~Q(before=models.F("after")), name="archive_changes_bytes"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.report}, archived"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="report_archive", id=str(self.pk), name=str(self), digest=self.after_id)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 
+from apps.audit import timestamps
+from apps.engine.timestamp import certificates_of, stamped_at, without_padding
 from apps.reports.certificates import Identity
 from apps.reports.drawing import fonts_folder
 
 BOX_WIDTH, BOX_HEIGHT, LEFT, TOP = 230, 62, 51, 640
+RESERVED = 24_576  # hexadecimal digits: a stamp with a commercial authority's chain takes some 6 KiB
 
 
 def with_fields(pdf: bytes, names: Sequence[str]) -> bytes:
@@ -34,10 +39,20 @@ def _box(position: int) -> tuple[int, int, int, int]:
     return x, y, x + BOX_WIDTH, y + BOX_HEIGHT
 
 
-def sign(pdf: bytes, *, field: str, identity: Identity, meaning: str, at: datetime, first: bool) -> bytes:
-    """The PDF with one more signature appended; nothing before it changes.
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a signature says on the page and in the file: the place it takes, and what it means."""
 
-    The first signature certifies the document: after it only forms may be filled and signed.
+    field: str
+    meaning: str
+    role: str
+
+
+def sign(pdf: bytes, *, words: Words, identity: Identity, at: datetime, first: bool) -> bytes:
+    """The PDF with one more signature appended, its time stamped by the authority; nothing before it changes.
+
+    The first signature certifies the document: after it only forms may be filled and signed. Without a
+    stamp there is no signature: Unreachable.
     """
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
     from pyhanko.sign import signers
@@ -46,22 +61,81 @@ def sign(pdf: bytes, *, field: str, identity: Identity, meaning: str, at: dateti
     name = identity.certificate.subject.rfc4514_string()
     person = _common_name(identity)
     metadata = signers.PdfSignatureMetadata(
-        field_name=field,
+        field_name=words.field,
         name=person,
-        reason=meaning,
+        reason=words.meaning,
         subfilter=SigSeedSubFilter.PADES,
         certify=first,
         docmdp_permissions=MDPPerm.FILL_FORMS,
         md_algorithm="sha256",
     )
-    text = f"{person}\n{meaning}\n{at:%Y-%m-%d %H:%M:%S} UTC"
-    signer = signers.PdfSigner(metadata, signer=_signer(identity), stamp_style=_stamp(text))
+    text = f"{person}\n{words.meaning}, as {words.role}\n{at:%Y-%m-%d %H:%M:%S} UTC"
+    signer = signers.PdfSigner(
+        metadata, signer=_signer(identity), stamp_style=_stamp(text), timestamper=_timestamper()
+    )
     out = io.BytesIO()
-    signer.sign_pdf(IncrementalPdfFileWriter(io.BytesIO(pdf)), output=out)
-    signed = out.getvalue()
-    if not signed.startswith(pdf):
-        raise AssertionError(f"the signature of {name} rewrote what was signed before")
-    return signed
+    signer.sign_pdf(IncrementalPdfFileWriter(io.BytesIO(pdf)), output=out, bytes_reserved=RESERVED)
+    return _appended(pdf, out.getvalue(), f"the signature of {name}")
+
+
+def _appended(before: bytes, after: bytes, what: str) -> bytes:
+    """What only appends; anything else would break the signatures before it."""
+    if not after.startswith(before) or len(after) == len(before):
+        raise AssertionError(f"{what} rewrote what was signed before")
+    return after
+
+
+def archive(pdf: bytes, *, certificates: Sequence[str], lists: Sequence[bytes]) -> bytes:
+    """The PDF with what its verification needs inside, under a stamp of the whole document (PAdES B-LTA).
+
+    `certificates` are those of the signers' issuer and of the time-stamping authority, `lists` the
+    revocation lists that say which of them were withdrawn.
+    """
+    from asn1crypto import crl
+    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+    from pyhanko.sign.signers import PdfTimeStamper
+    from pyhanko.sign.validation.dss import DocumentSecurityStore
+
+    writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
+    DocumentSecurityStore.supply_dss_in_writer(
+        writer,
+        sig_contents=None,
+        certs=certificates_of(certificates),
+        crls=[crl.CertificateList.load(one) for one in lists],
+    )
+    stamper = PdfTimeStamper(_timestamper())
+    out = io.BytesIO()
+    stamper.timestamp_pdf(writer, "sha256", bytes_reserved=RESERVED, output=out)
+    return _appended(pdf, out.getvalue(), "the stamp of the archive")
+
+
+def newest_stamp(pdf: bytes) -> datetime:
+    """The time of the last signature's stamp, or of the last stamp of the whole document."""
+    from pyhanko.pdf_utils.reader import PdfFileReader
+
+    last = PdfFileReader(io.BytesIO(pdf)).embedded_signatures[-1]
+    if last.sig_object_type == "/DocTimeStamp":
+        return stamped_at(without_padding(last.pkcs7_content))
+    for attribute in last.signer_info["unsigned_attrs"]:
+        if attribute["type"].native == "signature_time_stamp_token":
+            return stamped_at(attribute["values"][0].dump())
+    raise AssertionError("a signature without a time stamp was about to be kept")
+
+
+def _timestamper() -> Any:
+    """The library's way to ask for stamps, by our own client; a stamp is verified before it is used."""
+    from asn1crypto import cms
+    from pyhanko.sign.timestamps import TimeStamper
+
+    class OurTimeStamper(TimeStamper):
+        async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> Any:
+            if md_algorithm != "sha256":
+                raise ValueError(f"time stamps are of SHA-256 digests, not {md_algorithm}")
+            token = await asyncio.to_thread(timestamps.stamp, message_digest)
+            return cms.ContentInfo.load(token)
+
+    made: TimeStamper = OurTimeStamper()  # type: ignore[no-untyped-call]
+    return made
 
 
 def _common_name(identity: Identity) -> str:

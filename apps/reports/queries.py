@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet
-from django.utils import timezone
 
 from apps.access.models import Person
 from apps.access.queries import visible_models
@@ -15,15 +16,11 @@ from apps.access.states import Permission, roles_with
 from apps.approvals.models import Approval
 from apps.approvals.queries import LIVE, steps_of
 from apps.approvals.states import ApprovalState
-from apps.audit.errors import NotFound, Refused
-from apps.engine.errors import Problem
-from apps.engine.keys import KeySet
-from apps.engine.verified import Question
-from apps.engine.verify_pdf import examine_report
+from apps.audit.errors import NotFound
 from apps.inventory import store
 from apps.inventory.models import Blob
-from apps.reports.certificates import authority_pem
-from apps.reports.models import Report, ReportChart
+from apps.reports.models import Report, ReportArchive, ReportChart, ReportSignature, SigningAct
+from apps.reports.states import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,44 +88,60 @@ def evidence_digests(approval: Approval) -> dict[str, str]:
 
 
 def newest_blob(report: Report) -> Blob:
-    """The bytes after the last signature, or as made."""
-    last = report.signatures.select_related("after").last()
+    """The bytes after the last signature or stamp of the archive, or as made."""
+    last = report.archives.select_related("after").last() or report.signatures.select_related("after").last()
     return last.after if last else report.blob
+
+
+def file_name(report: Report, extension: str = "pdf") -> str:
+    """What the file is called when somebody takes it home: plain letters only."""
+    about = f"{report.version.model.key}-{report.version.label}-" if report.version is not None else ""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{about}{report.kind}-{report.made_at:%Y-%m-%d}")
+    return f"{plain}.{extension}"
+
+
+def waiting_acts() -> QuerySet[SigningAct]:
+    """Agreements to sign that have led neither to a signature nor to an end, oldest first."""
+    rows = SigningAct.objects.filter(signature=None, end=None)
+    return rows.select_related("report__version__model", "report__approval", "person", "before")
+
+
+def waiting_act(report: Report) -> SigningAct | None:
+    """The agreement that waits for its time stamp, if any."""
+    return waiting_acts().filter(report=report).first()
+
+
+def complete(report: Report) -> bool:
+    """Whether every place for a signature is taken."""
+    if report.approval is None:
+        return False
+    taken = set(report.signatures.values_list("seat", flat=True))
+    return bool(taken) and set(seats(report.approval)) <= taken
+
+
+def standing_of(report: Report) -> Standing:
+    """How far the report's signatures have come."""
+    if report.archives.exists():
+        return Standing.ARCHIVED
+    if waiting_act(report) is not None:
+        return Standing.AWAITING_TIMESTAMP
+    if not report.signatures.exists():
+        return Standing.UNSIGNED
+    return Standing.COMPLETE if complete(report) else Standing.SIGNED
+
+
+def archivable(since: datetime) -> list[Report]:
+    """Complete reports that were never archived, or whose newest stamp is older than a moment."""
+    fresh = ReportArchive.objects.filter(report=OuterRef("pk"), stamped_at__gte=since)
+    signed = ReportSignature.objects.filter(report=OuterRef("pk"))
+    rows = Report.objects.filter(Exists(signed), ~Exists(fresh)).select_related("approval", "version__model")
+    return [row for row in rows.order_by("made_at") if complete(row)]
 
 
 def report_pdf(report: Report) -> bytes:
     """The newest revision, its digest checked."""
     with store.open(newest_blob(report).digest) as file:
         return file.read()
-
-
-def report_certificates() -> list[str]:
-    """The certificates that signers of reports descend from, as PEM."""
-    return [authority_pem()]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether a report's signatures hold, in one sentence."""
-
-    genuine: bool
-    sentence: str
-
-
-def verify_report(report: Report) -> Verdict:
-    """The newest revision against the signers that the record names, by certificate and count."""
-    expected = list(report.signatures.values_list("certificate_sha256", flat=True))
-    try:
-        pdf = report_pdf(report)
-        if not expected:
-            return Verdict(True, "The file is the one that was sealed; nobody has signed it yet.")
-        keys = KeySet((), tuple(report_certificates()))
-        question = Question(at=timezone.now(), keys=keys, artifact=None, environment=None, signers=expected)
-        examine_report(pdf, question)
-    except (Problem, Refused) as error:
-        return Verdict(False, str(error))
-    number = len(expected)
-    return Verdict(True, f"{number} signature{'s' if number > 1 else ''} intact, trusted and complete.")
 
 
 def charts_of(report: Report) -> QuerySet[ReportChart]:

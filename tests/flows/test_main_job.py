@@ -16,7 +16,7 @@ from apps.deploys.commands import admit
 from apps.deploys.models import Admission
 from apps.engine.verified import Question
 from apps.engine.verify import examine
-from apps.reports.queries import verify_report
+from apps.reports.verification import verify_report
 from tests import factories
 from tests.flows import bank
 

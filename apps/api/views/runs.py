@@ -22,7 +22,7 @@ from apps.engine.keys import KeySet
 from apps.gates import commands, queries
 from apps.gates.packs import decision_pack
 from apps.inventory.queries import find_use, find_version
-from apps.reports.queries import report_certificates
+from apps.reports.verification import pinned
 
 if TYPE_CHECKING:
     from apps.access.models import Person
@@ -124,7 +124,8 @@ def show_statement(request: HttpRequest, digest: str, *, by: Person) -> HttpResp
     "GET", "The public keys of the service with the times in which they count.", answers={200: "The key set."}
 )
 def show_keys(request: HttpRequest, *, by: Person | None) -> HttpResponse:
-    published = KeySet(signing_keys().records, tuple(report_certificates()))
+    people = pinned()
+    published = KeySet(signing_keys().records, people.certificates, people.authorities)
     return public_for(answer(published.as_json()), seconds=60)
 
 

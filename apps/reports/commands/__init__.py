@@ -1,8 +1,18 @@
-"""Every write of reports: asked for, made by a worker, signed by people."""
+"""Every write of reports: asked for, made by a worker, signed by people, archived."""
 
 from __future__ import annotations
 
+from apps.reports.commands.archiving import archive_due, archive_report
 from apps.reports.commands.making import make_missing, make_report, request_report
-from apps.reports.commands.signing import sign_report
+from apps.reports.commands.signing import complete_signing, complete_waiting, sign_report
 
-__all__ = ["make_missing", "make_report", "request_report", "sign_report"]
+__all__ = [
+    "archive_due",
+    "archive_report",
+    "complete_signing",
+    "complete_waiting",
+    "make_missing",
+    "make_report",
+    "request_report",
+    "sign_report",
+]

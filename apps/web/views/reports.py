@@ -10,7 +10,9 @@ from django.shortcuts import redirect, render
 
 from apps.access.guards import why_not
 from apps.approvals.queries import find_approval
+from apps.audit import timestamps
 from apps.reports import commands, guards, queries
+from apps.reports.verification import verify_report
 from apps.web.pages import done, page, reauthenticated_at
 from apps.web.views.reviews import require_fresh
 
@@ -33,7 +35,10 @@ def report_page(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpRes
     context = {
         "title": str(report),
         "report": report,
-        "verdict": queries.verify_report(report),
+        "examined": verify_report(report),
+        "standing": queries.standing_of(report),
+        "waiting": queries.waiting_act(report),
+        "authority": timestamps.authority(),
         "signatures": report.signatures.select_related("person"),
         "digest": queries.newest_blob(report).digest,
         "charts": queries.charts_of(report),
@@ -50,21 +55,24 @@ def sign(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpResponse:
     guards.can_sign(by, report)
     if require_fresh(request):
         return redirect(f"/reauthenticate?next=/reports/{report_id}")
-    commands.sign_report(
+    signature = commands.sign_report(
         by=by,
         report=report,
         meaning=request.POST.get("meaning", ""),
         shown_digest=request.POST.get("shown_digest", ""),
         reauthenticated_at=reauthenticated_at(request),
     )
-    return done(request, "Signed: your signature is inside the PDF.", f"/reports/{report_id}")
+    told = "Signed: your signature is inside the PDF."
+    if signature is None:
+        told = "Agreed: your signature waits for its time stamp and follows by itself."
+    return done(request, told, f"/reports/{report_id}")
 
 
 @page()
 def pdf(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpResponse:
     """The newest revision of the file."""
     report = queries.find_report(by, report_id)
-    name = f"{report.version.model.key}-{report.version.label}-validation.pdf"
+    name = queries.file_name(report)
     told = {"Content-Disposition": f'inline; filename="{name}"'}
     return HttpResponse(queries.report_pdf(report), content_type="application/pdf", headers=told)
 

@@ -17,7 +17,7 @@ from django.db import InterfaceError, OperationalError, connection
 from apps.approvals.commands import open_monitoring_findings
 from apps.audit.states import system
 from apps.gates.commands import request_due, send_hints, take_back
-from apps.reports.commands import make_missing
+from apps.reports.commands import archive_due, complete_waiting, make_missing
 
 # One relay works, the others wait; the lock falls with the connection of whoever holds it.
 LOCK = 0x72656C61  # "rela"
@@ -28,7 +28,7 @@ log = logging.getLogger("governance.relay")
 
 class Command(BaseCommand):
     help = (
-        "Sends messages for waiting runs and reports, takes back runs whose worker is gone, "
+        "Sends messages for waiting runs, reports and signatures, takes back runs whose worker is gone, "
         "asks for runs that are due, opens findings where monitoring fails."
     )
     requires_system_checks = ()
@@ -69,6 +69,8 @@ class Relay:
             _Duty(2, self._send_for_reports),
             _Duty(5, lambda: open_monitoring_findings(by=MONITOR)),
             _Duty(10, lambda: request_due(by=RELAY)),
+            _Duty(15, lambda: complete_waiting(by=RELAY)),
+            _Duty(300, lambda: archive_due(by=RELAY)),
         ]
 
     def stop(self, number: int, frame: FrameType | None) -> None:

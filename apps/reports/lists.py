@@ -1,0 +1,115 @@
+"""The rows of each list that can be taken away: the same that its page shows, of models one may export."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+
+from apps.access.guards import may, require, require_anywhere
+from apps.access.models import Person
+from apps.access.queries import models_with, visible_grants, visible_people
+from apps.access.states import Permission
+from apps.approvals.queries import visible_approvals, visible_findings, visible_waivers
+from apps.audit.errors import Invalid
+from apps.audit.trail import event_page
+from apps.costs.queries import statement
+from apps.gates.queries import run_page, visible_decisions
+from apps.inventory.models import RegisteredModel
+from apps.inventory.queries import model_page, visible_versions
+from apps.reports.queries import visible_reports
+from apps.reports.tables import TABLES
+
+Filters = Mapping[str, str]
+Rows = Callable[[Person, Filters], Iterable[Any]]
+
+FILTERS: Mapping[str, tuple[str, ...]] = {
+    "models": ("q", "tier", "kind", "domain", "unit", "owner", "vendor"),
+    "runs": ("state", "purpose"),
+    "admissions": ("model", "environment", "outcome"),
+    "events": ("action", "object", "actor", "from", "to"),
+}
+_CHUNK = 1_000
+
+
+def known_list(name: str) -> str:
+    """The name of a list that there is."""
+    if name not in TABLES:
+        raise Invalid(f"There is no list “{name[:80]}”; there are {', '.join(TABLES)}.", field="list")
+    return name
+
+
+def known_filters(name: str, given: Mapping[str, str]) -> dict[str, str]:
+    """What of the given values this list can be narrowed by."""
+    return {key: given[key] for key in FILTERS.get(name, ()) if given.get(key)}
+
+
+def may_take(by: Person, name: str) -> None:
+    """Refused unless the person may export, and may see what this list holds."""
+    if name in ("people", "grants") and may(by, Permission.PERSON_MANAGE):
+        return
+    require_anywhere(by, Permission.EXPORT_MAKE)
+    if name in ("people", "grants"):
+        require(by, Permission.EVENT_SEE)
+    if name == "events":
+        require(by, Permission.EVENT_SEE)
+        require(by, Permission.EXPORT_MAKE)
+    if name == "costs":
+        require(by, Permission.COST_SEE)
+        require(by, Permission.EXPORT_MAKE)
+
+
+def rows_of(name: str, by: Person, filters: Filters) -> Iterable[Any]:
+    """The rows of a list; admissions are given by who asks, since they stand beside this app."""
+    return _ROWS[name](by, filters)
+
+
+def exportable(by: Person, rows: QuerySet[Any], path: str) -> Iterator[Any]:
+    """Rows of models that the person may export, read in parts."""
+    if not may(by, Permission.EXPORT_MAKE):
+        rows = rows.filter(**{f"{path}__in": models_with(by, Permission.EXPORT_MAKE)})
+    return rows.iterator(chunk_size=_CHUNK)
+
+
+def _models(by: Person, filters: Filters) -> Iterator[RegisteredModel]:
+    everywhere = may(by, Permission.EXPORT_MAKE)
+    own = set() if everywhere else set(models_with(by, Permission.EXPORT_MAKE).values_list("pk", flat=True))
+    cursor: str | None = None
+    while True:
+        page = model_page(by, filters, cursor)
+        yield from (row for row in page.rows if everywhere or row.pk in own)
+        cursor = page.next
+        if cursor is None:
+            return
+
+
+def _events(by: Person, filters: Filters) -> Iterator[Any]:
+    cursor: str | None = None
+    while True:
+        page = event_page(filters, cursor)
+        yield from page.rows
+        cursor = page.next
+        if cursor is None:
+            return
+
+
+def _runs(by: Person, filters: Filters) -> Iterator[Any]:
+    found = run_page(by, state=filters.get("state", ""), purpose=filters.get("purpose", ""))
+    return exportable(by, found, "version__model")
+
+
+_ROWS: dict[str, Rows] = {
+    "models": _models,
+    "versions": lambda by, _: exportable(by, visible_versions(by), "model"),
+    "runs": _runs,
+    "decisions": lambda by, _: exportable(by, visible_decisions(by), "version__model"),
+    "approvals": lambda by, _: exportable(by, visible_approvals(by), "version__model"),
+    "findings": lambda by, _: exportable(by, visible_findings(by), "model"),
+    "waivers": lambda by, _: exportable(by, visible_waivers(by), "version__model"),
+    "reports": lambda by, _: exportable(by, visible_reports(by), "version__model"),
+    "costs": lambda by, _: statement(),
+    "people": lambda by, _: visible_people(by).iterator(),
+    "grants": lambda by, _: visible_grants(by).iterator(),
+    "events": _events,
+}
