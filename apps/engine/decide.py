@@ -58,6 +58,7 @@ def decide(
     measurements: Mapping[str, MeasuredGate],
     now: datetime,
     subject: SubjectFacts,
+    words: bool = True,
 ) -> Decision:
     """Decide.
 
@@ -71,6 +72,9 @@ def decide(
         With a time zone: the time of the decision.
     subject : SubjectFacts
         The digests that measurements must rest on, and the facts that gates match on.
+    words : bool
+        False leaves out the sentences of what was measured: for previews, which decide thousands of models
+        and tell of few. Outcomes are the same.
 
     Returns
     -------
@@ -89,7 +93,8 @@ def decide(
     named = tuple(policy.named() for policy in sorted(policies, key=lambda p: (p.id, p.version)))
     try:
         results = tuple(
-            judge(gate, measurements.get(gate.id), subject=subject, now=now) for gate in gates_for(policies)
+            judge(gate, measurements.get(gate.id), subject=subject, now=now, words=words)
+            for gate in gates_for(policies)
         )
         outcome, reasons = _whole(policies, results)
     except Exception as problem:  # whatever went wrong, the answer is no, and it says what

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import Any
 
 from apps.engine.decide import Decision, MeasuredGate, SubjectFacts, decide, gates_for
+from apps.engine.policy.judge import judge
 from apps.engine.policy.model import Effective, Gate, Policy
 from apps.engine.policy.unite import select
 
@@ -127,6 +128,20 @@ Progress = Callable[[int], None]
 
 def asked_of(gate: Gate) -> str:
     """The question of a gate as text: measurements are found by it, whatever the gate is called."""
+    held = _asked.get(id(gate))
+    if held is None or held[0] is not gate:
+        if len(_asked) >= _MOST:
+            _asked.clear()
+        held = _asked[id(gate)] = (gate, _question(gate))
+    return held[1]
+
+
+# Gates are frozen, so a question once read stays so; they are held to keep their identity.
+_asked: dict[int, tuple[Gate, str]] = {}
+_MOST = 4096
+
+
+def _question(gate: Gate) -> str:
     return repr((gate.check, gate.question()[1], gate.dataset, gate.reference))
 
 
@@ -178,14 +193,14 @@ def impact(
 
 
 def _effect(standing: Standing, old: Sequence[Policy], new: Sequence[Policy], now: datetime) -> Effect:
-    before, after = (decided(standing, policies, now) for policies in (old, new))
+    before, after = (decided(standing, policies, now, words=False) for policies in (old, new))
     return Effect(
         model=standing.subject.model,
         version=standing.subject.version,
         use=standing.use,
         before=before.outcome,
         after=after.outcome,
-        gates=tuple(_gate_changes(before, after)),
+        gates=tuple(_gate_changes(before, after, standing.subject)),
         unmeasured=tuple(
             (result.id, f"{result.gate.title} was never measured like this; it needs a new run.")
             for result in after.gates
@@ -194,19 +209,22 @@ def _effect(standing: Standing, old: Sequence[Policy], new: Sequence[Policy], no
     )
 
 
-def decided(standing: Standing, policies: Sequence[Policy], now: datetime) -> Decision:
+def decided(standing: Standing, policies: Sequence[Policy], now: datetime, *, words: bool = True) -> Decision:
     """What these policies say of what was last measured."""
     found = {gate.id: standing.measured.get(asked_of(gate)) for gate in gates_for(policies)}
     held = {name: measured for name, measured in found.items() if measured is not None}
-    return decide(policies=policies, measurements=held, now=now, subject=standing.subject)
+    return decide(policies=policies, measurements=held, now=now, subject=standing.subject, words=words)
 
 
-def _gate_changes(before: Decision, after: Decision) -> Iterable[GateChange]:
+def _gate_changes(before: Decision, after: Decision, subject: SubjectFacts) -> Iterable[GateChange]:
     was = {result.id: result for result in before.gates}
     will = {result.id: result for result in after.gates}
     for name in dict.fromkeys((*will, *was)):
         old, new = was.get(name), will.get(name)
         outcomes = old.outcome if old else None, new.outcome if new else None
         if outcomes[0] != outcomes[1]:
-            why = new.why if new else f"{was[name].gate.title}: no longer asked."
+            if new is None:
+                why = f"{was[name].gate.title}: no longer asked."
+            else:
+                why = judge(new.gate, new.measured, subject=subject, now=after.decided_at).why
             yield GateChange(id=name, before=outcomes[0], after=outcomes[1], why=why)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import islice
+from typing import Any
+from uuid import UUID
 
-from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import F, Func, JSONField, OuterRef, QuerySet, Subquery
 
 from apps.access.guards import require
 from apps.access.models import Person
@@ -73,13 +76,31 @@ def standings(models: QuerySet[RegisteredModel]) -> Iterator[Standing]:
         .filter(use__retired_at__isnull=True)
         .annotate(tier=Subquery(tier.values("tier")[:1]))
         .select_related("version__model__unit", "version__model__owner", "use", "run")
-        .prefetch_related(Prefetch("run__evidence", Evidence.objects.order_by("id")))
+        .defer("document", "policies", "run__progress")
         .order_by("version__model__key", "use__key")
     )
     questions = _Questions()
-    for row in with_excluded(rows, "version__model").iterator(chunk_size=_CHUNK):
-        row.version.model.__dict__.update(tier=row.tier, excluded=row.excluded)
-        yield _standing(row, questions)
+    found: Any = with_excluded(rows, "version__model").iterator(chunk_size=_CHUNK)
+    while chunk := list(islice(found, _CHUNK)):
+        evidence = _evidence([row.run_id for row in chunk])
+        for row in chunk:
+            row.version.model.__dict__.update(tier=row.tier, excluded=row.excluded)
+            yield _standing(row, evidence[row.run_id], questions)
+
+
+_Row = tuple[UUID, str, dict[str, Any], datetime, str]
+
+
+def _evidence(runs: list[UUID]) -> dict[UUID, list[_Row]]:
+    """The measurements of some runs, without the groups and tables that only pages show."""
+    slim = Func(
+        F("measurement"), template="(%(expressions)s - ARRAY['groups', 'tables'])", output_field=JSONField()
+    )
+    rows = Evidence.objects.filter(run__in=runs).order_by("id")
+    found: dict[UUID, list[_Row]] = {run: [] for run in runs}
+    for row in rows.values_list("run_id", "gate", slim, "measured_at", "artifact_digest"):
+        found[row[0]].append(row)
+    return found
 
 
 class _Questions:
@@ -97,7 +118,7 @@ class _Questions:
         return self._held[digests]
 
 
-def _standing(row: Decision, questions: _Questions) -> Standing:
+def _standing(row: Decision, evidence: list[_Row], questions: _Questions) -> Standing:
     run = row.run
     asked = questions.of(run)
     subject = SubjectFacts(
@@ -108,14 +129,14 @@ def _standing(row: Decision, questions: _Questions) -> Standing:
         dataset_digests=run.pinned["datasets"],
         facts=subject_fields(row.version, row.use),
     )
-    measured = {asked[e.gate]: _measured(e, run) for e in run.evidence.all() if e.gate in asked}
+    measured = {
+        asked[gate]: MeasuredGate(
+            measurement=measurement,
+            measured_at=at,
+            artifact_digest=artifact or None,
+            dataset_digests=data_read(run, measurement),
+        )
+        for _, gate, measurement, at, artifact in evidence
+        if gate in asked
+    }
     return Standing(use=row.use.key, subject=subject, measured=measured)
-
-
-def _measured(evidence: Evidence, run: Run) -> MeasuredGate:
-    return MeasuredGate(
-        measurement=evidence.measurement,
-        measured_at=evidence.measured_at,
-        artifact_digest=evidence.artifact_digest or None,
-        dataset_digests=data_read(run, evidence.measurement),
-    )

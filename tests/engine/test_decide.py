@@ -265,3 +265,21 @@ def test_no_value_whatever_raises_and_only_numbers_pass(value: object) -> None:
     found = outcome(gate, measured(measurement(value=value)))[1]
     number = exactly(value)
     assert (found == "pass") == (number is not None and number >= Fraction(4, 5))
+
+
+_values = st.one_of(
+    st.floats(), st.none(), st.booleans(), st.integers(0, 2), st.sampled_from([0.8, 0.7, "x"])
+)
+
+
+@given(_values, st.sampled_from(["measured", "undefined", "odd"]), st.sampled_from(["governed", "supplied"]))
+def test_leaving_out_the_sentences_changes_no_outcome(value: Any, status: str, provenance: str) -> None:
+    """Previews decide thousands of models and tell of few."""
+    found = measurement(value=value, status=status, provenance=provenance, interval=[0.75, value])
+    given_ = {"ratio": measured(found)}
+    for line in (RATIO, RATIO + ", basis: interval", RATIO + ", warn: {min: 0.9}"):
+        said, silent = (
+            decide(policies=[policy(line)], measurements=given_, now=NOW, subject=ABOUT, words=words)
+            for words in (True, False)
+        )
+        assert (said.outcome, said.gates[0].outcome) == (silent.outcome, silent.gates[0].outcome)

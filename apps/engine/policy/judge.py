@@ -122,7 +122,9 @@ def _instant(moment: datetime) -> str:
     return rfc3339(moment)
 
 
-def judge(gate: Gate, measured: MeasuredGate | None, *, subject: SubjectFacts, now: datetime) -> GateResult:
+def judge(
+    gate: Gate, measured: MeasuredGate | None, *, subject: SubjectFacts, now: datetime, words: bool = True
+) -> GateResult:
     """What comes of a gate.
 
     Parameters
@@ -131,6 +133,8 @@ def judge(gate: Gate, measured: MeasuredGate | None, *, subject: SubjectFacts, n
         None: there is no result.
     now : datetime
         With a time zone; results from later than this count as missing.
+    words : bool
+        False leaves out the sentence of a number that was measured: for many decisions of which few are read.
     """
     if not gate.speaks_of(subject.facts):
         why = f"{gate.title}: not asked of this model."
@@ -141,7 +145,7 @@ def judge(gate: Gate, measured: MeasuredGate | None, *, subject: SubjectFacts, n
     if stale:
         why = sentences.missing(gate, stale)
         return GateResult(gate=gate, outcome="missing", why=why, measured=measured)
-    outcome, why = _of_measurement(gate, measured.measurement)
+    outcome, why = _of_measurement(gate, measured.measurement, words)
     return GateResult(gate=gate, outcome=outcome, why=why, measured=measured)
 
 
@@ -192,7 +196,7 @@ def _owed(needs: tuple[str, ...], dataset: str, reference: str) -> tuple[str, ..
 # What does it say? ---------------------------------------------------------------------------------
 
 
-def _of_measurement(gate: Gate, found: Mapping[str, Any]) -> Judged:
+def _of_measurement(gate: Gate, found: Mapping[str, Any], words: bool) -> Judged:
     if found.get("status") in ("insufficient", "undefined"):
         return "insufficient", sentences.unmeasured(gate, found)
     if found.get("status") != "measured":
@@ -201,18 +205,18 @@ def _of_measurement(gate: Gate, found: Mapping[str, Any]) -> Judged:
     if value is None:
         return _no(gate, f"the value is {found.get('value')!r}, which is no number.")
     if found.get("exact") is None:
-        return _of_numbers(gate, found, value)
+        return _of_numbers(gate, found, value, words)
     exact = numbers.ratio(found["exact"])
     if exact is None or not numbers.agrees(value, exact):
         return _no(gate, "the value and its exact ratio are not the same number.")
-    return _of_numbers(gate, found, exact)
+    return _of_numbers(gate, found, exact, words)
 
 
 def _no(gate: Gate, what: str, outcome: GateOutcome = "fail") -> Judged:
     return outcome, f"{gate.title}: {what}"
 
 
-def _of_numbers(gate: Gate, found: Mapping[str, Any], value: Exact) -> Judged:
+def _of_numbers(gate: Gate, found: Mapping[str, Any], value: Exact, words: bool) -> Judged:
     numbers_held = [value]
     if gate.basis == "interval":
         interval = found.get("interval")
@@ -223,7 +227,7 @@ def _of_numbers(gate: Gate, found: Mapping[str, Any], value: Exact) -> Judged:
             return _no(gate, f"the interval {list(interval)} has an end that is no number.")
         numbers_held += [end for end in ends if end is not None]
     outcome = _verdict(gate, numbers_held)
-    why = sentences.measured(gate, found, value, warned=outcome == "warn")
+    why = sentences.measured(gate, found, value, warned=outcome == "warn") if words else ""
     if outcome in ("pass", "warn") and _only_supplied(gate, found):
         return "missing", f"{why} A mandatory gate needs a number measured by the service."
     return outcome, why
