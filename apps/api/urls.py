@@ -4,11 +4,12 @@ from django.urls import path, re_path
 
 from apps.api import openapi
 from apps.api.endpoints import not_found
-from apps.api.views import admissions, findings, inventory, people, policies, records, runs
+from apps.api.views import admissions, findings, health, inventory, people, policies, records, runs
 
 urlpatterns = [
     path("schema", openapi.schema),
     path("health", openapi.health),
+    path("health/log", health.log),
     path("keys", runs.keys),
     path("models", inventory.models),
     path("models/<str:key>", inventory.model),

@@ -219,7 +219,7 @@ def _check(args: argparse.Namespace, client: Client) -> int:
     render_admission.annotate(answer)
     if answer.get("allowed") is True and answer.get("outcome") in ("allow", "allow_with_limits"):
         return ALLOW
-    return PENDING if answer.get("outcome") == "pending" else DENY
+    return {"pending": PENDING, "error": COULD_NOT}.get(str(answer.get("outcome")), DENY)
 
 
 def _settled(client: Client, answer: Mapping[str, Any], wait: int) -> Mapping[str, Any]:

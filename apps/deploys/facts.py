@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+
+from django.utils import timezone
 
 from apps.approvals.models import Approval, Document, Finding, SignOff, Waiver
 from apps.approvals.queries import closures_of, documents_of, revealed_signoffs, standing_approval
 from apps.approvals.states import ApprovalState, FindingState, Severity
+from apps.audit.anchoring.standing import why_nothing_is_admitted
 from apps.audit.plain import plain
 from apps.audit.trail import contents
 from apps.deploys.models import Environment
@@ -20,6 +23,7 @@ from apps.engine.admit import (
     DocumentFact,
     EnvironmentFact,
     FindingFact,
+    Reason,
     Request,
     SignOffFact,
     VersionFact,
@@ -34,6 +38,8 @@ from apps.gates.states import Purpose
 from apps.inventory.models import ModelVersion, Use
 from apps.inventory.queries import builders_of
 from apps.inventory.sealed import ground_of
+
+_NOW = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +57,8 @@ class Gathered:
     findings: list[FindingFact] = field(default_factory=list)
     documents: list[DocumentFact] = field(default_factory=list)
     genuine: Mapping[str, bool] = field(default_factory=dict)
+    # Why the log allows nothing at this moment; empty while it may.
+    log: str = ""
     earlier: list[Policy] = field(default_factory=list)
 
     def statements(self) -> list[str]:
@@ -58,7 +66,14 @@ class Gathered:
         return sorted(self.genuine)
 
     def answer(self, request: Request, now: datetime) -> Admission:
-        """What the engine says of them."""
+        """What the engine says of them, while somebody outside vouches for the log."""
+        found = self._said(request, now)
+        if not self.log or not found.allowed:
+            return found
+        reason = Reason("log_not_anchored", self.log, "log")
+        return replace(found, outcome="error", reasons=(reason,), expires_at=None)
+
+    def _said(self, request: Request, now: datetime) -> Admission:
         return admit(
             request=request,
             now=now,
@@ -100,11 +115,16 @@ def gather_everywhere(
     same = replace(same, genuine={**dict.fromkeys(sealed.statements, True), **same.genuine})
     described = [sealed.fields, *rows.decided_on()]
     found = _policies(now, described, environments)
-    same = replace(same, earlier=_earlier(same.decision, found, now))
+    same = replace(same, earlier=_earlier(same.decision, found, now), log=_log(now))
     return [
         replace(same, environment=_place(place), policies=policies)
         for place, policies in zip(environments, found, strict=True)
     ]
+
+
+def _log(now: datetime) -> str:
+    """What the log says of this moment; of another one it says nothing."""
+    return why_nothing_is_admitted(now) if abs(timezone.now() - now) < _NOW else ""
 
 
 def _earlier(decision: DecisionFact | None, in_force: list[list[Policy]], now: datetime) -> list[Policy]:

@@ -8,6 +8,7 @@ from apps.web.views import (
     decisions,
     events,
     findings,
+    health,
     models,
     policies,
     policy_editor,
@@ -22,6 +23,7 @@ from apps.web.views import (
 urlpatterns = [
     path("", work.home),
     path("help", work.help_page),
+    path("health", health.health_page),
     path("sign-in", session.sign_in),
     path("sign-out", session.sign_out),
     path("reauthenticate", session.reauthenticate),

@@ -14,6 +14,7 @@ from apps.audit.errors import Forbidden, Invalid
 from apps.deploys import queries
 from apps.deploys.commands import admit, ask_again, declare_environment
 from apps.deploys.models import Admission
+from apps.engine.cosignature import Cosigner
 from apps.inventory import commands as inventory
 from tests import factories
 from tests.flows import bank
@@ -170,3 +171,16 @@ def test_a_request_for_the_unknown_is_seen_by_who_sees_all_answers(small_bank: N
 
     assert asked in seen
     assert asked not in queries.decision_feed(scoped, {}, None).rows
+
+
+def test_nothing_is_allowed_while_nobody_outside_vouches_for_the_log(settings) -> None:
+    """F23. A witness is configured and was never reached: the log says why, and a refusal stays one."""
+    bank.granted()
+    key = Cosigner("witness.example/w1", bytes(32)).text()
+    settings.WITNESSES = [f"{key}@https://witness.example"]
+    found = ask()
+    assert (found.outcome, found.allowed, codes(found)) == ("error", False, {"log_not_anchored"})
+    assert "No witness was ever asked" in found.reasons[0]["message"]
+    assert ask(environment="elsewhere").outcome == "deny"
+    settings.WITNESSES = []
+    assert ask().allowed

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from apps.engine.policy.model import Policy
 
-AdmissionOutcome = Literal["allow", "allow_with_limits", "pending", "deny"]
+AdmissionOutcome = Literal["allow", "allow_with_limits", "pending", "deny", "error"]
 Limits = Mapping[str, Any]
 
 
