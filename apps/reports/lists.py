@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import IO, Any, Protocol
 
 from django.db.models import QuerySet
 
@@ -72,26 +72,30 @@ def exportable(by: Person, rows: QuerySet[Any], path: str) -> Iterator[Any]:
     return rows.iterator(chunk_size=_CHUNK)
 
 
+class Page(Protocol):
+    """Some rows of a list, and the cursor of those after them."""
+
+    @property
+    def rows(self) -> Sequence[Any]: ...
+
+    @property
+    def next(self) -> str | None: ...
+
+
+def pages(page: Callable[[str | None], Page]) -> Iterator[Any]:
+    """The rows of every page of a list, one page at a time."""
+    found = page(None)
+    yield from found.rows
+    while found.next is not None:
+        found = page(found.next)
+        yield from found.rows
+
+
 def _models(by: Person, filters: Filters) -> Iterator[RegisteredModel]:
     everywhere = may(by, Permission.EXPORT_MAKE)
     own = set() if everywhere else set(models_with(by, Permission.EXPORT_MAKE).values_list("pk", flat=True))
-    cursor: str | None = None
-    while True:
-        page = model_page(by, filters, cursor)
-        yield from (row for row in page.rows if everywhere or row.pk in own)
-        cursor = page.next
-        if cursor is None:
-            return
-
-
-def _events(by: Person, filters: Filters) -> Iterator[Any]:
-    cursor: str | None = None
-    while True:
-        page = event_page(filters, cursor)
-        yield from page.rows
-        cursor = page.next
-        if cursor is None:
-            return
+    found = pages(lambda cursor: model_page(by, filters, cursor))
+    return (row for row in found if everywhere or row.pk in own)
 
 
 def _runs(by: Person, filters: Filters) -> Iterator[Any]:
@@ -111,5 +115,12 @@ _ROWS: dict[str, Rows] = {
     "costs": lambda by, _: statement(),
     "people": lambda by, _: visible_people(by).iterator(),
     "grants": lambda by, _: visible_grants(by).iterator(),
-    "events": _events,
+    "events": lambda _, filters: pages(lambda cursor: event_page(filters, cursor)),
 }
+
+
+def parts(file: IO[bytes]) -> Iterator[bytes]:
+    """A file in parts as it is sent; it is gone afterwards."""
+    with file:
+        while part := file.read(1 << 16):
+            yield part

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import Any
 
@@ -22,6 +22,7 @@ from apps.engine.canonical import rfc3339
 from apps.engine.verify_pack import named_statements
 from apps.gates.queries import PROPOSAL, RELEASE
 from apps.inventory.models import RegisteredModel
+from apps.inventory.queries import find_model
 from apps.reports.models import Report
 
 OURS = ("inventory", "gates", "approvals", "reports", "deploys")
@@ -53,6 +54,28 @@ class PackScope:
         if self.since is None or self.until is None:
             return {"kind": "portfolio"}
         return {"kind": "period", "since": rfc3339(self.since), "until": rfc3339(self.until)}
+
+
+def asked_scope(by: Person, told: Mapping[str, Any]) -> PackScope:
+    """The scope that a request names: a model, two days, or neither."""
+    if told.get("model"):
+        return PackScope(model=find_model(by, str(told["model"])))
+    since, until = _day(told, "from"), _day(told, "to")
+    if since is None and until is None:
+        return PackScope()
+    if since is None or until is None:
+        raise Invalid("A time needs both a first and a last day.", field="to" if since else "from")
+    return PackScope(since=since, until=until + timedelta(days=1))
+
+
+def _day(told: Mapping[str, Any], name: str) -> datetime | None:
+    text = told.get(name)
+    if not text:
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(str(text)), time(), UTC)
+    except ValueError:
+        raise Invalid(f"“{text}” is no day; write it as 2027-03-31.", field=name) from None
 
 
 @dataclass(slots=True)

@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from apps.access.queries import models_with
-from apps.access.states import Permission
-from apps.approvals import queries as approvals
 from apps.deploys.queries import visible_admissions
-from apps.gates.queries import released_policies, visible_decisions, visible_evidence
-from apps.reports.queries import visible_reports
+from apps.reports.facts import readable_statement
 
 if TYPE_CHECKING:
-    from django.db.models import QuerySet
-
     from apps.access.models import Person
 
 
 def visible_statement(by: Person, digest: str) -> bool:
     """Whether a fact of this digest is among those that the person may see; sign-offs stay blind."""
-    return any(rows.filter(statement_digest=digest).exists() for rows in _facts(by))
-
-
-def _facts(by: Person) -> Iterator[QuerySet[Any]]:
-    readable = models_with(by, Permission.EVIDENCE_SEE)
-    yield visible_admissions(by)
-    yield released_policies()
-    yield visible_decisions(by).filter(version__model__in=readable)
-    yield visible_evidence(by).filter(run__version__model__in=readable)
-    yield approvals.visible_approvals(by)
-    yield approvals.visible_signoffs(by)
-    yield approvals.visible_waivers(by)
-    yield visible_reports(by).filter(version__model__in=readable)
+    return readable_statement(by, digest, visible_admissions(by))

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import shutil
 from argparse import ArgumentParser
-from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apps.access.queries import find_person
 from apps.audit.errors import Refused
-from apps.inventory.queries import find_model
 from apps.reports.commands.packing import make_pack
-from apps.reports.packs_scope import PackScope
+from apps.reports.packs_scope import asked_scope
 
 
 class Command(BaseCommand):
@@ -31,8 +29,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             by = find_person(options["by"])
-            model = find_model(by, options["model"]) if options["model"] else None
-            scope = PackScope(model=model, **_time(options["since"], options["until"]))
+            told = {"model": options["model"], "from": options["since"], "to": options["until"]}
+            scope = asked_scope(by, told)
             packed = make_pack(by=by, scope=scope, most=None, progress=self._progress)
         except Refused as error:
             raise CommandError(str(error)) from error
@@ -56,16 +54,3 @@ def _new(place: Path) -> Any:
         return os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
     except OSError as error:
         raise CommandError(f"{place} cannot be written: {error.strerror}.") from error
-
-
-def _time(since: str, until: str) -> dict[str, datetime]:
-    if bool(since) != bool(until):
-        raise CommandError("Give both --from and --to, or neither.")
-    if not since:
-        return {}
-    try:
-        first, last = date.fromisoformat(since), date.fromisoformat(until)
-    except ValueError as error:
-        raise CommandError("--from and --to are days such as 2027-03-31.") from error
-    end = datetime.combine(last, time(), UTC) + timedelta(days=1)
-    return {"since": datetime.combine(first, time(), UTC), "until": end}
