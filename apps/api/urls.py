@@ -4,6 +4,7 @@ from django.urls import path, re_path
 
 from apps.api import openapi
 from apps.api.endpoints import not_found
+from apps.api.views import exports as exporting
 from apps.api.views import admissions, findings, health, inventory, people, policies, records, runs
 
 urlpatterns = [
@@ -25,6 +26,9 @@ urlpatterns = [
     path("decisions/<str:digest>/pack", runs.pack),
     path("evidence/<str:digest>", runs.evidence),
     path("statements/<str:digest>", runs.statement),
+    path("statements/<str:digest>/receipt", exporting.receipt),
+    path("exports", exporting.exports),
+    path("packs", exporting.packs),
     path("approvals", people.approvals),
     path("approvals/<uuid:approval_id>", people.approval),
     path("approvals/<uuid:approval_id>/comments", people.comments),

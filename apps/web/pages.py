@@ -47,8 +47,20 @@ RAIL: tuple[tuple[str, str, Permission | None, tuple[str, ...]], ...] = (
     ("/coverage", "Coverage", Permission.EVIDENCE_SEE, ()),
     ("/costs", "Costs", Permission.COST_SEE, ()),
     ("/events", "Audit events", Permission.EVENT_SEE, ()),
+    ("/exports", "Exports", Permission.EXPORT_MAKE, ()),
     ("/admin/", "People and roles", Permission.PERSON_MANAGE, ()),
 )
+
+# Addresses whose list can be taken away as a file, and its name.
+LISTS = {
+    "/models": "models",
+    "/reviews": "approvals",
+    "/findings": "findings",
+    "/waivers": "waivers",
+    "/decisions": "admissions",
+    "/costs": "costs",
+    "/events": "events",
+}
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -63,7 +75,16 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         for url, title, needed, others in RAIL
         if needed is None or needed in held
     ]
-    return {"rail": rail, "roles_held": [role.title for role in roles], TYPED: _typed(request)}
+    return {"rail": rail, "export": _exportable(request, held), "roles_held": [role.title for role in roles], TYPED: _typed(request)}
+
+
+def _exportable(request: HttpRequest, held: set[Permission]) -> dict[str, Any] | None:
+    """The list on this page as a form takes it away, for those who export."""
+    name = LISTS.get(request.path)
+    if name is None or Permission.EXPORT_MAKE not in held:
+        return None
+    filters = {key: value for key, value in request.GET.items() if key not in ("after", "at")}
+    return {"list": name, "filters": filters, "formats": ("csv", "xlsx", "jsonl")}
 
 
 def _is_current(here: str, url: str, others: tuple[str, ...]) -> bool:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from django.urls import path
 
+from apps.web.views import exports as exporting
+
 from apps.web.views import (
     checks,
     coverage,
@@ -71,6 +73,9 @@ urlpatterns = [
     path("coverage/<str:framework>", coverage.framework_page),
     path("costs", decisions.cost_page),
     path("events", events.event_list),
+    path("exports", exporting.export_page),
+    path("exports/packs", exporting.take_pack),
+    path("receipts/<str:digest>", exporting.receipt_page),
     path("events/<uuid:event_id>", events.event_page),
     path("reports/<uuid:report_id>", reports.report_page),
     path("reports/<uuid:report_id>/file.pdf", reports.pdf),
