@@ -16,6 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from apps.access.commands import begin_idempotent, finish_idempotent, forget_idempotent
 from apps.access.queries import authenticate_token, signed_in
 from apps.access.tokens import PREFIX
+from apps.api import past
 from apps.api.problems import FORESEEN, ApiProblem, answers_problems, problem, translated
 from apps.api.reading import refuse_large
 from apps.audit.context import authenticated
@@ -92,7 +93,8 @@ def endpoint(*operations: Operation, public: bool = False) -> Handler:
         def run() -> HttpResponseBase:
             return chosen.handler(request, by=by, **kwargs)
 
-        response = once(request, by, run) if chosen.method == "POST" and by is not None else run()
+        repeatable = chosen.method == "POST" and by is not None
+        response = once(request, by, run) if repeatable and by else past.answered(request, run)
         response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 

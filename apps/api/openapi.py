@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import get_resolver
 
 from apps.api.endpoints import Operation, answer, describe, endpoint, operation, public_for
+from apps.api.past import PARAMETER, has_past
 
 if TYPE_CHECKING:
     from apps.access.models import Person
@@ -85,11 +86,11 @@ def _item(route: str, view: Any) -> dict[str, Any]:
     if parameters:
         item["parameters"] = parameters
     for op in described.operations.values():
-        item[op.method.lower()] = _operation(op, public=described.public)
+        item[op.method.lower()] = _operation(op, public=described.public, past=has_past(route))
     return item
 
 
-def _operation(op: Operation, *, public: bool) -> dict[str, Any]:
+def _operation(op: Operation, *, public: bool, past: bool) -> dict[str, Any]:
     responses: dict[str, Any] = {str(status): {"description": text} for status, text in op.answers.items()}
     told: dict[str, Any] = {
         "operationId": op.handler.__name__,
@@ -98,6 +99,8 @@ def _operation(op: Operation, *, public: bool) -> dict[str, Any]:
         "security": [] if public else [{"token": []}],
     }
     parameters = [_query(name, text) for name, text in op.query.items()]
+    if past and op.method == "GET":
+        parameters.append(_query(*PARAMETER))
     if op.method == "POST":
         parameters.append(_KEY)
     if parameters:

@@ -11,7 +11,6 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Exists, F, Model, OuterRef, Q, QuerySet
-from django.utils import timezone
 
 from apps.access.models import Person
 from apps.access.queries import models_with, visible_models
@@ -29,6 +28,7 @@ from apps.approvals.states import ApprovalState, FindingState
 from apps.approvals.steps import ROLE_PERMISSION, Step, all_complete
 from apps.audit.errors import NotFound
 from apps.audit.models import Statement
+from apps.audit.past import clock
 from apps.audit.states import Ref
 from apps.engine.statement import canonical, digest
 from apps.gates.models import Decision
@@ -219,7 +219,7 @@ def standing_approval(version: ModelVersion, use: Use, now: datetime) -> Approva
 
 def granted_version(use: Use) -> ModelVersion | None:
     """The version whose approval for a use was granted last and still stands."""
-    rows = Approval.objects.filter(use=use, state=ApprovalState.GRANTED, expires_at__gt=timezone.now())
+    rows = Approval.objects.filter(use=use, state=ApprovalState.GRANTED, expires_at__gt=clock())
     found = rows.select_related("version__model__unit", "version__model__owner").order_by("-closed_at")[:1]
     return next((approval.version for approval in found), None)
 
@@ -231,7 +231,7 @@ def open_findings(model: RegisteredModel) -> QuerySet[Finding]:
 
 def valid_waivers(version: ModelVersion, use: Use) -> QuerySet[Waiver]:
     """Waivers of a version and use that hold at this second."""
-    now = timezone.now()
+    now = clock()
     return Waiver.objects.filter(version=version, use=use, valid_from__lte=now, valid_to__gt=now)
 
 
@@ -288,7 +288,7 @@ class Waiting:
 
 def expiring(by: Person, *, days: int = 60) -> list[Waiting]:
     """Waivers and approvals of visible models that end within so many days, soonest first."""
-    now = timezone.now()
+    now = clock()
     until = now + timedelta(days=days)
     waivers = visible_waivers(by).filter(valid_to__gt=now, valid_to__lte=until)
     granted = visible_approvals(by).filter(

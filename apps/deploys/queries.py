@@ -9,14 +9,15 @@ from uuid import UUID
 
 from django.db import OperationalError, connection
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 from apps.access.guards import may
 from apps.access.models import Person
 from apps.access.queries import visible_models
 from apps.access.states import Permission
+from apps.access.text import storable
 from apps.access.tokens import token_digest, well_formed
 from apps.audit.errors import Invalid, NotFound
+from apps.audit.past import clock
 from apps.deploys.facts import gather_everywhere
 from apps.deploys.models import Admission, Environment
 from apps.engine.admit import Admission as Answer
@@ -33,12 +34,27 @@ def environments() -> list[Environment]:
 
 def deployable(version: ModelVersion, use: Use) -> list[tuple[Environment, Answer]]:
     """What the deploy gate would answer at this moment, by environment; nothing is written."""
-    now, places = timezone.now(), environments()
+    now, places = clock(), environments()
     everywhere = gather_everywhere(version, use, [*places], now)
     return [
         (place, gathered.answer(_request(version, use, place), now))
         for place, gathered in zip(places, everywhere, strict=True)
     ]
+
+
+def would_answer(version: ModelVersion, use: Use, environment: Environment) -> Answer:
+    """What the deploy gate would answer now, or at the second that is read of; nothing is written."""
+    now = clock()
+    gathered = gather_everywhere(version, use, [environment], now)[0]
+    return gathered.answer(_request(version, use, environment), now)
+
+
+def find_environment(key: str) -> Environment:
+    """The environment, or NotFound."""
+    found = Environment.objects.filter(key=key).first() if storable(key) else None
+    if found is None:
+        raise NotFound(f'There is no environment "{key}".', field="environment")
+    return found
 
 
 def _request(version: ModelVersion, use: Use, environment: Environment) -> Request:

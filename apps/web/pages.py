@@ -21,7 +21,9 @@ from apps.access.states import Permission
 from apps.access.text import storable
 from apps.audit.context import authenticated
 from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
+from apps.audit.past import as_of
 from apps.engine.errors import Problem
+from apps.web import past
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -75,7 +77,13 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         for url, title, needed, others in RAIL
         if needed is None or needed in held
     ]
-    return {"rail": rail, "export": _exportable(request, held), "roles_held": [role.title for role in roles], TYPED: _typed(request)}
+    return {
+        "rail": rail, "export": _exportable(request, held),
+        "roles_held": [role.title for role in roles],
+        "as_of": as_of(),
+        "has_past": past.has_past(request.path),
+        TYPED: _typed(request),
+    }
 
 
 def _exportable(request: HttpRequest, held: set[Permission]) -> dict[str, Any] | None:
@@ -124,7 +132,7 @@ def _answered(request: HttpRequest, view: View, by: Person, *args: Any, **kwargs
     authenticated(method="session", age_seconds=int((now() - at).total_seconds()) if at else None)
     try:
         _refuse_unstorable(request, kwargs)
-        return view(request, *args, by=by, **kwargs)
+        return past.answered(request, lambda: view(request, *args, by=by, **kwargs))
     except NotFound as error:
         return refusal(request, error, 404)
     except Forbidden as error:

@@ -146,7 +146,7 @@ _shown = endpoint(show)
 def admission(request: HttpRequest, admission_id: UUID) -> HttpResponseBase:
     """The answer of `show`. A pipeline that polls its own answer gets the stored bytes by the short way."""
     scheme, _, raw = request.headers.get("Authorization", "").partition(" ")
-    if request.method == "GET" and scheme.lower() == "bearer" and "wait" not in request.GET:
+    if request.method == "GET" and scheme.lower() == "bearer" and not {"wait", "at"} & set(request.GET):
         refuse_secrets_in(request)
         found = queries.own_answer(raw.strip(), admission_id)
         if found is not None:

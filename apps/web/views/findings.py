@@ -14,6 +14,7 @@ from apps.access.guards import require, why_not
 from apps.access.states import Permission
 from apps.approvals import commands, guards, queries
 from apps.audit.errors import Invalid
+from apps.audit.past import clock
 from apps.gates.queries import find_decision
 from apps.inventory.queries import find_model
 from apps.web.pages import done, page, reauthenticated_at
@@ -36,7 +37,7 @@ def finding_list(request: HttpRequest, *, by: Person) -> HttpResponse:
     """Findings, open ones first and the soonest due on top."""
     rows = sorted(queries.visible_findings(by)[:500], key=lambda f: (f.state == "closed", f.due))
     return render(
-        request, "findings/list.html", {"title": "Findings", "rows": rows, "today": timezone.now().date()}
+        request, "findings/list.html", {"title": "Findings", "rows": rows, "today": clock().date()}
     )
 
 
