@@ -4,11 +4,13 @@ from django.urls import path, re_path
 
 from apps.api import openapi
 from apps.api.endpoints import not_found
-from apps.api.views import admissions, answers, findings, inventory, people, policies, records, runs
+from apps.api.views import exports as exporting
+from apps.api.views import admissions, answers, findings, health, inventory, people, policies, records, runs
 
 urlpatterns = [
     path("schema", openapi.schema),
     path("health", openapi.health),
+    path("health/log", health.log),
     path("keys", runs.keys),
     path("models", inventory.models),
     path("models/<str:key>", inventory.model),
@@ -24,6 +26,9 @@ urlpatterns = [
     path("decisions/<str:digest>/pack", runs.pack),
     path("evidence/<str:digest>", runs.evidence),
     path("statements/<str:digest>", runs.statement),
+    path("statements/<str:digest>/receipt", exporting.receipt),
+    path("exports", exporting.exports),
+    path("packs", exporting.packs),
     path("approvals", people.approvals),
     path("approvals/<uuid:approval_id>", people.approval),
     path("approvals/<uuid:approval_id>/comments", people.comments),
