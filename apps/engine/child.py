@@ -37,7 +37,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from apps.engine.errors import BadInput, Problem
-from apps.engine.process import claim
+from apps.engine.landlock import Reach
+from apps.engine.process import Ended, claim
 from apps.engine.resources import DEVICES, Device, driver, used_device, using
 from apps.engine.walls import Limits, raise_walls
 
@@ -171,10 +172,7 @@ class _Parent:
         if code is None:
             return _error("crashed", "It went silent without an answer")
         if code < 0:
-            kind, sentence = _SIGNALS.get(
-                signal.Signals(-code), ("crashed", f"It crashed ({signal.Signals(-code).name})")
-            )
-            return _error(kind, sentence)
+            return _error(*_of_signal(signal.Signals(-code)))
         return _error("crashed", f"It ended without an answer (exit code {code})")
 
 
@@ -243,6 +241,13 @@ def _ends_within(pid: int, seconds: float) -> bool:
     return True
 
 
+def _of_signal(sign: signal.Signals | None) -> tuple[str, str]:
+    """What it means that a process ended by a signal, or by itself."""
+    if sign is None:
+        return "crashed", "It ended without an answer"
+    return _SIGNALS.get(sign, ("crashed", f"It crashed ({sign.name})"))
+
+
 def _while(step: str, answer: dict[str, Any]) -> dict[str, Any]:
     """The answer, and where the child went down, what it was doing then."""
     reason = str(answer.get("reason"))
@@ -275,10 +280,42 @@ def main() -> None:
             pipe.write(json.dumps({key: value}, allow_nan=False) + "\n")
             pipe.flush()
 
-        claim(lambda what: say("step", what))
-        limits = Limits(**given["limits"])
-        say("walls", raise_walls(limits, reserves=given["task"].get("device") != "cpu" and driver()))
-        say("answer", _answer(given["task"], lambda step: say("progress", step)))
+        claim(lambda what: say("step", what), apart=True)
+        say("walls", raise_walls(Limits(**given["limits"]), _reach(given["task"])))
+        answer = _answer(given["task"], lambda step: say("progress", step))
+        _close_models()
+        say("answer", answer)
+
+
+def _close_models() -> None:
+    """End the processes that hold models, where there are any."""
+    client = sys.modules.get("apps.engine.apart.client")
+    if client is not None:
+        client.close_models()
+
+
+def _reach(task: Mapping[str, Any]) -> Reach:
+    """The files that a task names: its manifest's folder and data, summaries, the file it writes."""
+    manifest = Path(task.get("manifest", "model.yaml"))
+    manifest = manifest / "model.yaml" if manifest.is_dir() else manifest
+    reads = [manifest.parent, *map(Path, task.get("summaries", ()))]
+    if task.get("files") is not None:
+        reads += [Path(file) for file in task["files"].values()]
+    else:
+        reads += _named(manifest)
+    writes = [Path.cwd()] + ([Path(task["out"]).parent] if "out" in task else [])
+    return Reach(reads=tuple(reads), writes=tuple(writes), driver=task.get("device") != "cpu" and driver())
+
+
+def _named(manifest: Path) -> list[Path]:
+    """Where a manifest's files lie, for they may lie anywhere; none where it cannot be read."""
+    from apps.engine.manifest import read_manifest
+    from apps.engine.places import places
+
+    try:
+        return places(read_manifest(manifest.read_bytes(), name=manifest.name), manifest.parent)
+    except (Problem, OSError):
+        return []
 
 
 def _answer(task: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
@@ -291,6 +328,8 @@ def _answer(task: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
         return {"status": "error", "kind": "bad_input", "reason": str(problem)}
     except MemoryError:
         return _error("resource", "It needed more memory than allowed")
+    except Ended as ended:
+        return _while(ended.work, _error(*_of_signal(ended.signal)))
     except Exception as problem:
         what = f"{type(problem).__name__}: {problem}".splitlines()[0][:300]
         return {"status": "error", "kind": "internal", "reason": f"{_STOPPED}: {what}."}

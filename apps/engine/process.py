@@ -11,7 +11,18 @@ import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
-_state: dict[str, Any] = {"own": False, "say": None}
+_state: dict[str, Any] = {"own": False, "say": None, "apart": False, "work": ""}
+
+
+class Ended(BaseException):
+    """The process that holds a model ended in the middle of `work`; no check may catch it.
+
+    `signal` is what ended it, None where it ended by itself.
+    """
+
+    def __init__(self, sign: signal.Signals | None, work: str) -> None:
+        super().__init__(work)
+        self.signal, self.work = sign, work
 
 
 def is_ours() -> bool:
@@ -19,15 +30,27 @@ def is_ours() -> bool:
     return bool(_state["own"])
 
 
-def claim(say: Callable[[str], None] | None = None) -> None:
+def models_apart() -> bool:
+    """Whether model files are opened in processes of their own."""
+    return bool(_state["apart"])
+
+
+def work() -> str:
+    """The step that is under way here; empty where there is none."""
+    return str(_state["work"])
+
+
+def claim(say: Callable[[str], None] | None = None, *, apart: bool = False) -> None:
     """Say so; called once where such a process begins.
 
     Parameters
     ----------
     say : callable, optional
         Takes each step that is begun, and an empty text when it has ended. Only a child gives one.
+    apart : bool
+        Whether model files are opened in processes of their own.
     """
-    _state.update(own=True, say=say)
+    _state.update(own=True, say=say, apart=apart)
 
 
 @contextlib.contextmanager
@@ -41,9 +64,11 @@ def step(what: str, *, seconds: int) -> Iterator[None]:
         yield
         return
     say(what)
+    _state["work"] = what
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
+        _state["work"] = ""
         say("")

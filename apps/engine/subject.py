@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from apps.engine import files as disk
 from apps.engine.dataset import DataSet
 from apps.engine.errors import BadInput, NotDeclared
 from apps.engine.inputs import Artifact, Model
 from apps.engine.manifest import Manifest, read_manifest
+from apps.engine.places import place_of
 
 Files = Mapping[str, Path]
 
@@ -213,14 +213,7 @@ class Subject:
             if text not in self._files:
                 raise BadInput(f'The file "{text}" of the manifest was not handed in.')
             return Path(self._files[text])
-        parts = urlsplit(text)
-        if parts.scheme == "file" and parts.netloc in ("", "localhost"):
-            return Path(unquote(parts.path))
-        if parts.scheme and "://" in text:
-            raise BadInput(
-                f'"{text}" cannot be read here: only files are opened; fetch it and name the file.'
-            )
-        return self._folder / text
+        return place_of(text, self._folder)
 
 
 class _Roles(Mapping[str, Any]):

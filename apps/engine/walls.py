@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import resource
 import signal
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from apps.engine import seccomp
+from apps.engine.landlock import Reach, confine
+
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
-_PDEATHSIG, _NO_NEW_PRIVS, _SECCOMP, _FILTER = 1, 38, 22, 2
-_ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
-_EPERM = 1
-# socket, ptrace, io_uring_setup, bpf, keyctl, mount, process_vm_readv, process_vm_writev
-_DENIED = {
-    "x86_64": (0xC000003E, (41, 101, 425, 321, 250, 165, 310, 311)),
-    "aarch64": (0xC00000B7, (198, 117, 425, 280, 219, 40, 270, 271)),
-}
+_PDEATHSIG, _DROP_BOUND = 1, 24
+_NOTICE_S = 5  # between the signal that names the limit and the one that names nothing
+_CAPABILITIES, _CAP_VERSION = 41, 0x20080522
+_KEPT_CAPABILITY = 1 << 2  # CAP_DAC_READ_SEARCH: root may run this for files of another user
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,23 +49,35 @@ class Limits:
     output_bytes: int = 64 << 20
 
 
-def raise_walls(limits: Limits, *, reserves: bool = False) -> dict[str, str]:
+def raise_walls(limits: Limits, reach: Reach | None = None) -> dict[str, str]:
     """Raise every wall that this machine offers, and say which stand.
 
     Parameters
     ----------
-    reserves : bool
-        A GPU's driver reserves address space far beyond what it fills: memory is then limited by the data
-        that is written, not by addresses.
+    limits : Limits
+        A GPU's driver reserves address space far beyond what it fills: with one, memory is limited by the
+        data that is written, not by addresses.
+    reach : Reach, optional
+        What it may read and write beside its own code; by default nothing.
     """
+    reach = reach or Reach()
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     return {
+        **_limited(limits, resource.RLIMIT_DATA if reach.driver else resource.RLIMIT_AS),
         "network": _no_network(libc),
-        "system_calls": _no_sockets(libc),
-        **_limited(limits, resource.RLIMIT_DATA if reserves else resource.RLIMIT_AS),
+        "privileges": _no_privileges(libc),
+        "files": confine(reach),
+        "system_calls": seccomp.refuse(),
         "environment": "cleared",
     }
+
+
+def raise_inner_walls(reach: Reach) -> dict[str, str]:
+    """What a process behind these walls raises besides before it holds a model: `reach` alone, no children."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    return {"model_files": confine(reach), "model_system_calls": seccomp.refuse_more()}
 
 
 def _limited(limits: Limits, memory: int) -> dict[str, str]:
@@ -84,9 +94,11 @@ def _limited(limits: Limits, memory: int) -> dict[str, str]:
 
 def _limit(kind: int, number: int) -> str:
     hard = resource.getrlimit(kind)[1]
-    number = number if hard == resource.RLIM_INFINITY else min(number, hard)
+    most = number + (_NOTICE_S if kind == resource.RLIMIT_CPU else 0)
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    number = min(number, most)
     try:
-        resource.setrlimit(kind, (number, number))
+        resource.setrlimit(kind, (number, most))
     except (OSError, ValueError) as problem:
         return f"none: {problem}"
     if kind == resource.RLIMIT_NPROC and os.geteuid() == 0:
@@ -107,35 +119,23 @@ def _threads_of_user() -> int:
     return total
 
 
+def _no_privileges(libc: ctypes.CDLL) -> str:
+    """Give up root's privileges but the one to read files, which the wall around files then narrows."""
+    if os.geteuid() != 0:
+        return "an ordinary user's"
+    for capability in range(_CAPABILITIES):
+        if 1 << capability != _KEPT_CAPABILITY:
+            libc.prctl(_DROP_BOUND, capability, 0, 0, 0)
+    header = struct.pack("=Ii", _CAP_VERSION, 0)
+    held = struct.pack("=6I", _KEPT_CAPABILITY, _KEPT_CAPABILITY, 0, 0, 0, 0)
+    if libc.capset(header, held):
+        return f"root's: {os.strerror(ctypes.get_errno())}"
+    return "root's, for reading alone"
+
+
 def _no_network(libc: ctypes.CDLL) -> str:
     """An own network namespace without any interface up."""
     for flags, how in ((_NEW_NET, "own namespace"), (_NEW_USER | _NEW_NET, "own user and network namespace")):
         if libc.unshare(flags) == 0:
             return how
     return f"none: {os.strerror(ctypes.get_errno())}"
-
-
-def _no_sockets(libc: ctypes.CDLL) -> str:
-    """A seccomp filter that answers EPERM to sockets and to ways into other processes."""
-    machine = platform.machine()
-    if machine not in _DENIED:
-        return f"none: no filter for {machine}"
-    architecture, numbers = _DENIED[machine]
-    program = _program(architecture, numbers)
-    buffer = ctypes.create_string_buffer(program, len(program))
-    header = struct.pack("@HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
-    pointer = ctypes.create_string_buffer(header, len(header))
-    if libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(_SECCOMP, _FILTER, pointer, 0, 0):
-        return f"none: {os.strerror(ctypes.get_errno())}"
-    return "no sockets, tracing, mounts"
-
-
-def _program(architecture: int, numbers: tuple[int, ...]) -> bytes:
-    """Classic BPF: another architecture, or one of the numbers → EPERM; else allow."""
-    refuse = len(numbers) + 3
-    code = [(0x20, 0, 0, 4), (0x15, 0, refuse, architecture), (0x20, 0, 0, 0)]
-    x32 = 0x40000000 if architecture == 0xC000003E else 0xFFFFFFFF
-    code.append((0x35, refuse - 2, 0, x32))
-    code += [(0x15, len(numbers) - i, 0, number) for i, number in enumerate(numbers)]
-    code += [(0x06, 0, 0, _ALLOW), (0x06, 0, 0, _ERRNO | _EPERM)]
-    return b"".join(struct.pack("@HBBI", *line) for line in code)

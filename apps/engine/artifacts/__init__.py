@@ -13,7 +13,7 @@ import numpy as np
 from apps.engine import scan
 from apps.engine.errors import BadInput
 from apps.engine.inputs import Artifact, Model
-from apps.engine.process import step
+from apps.engine.process import models_apart, step
 
 __all__ = ["open_model", "sniff"]
 
@@ -80,6 +80,10 @@ def open_model(artifact: Artifact, features: Sequence[str] | None = None, *, pos
     """
     name = artifact.path.name
     seconds = OPEN_SECONDS + artifact.path.stat().st_size // BYTES_A_SECOND
+    if models_apart():
+        from apps.engine.apart.client import open_apart
+
+        return open_apart(artifact, features, positive=positive, seconds=seconds)
     with step(f"the artifact {name} was being opened", seconds=seconds):
         return _opened(artifact, tuple(features) if features else None, positive)
 

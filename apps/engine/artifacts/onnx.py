@@ -72,8 +72,13 @@ class OnnxModel:
                 raise BadInput(f'{path.name} takes "{taken.name}" as {taken.type}, which is not supported.')
 
     @property
+    def texts(self) -> list[str]:
+        """The features that it takes as text."""
+        return [taken.name for taken in self._inputs if taken.type == "tensor(string)"]
+
+    @property
     def _numeric(self) -> bool:
-        return all(taken.type != "tensor(string)" for taken in self._inputs)
+        return not self.texts
 
     def score(self, features: Columns) -> FloatArray:
         """The positive class's score of each row, float64 (n,)."""

@@ -7,16 +7,18 @@ onnxruntime. A network counts as the model's only after it has given the model's
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from apps.engine.artifacts.onnx_graph import Graph, Node
+from apps.engine.artifacts.onnx_graph import Graph, Node, read_graph, scores_before_maps
 from apps.engine.columns import FloatArray
-from apps.engine.device import Arrays
+from apps.engine.device import Arrays, Moved
 
 Operation = Callable[[Any, Node, Sequence[Any]], Any]
 _FLOAT_TYPES = {1: "float32", 11: "float64"}
+_MOST_CLASSES = 64
 
 
 class Network:
@@ -73,6 +75,18 @@ def network(
     except (KeyError, IndexError, ValueError, TypeError, RuntimeError):
         return None
     return made if found.shape == scores.shape and np.allclose(found, scores, rtol=1e-4, atol=1e-5) else None
+
+
+def network_of_file(path: Path, arrays: Arrays, sample: FloatArray, scores: FloatArray) -> Moved | None:
+    """The file's graph on the device, where one of its outputs gives the `scores` of `sample` there."""
+    graph = read_graph(path)
+    outputs = [] if graph is None else [*filter(None, [scores_before_maps(graph)]), *graph.outputs]
+    for output in outputs:
+        for column in (None, *range(_MOST_CLASSES)):
+            made = network(graph, output, column, arrays=arrays, sample=sample, scores=scores)
+            if made is not None:
+                return Moved(made, arrays)
+    return None
 
 
 def _cast(xp: Any, node: Node, given: Sequence[Any]) -> Any:

@@ -9,10 +9,11 @@ import numpy as np
 
 from apps.engine.columns import FloatArray
 from apps.engine.errors import Unmeasurable
-from apps.engine.explain import device_tables, kernel, linear, permutation, sklearn_models
+from apps.engine.explain import device_tables, kernel, linear, permutation
 from apps.engine.explain.black_box import box_of
 from apps.engine.explain.ensemble import Ensemble, Link, linked
 from apps.engine.explain.frame import Frame, drawn, scores
+from apps.engine.explain.inside import margin_of, trees_of
 from apps.engine.explain.long_leaves import MOST
 from apps.engine.explain.refuse import Unreadable
 from apps.engine.explain.tree_shap import TreeShap
@@ -161,7 +162,7 @@ def ensemble_of(model: Model, sample: Frame) -> Ensemble:
     """The model's trees, shown to give the model's own scores; `Unreadable` says why not."""
     few = sample.take(slice(0, _CHECKED))
     expected = scores(model, few)
-    for ensemble in _read(model):
+    for ensemble in trees_of(model):
         placed = _placed(ensemble, list(sample.names))
         if np.allclose(placed.score(few.matrix), expected, rtol=_AGREE, atol=_AGREE):
             return placed
@@ -178,32 +179,9 @@ def _placed(ensemble: Ensemble, names: list[str]) -> Ensemble:
     return ensemble.placed(places, len(names))
 
 
-def _read(model: Model) -> list[Ensemble]:
-    """The trees of the positive class; of each class, where the file does not say which that is."""
-    from apps.engine.explain import lightgbm_trees, onnx_trees, xgboost_trees
-
-    form = getattr(model, "format", None)
-    place = getattr(model, "_column", getattr(model, "_index", None))
-    if form == "xgboost":
-        return [xgboost_trees.read(model.path, place or 0)]
-    if form == "lightgbm":
-        return [lightgbm_trees.read(model.path, place or 0)]
-    if form == "onnx":
-        return onnx_trees.every_class(model.path)
-    estimator = getattr(model, "estimator", None)
-    if estimator is None:
-        inside = "it is known by its scores alone" if form is None else f"its format is {form}"
-        raise Unreadable(f"the inside of the model cannot be read: {inside}")
-    return [sklearn_models.trees(estimator, 1 if place is None else place)]
-
-
 def _linear(model: Model, background: Frame, space: str) -> Explainer:
-    estimator = getattr(model, "estimator", None)
-    if estimator is None:
-        raise Unreadable("its weights cannot be read")
-    margin = sklearn_models.margin(estimator)
+    margin, link = margin_of(model)
     weight, constant = linear.weights(margin, background.matrix)
-    link: Link = "logistic" if hasattr(estimator, "decision_function") else "identity"
     if space == "score" and link == "logistic":
         raise Unreadable("linear values are exact for the margin; the score needs permutation")
     base = constant + float((weight * background.matrix.mean(0)).sum())

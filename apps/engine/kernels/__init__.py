@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -25,6 +27,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from apps.engine.process import models_apart
 from apps.engine.resources import current
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -81,6 +84,21 @@ def worth(items: int, *, enough: int = ENOUGH) -> bool:
 
 def kernel(function: F) -> F:
     """Compile a loop over arrays when it is first called: no lock, no fast-math, kept on disk."""
-    from numba import njit
+    return cast(F, _njit()(nogil=True, cache=True, fastmath=False, error_model="numpy")(function))
 
-    return cast(F, njit(nogil=True, cache=True, fastmath=False, error_model="numpy")(function))
+
+@cache
+def _njit() -> Any:
+    """Numba's compiler; behind walls, where its cache cannot be written, with a copy of that."""
+    from numba import config, njit
+    from numba.core.caching import UserProvidedCacheLocator
+
+    if models_apart():
+        config.CACHE_DIR = tempfile.mkdtemp(prefix="kernels-")
+        place = UserProvidedCacheLocator.get_suitable_cache_subpath(__file__)
+        shutil.copytree(mark().parent, Path(config.CACHE_DIR) / place, ignore=_no_bytecode)
+    return njit
+
+
+def _no_bytecode(_: str, names: list[str]) -> list[str]:
+    return [name for name in names if not name.endswith((".nbi", ".nbc"))]
