@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import yaml
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Model
 from django.utils import timezone
@@ -93,6 +95,7 @@ def _build() -> Standing:
     people |= {"pipeline": factories.service(), "elsewhere": _elsewhere()}
     bank.policies()
     bank.production()
+    inventory.propose_scorecard(by=people["model-risk-policy"], data=_next_scorecard())
     granted = bank.granted(bank.submitted(bank.version("credit-pd", "1")))
     waiting = bank.submitted(bank.version("credit-pd", "2", rows=500))
     failing = _unfair()
@@ -147,6 +150,10 @@ def token(person: Person, *, days: int = 90) -> str:
     scopes = held_anywhere(person) - PERSONAL
     scopes = scopes or {"environment.declare"}
     return access.issue_token(by=issuer, person=person, name="for tests", scopes=scopes, days=days)[1]
+
+
+def _next_scorecard() -> bytes:
+    return Path(settings.SCORECARD).read_bytes().replace(b"version: 1.1.0", b"version: 1.2.0")
 
 
 def _unfair() -> ModelVersion:

@@ -129,7 +129,7 @@ class Fields:
             raise self._wrong(name, f"must be a list of texts, not {_told(value)}")
         return value
 
-    def truth(self, name: str, default: bool) -> bool:
+    def truth(self, name: str, default: bool | None = None) -> bool:
         """True or false, nothing like them."""
         value = self._take(name, default)
         if not isinstance(value, bool):

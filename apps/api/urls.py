@@ -4,8 +4,19 @@ from django.urls import path, re_path
 
 from apps.api import openapi
 from apps.api.endpoints import not_found
+from apps.api.views import (
+    admissions,
+    answers,
+    findings,
+    health,
+    inventory,
+    people,
+    policies,
+    records,
+    runs,
+    scopes,
+)
 from apps.api.views import exports as exporting
-from apps.api.views import admissions, answers, findings, health, inventory, people, policies, records, runs
 
 urlpatterns = [
     path("schema", openapi.schema),
@@ -14,11 +25,17 @@ urlpatterns = [
     path("keys", runs.keys),
     path("models", inventory.models),
     path("models/<str:key>", inventory.model),
-    path("models/<str:key>/tier", inventory.tier),
+    path("models/<str:key>/tier", scopes.tier),
+    path("models/<str:key>/tier/preview", scopes.tier_preview),
+    path("models/<str:key>/regimes", scopes.regimes),
+    path("models/<str:key>/determination", scopes.determination),
     path("models/<str:key>/versions", inventory.versions),
     path("models/<str:key>/versions/<str:label>", inventory.version),
     path("blobs/<str:digest>", inventory.blob),
-    path("scorecard", inventory.card),
+    path("scorecard", scopes.card),
+    path("scorecard/impact", scopes.card_impact),
+    path("scorecard/proposals", scopes.card_proposals),
+    path("scorecard/proposals/<uuid:proposal_id>", scopes.card_proposal),
     path("runs", runs.runs),
     path("runs/<uuid:run_id>", runs.run),
     path("runs/<uuid:run_id>/cancel", runs.run_cancellation),

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone
 
 from apps.access.models import Person
 from apps.access.queries import visible_models
 from apps.access.text import clean, storable
 from apps.audit.errors import Invalid, NotFound
-from apps.engine.regimes import applying
+from apps.engine.determination import OUTCOMES
+from apps.engine.policy.vocabulary import nearest
+from apps.engine.regimes import applying, known
 from apps.inventory.models import (
     Blob,
     BusinessUnit,
     Contribution,
+    Determination,
     ModelVersion,
     RegimeDecision,
     RegisteredModel,
@@ -33,6 +37,8 @@ Row = TypeVar("Row", bound=Model)
 PAGE = 50
 MOST_WORDS = 8
 TIERS = ("1", "2", "3", "4")
+SCOPES = ("in", "out", "undecided")
+DETERMINATIONS = (*OUTCOMES, "none", "due")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,21 +123,27 @@ def has_blob(by: Person, digest: str) -> bool:
 
 
 def with_standing(rows: QuerySet[RegisteredModel]) -> QuerySet[RegisteredModel]:
-    """Models with what a list shows of them: `tier`, `newest_label`."""
+    """Models with what a list shows of them: `tier`, `newest_label`, `determined`."""
+    told = Determination.objects.filter(model=OuterRef("pk")).order_by("-determined_at", "-id")
     tier = Tiering.objects.filter(model=OuterRef("pk")).order_by("-assigned_at", "-id").values("tier")[:1]
     newest = ModelVersion.objects.filter(model=OuterRef("pk")).order_by("-registered_at", "-id")
-    return rows.annotate(tier=Subquery(tier), newest_label=Subquery(newest.values("label")[:1]))
+    return rows.annotate(
+        tier=Subquery(tier),
+        newest_label=Subquery(newest.values("label")[:1]),
+        determined=Subquery(told.values("outcome")[:1]),
+    )
 
 
 def model_page(by: Person, filters: Mapping[str, str] | None = None, cursor: str | None = None) -> ModelPage:
     """Fifty models that the person may see, after the cursor.
 
     Filters: ``q`` (words in key, title or purpose), ``tier``, ``kind``, ``domain``, ``unit``, ``owner``,
-    ``vendor`` (yes or no).
+    ``vendor`` (yes or no), ``regime`` (its id) with ``scope`` (in, out, undecided), ``determination``.
     """
     rows = visible_models(by).filter(_wanted(filters or {}))
-    if filters and filters.get("tier"):
-        rows = _of_tier(rows, filters["tier"])
+    for name, narrowed in _NARROWED.items():
+        if filters and filters.get(name):
+            rows = narrowed(rows, filters[name], filters)
     if cursor:
         rows = rows.filter(key__gt=read_cursor(cursor))
     shown = with_standing(rows).select_related("unit", "owner").order_by("key")
@@ -154,7 +166,7 @@ def _wanted(filters: Mapping[str, str]) -> Q:
             found &= Q(vendor=_TRUTH[text.lower()])
         elif name in _COLUMNS:
             found &= Q(**{_COLUMNS[name]: text})
-        elif name != "tier":
+        elif name not in (*_NARROWED, "scope"):
             raise Invalid(f'"{name}" cannot be filtered by "{text}".', field=name)
     return found
 
@@ -167,13 +179,51 @@ def _searched(text: str) -> Q:
     return found
 
 
-def _of_tier(rows: QuerySet[RegisteredModel], tier: str) -> QuerySet[RegisteredModel]:
+Models = QuerySet[RegisteredModel]
+
+
+def _of_tier(rows: Models, tier: str, _: Mapping[str, str]) -> Models:
     if tier not in TIERS:
         raise Invalid(f'"{tier}" is no tier; tiers are {", ".join(TIERS)}.', field="tier")
     newest = Tiering.objects.order_by("model_id", "-assigned_at", "-id").distinct("model_id")
     return rows.filter(
         pk__in=Tiering.objects.filter(pk__in=newest.values("pk"), tier=tier).values("model_id")
     )
+
+
+def _of_regime(rows: Models, regime: str, filters: Mapping[str, str]) -> Models:
+    """By what was decided last of a regime; undecided counts as in scope."""
+    if regime not in known():
+        raise Invalid(f'There is no regime "{regime}".{nearest(regime, known())}', field="regime")
+    scope = filters.get("scope") or "in"
+    if scope not in SCOPES:
+        raise Invalid(f'"{scope}" is no scope; it is one of {", ".join(SCOPES)}.', field="scope")
+    mine = RegimeDecision.objects.filter(regime=regime).order_by("model_id", "-decided_at", "-id")
+    newest = RegimeDecision.objects.filter(pk__in=mine.distinct("model_id").values("pk"))
+    if scope == "undecided":
+        return rows.exclude(pk__in=newest.values("model_id"))
+    out = newest.filter(applies=False).values("model_id")
+    return rows.filter(pk__in=out) if scope == "out" else rows.exclude(pk__in=out)
+
+
+def _of_determination(rows: Models, wanted: str, _: Mapping[str, str]) -> Models:
+    """By the newest determination; `none` where nobody made one, `due` where it must be made again."""
+    if wanted not in DETERMINATIONS:
+        known_words = ", ".join(DETERMINATIONS)
+        raise Invalid(f'"{wanted}" is no determination; it is one of {known_words}.', field="determination")
+    each = Determination.objects.order_by("model_id", "-determined_at", "-id").distinct("model_id")
+    newest = Determination.objects.filter(pk__in=each.values("pk"))
+    if wanted == "none":
+        return rows.exclude(pk__in=newest.values("model_id"))
+    due = Q(ask_again__lte=timezone.now().date())
+    return rows.filter(pk__in=newest.filter(due if wanted == "due" else Q(outcome=wanted)).values("model_id"))
+
+
+_NARROWED: Mapping[str, Callable[[Models, str, Mapping[str, str]], Models]] = {
+    "tier": _of_tier,
+    "regime": _of_regime,
+    "determination": _of_determination,
+}
 
 
 def make_cursor(key: str) -> str:
@@ -195,7 +245,14 @@ def read_cursor(cursor: str) -> str:
 def filter_choices(by: Person) -> dict[str, list[Any]]:
     """What the list can be filtered by, of what the person may see."""
     units = BusinessUnit.objects.filter(pk__in=visible_models(by).values("unit_id")).order_by("title")
-    return {"tiers": list(TIERS), "kinds": [str(kind) for kind in ModelKind], "units": list(units)}
+    return {
+        "tiers": list(TIERS),
+        "kinds": [str(kind) for kind in ModelKind],
+        "units": list(units),
+        "regimes": list(known()),
+        "scopes": list(SCOPES),
+        "determinations": list(DETERMINATIONS),
+    }
 
 
 def current_tier(model: RegisteredModel, *, as_of: datetime | None = None) -> int | None:
@@ -230,6 +287,23 @@ def excluded_regimes(model: RegisteredModel) -> list[str]:
     if "excluded" in model.__dict__:
         return model.__dict__["excluded"] or []
     return [regime for regime, row in newest_regimes(model).items() if not row.applies]
+
+
+@dataclass(frozen=True, slots=True)
+class RegimesInShort:
+    """What a card says of a model's regimes, as the rows stand."""
+
+    applying: list[str]
+    excluded: list[str]
+    undecided: int
+
+
+def regimes_in_short(model: RegisteredModel) -> RegimesInShort:
+    """Those that apply, those decided not to, and how many nobody has decided on."""
+    decided = newest_regimes(model)
+    excluded = [regime for regime, row in decided.items() if not row.applies and regime in known()]
+    undecided = sum(regime not in decided for regime in known())
+    return RegimesInShort([name for name in known() if name not in excluded], excluded, undecided)
 
 
 def with_excluded(rows: QuerySet[Row], model: str) -> QuerySet[Row]:

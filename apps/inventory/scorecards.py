@@ -52,6 +52,13 @@ def released(release: ScorecardRelease) -> Scorecard:
     return found
 
 
+def text_in_force() -> str:
+    """The file of the scorecard in force, as a start for the next version."""
+    release = newest_release()
+    data = bytes(release.text) if release is not None else Path(settings.SCORECARD).read_bytes()
+    return data.decode()
+
+
 def named(card: Scorecard) -> dict[str, str]:
     """Id, version and digest, as facts name it."""
     return {"id": card.id, "version": card.version, "digest": card.digest}
@@ -179,6 +186,17 @@ def find_proposal(proposal_id: UUID) -> ScorecardProposal:
     if found is None:
         raise NotFound(f"There is no proposal {proposal_id}.")
     return found
+
+
+def shown_to(by: Person, proposal: ScorecardProposal) -> dict[str, Any]:
+    """What was shown, of the models that the person may see; of the others only how many there are."""
+    named_keys = [line["model"] for part in ("moves", "cannot_be_judged") for line in proposal.shown[part]]
+    seen = set(visible_models(by).filter(key__in=named_keys).values_list("key", flat=True))
+    parts = {
+        part: [line for line in proposal.shown[part] if line["model"] in seen]
+        for part in ("moves", "cannot_be_judged")
+    }
+    return {**proposal.shown, **parts, "out_of_sight": len(named_keys) - sum(map(len, parts.values()))}
 
 
 def sealed_as(proposal: ScorecardProposal) -> dict[str, Any]:

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.web.views import exports as exporting
-
 from apps.web.views import (
     checks,
     coverage,
@@ -17,10 +15,13 @@ from apps.web.views import (
     reports,
     reviews,
     runs,
+    scopes,
+    scorecards,
     session,
     tiers,
     work,
 )
+from apps.web.views import exports as exporting
 
 urlpatterns = [
     path("", work.home),
@@ -34,6 +35,10 @@ urlpatterns = [
     path("models/<str:key>/attest", models.attest),
     path("models/<str:key>/tier", tiers.tier_page),
     path("models/<str:key>/tier/assign", tiers.assign),
+    path("models/<str:key>/regimes", scopes.regime_page),
+    path("models/<str:key>/regimes/decide", scopes.decide),
+    path("models/<str:key>/determination", scopes.determination_page),
+    path("models/<str:key>/determination/determine", scopes.determine),
     path("models/<str:key>/findings", findings.open_finding),
     path("models/<str:key>/versions/<str:label>", models.version_record),
     path("models/<str:key>/versions/<str:label>/run", models.request_run),
@@ -69,6 +74,10 @@ urlpatterns = [
     path("policies/<str:policy>/<str:version>", policies.policy_page),
     path("checks", checks.check_list),
     path("checks/<str:check>", checks.check_page),
+    path("scorecard", scorecards.scorecard_page),
+    path("scorecard/propose", scorecards.propose),
+    path("scorecard/proposals/<uuid:proposal_id>", scorecards.proposal_page),
+    path("scorecard/proposals/<uuid:proposal_id>/release", scorecards.release),
     path("coverage", coverage.framework_list),
     path("coverage/<str:framework>", coverage.framework_page),
     path("costs", decisions.cost_page),

@@ -18,6 +18,7 @@ from apps.api.endpoints import describe
 from apps.audit.models import Event
 from apps.gates.models import PolicyProposal
 from apps.inventory import store
+from apps.inventory.models import ScorecardProposal
 from tests.standing import Standing, token
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -78,12 +79,18 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "policy": "baseline-all",
         "check": "performance.auc",
         "framework": "us-sr26-2",
-        "proposal_id": PolicyProposal.objects.get(policy="baseline-all").pk,
+        "proposal_id": _proposal(route).pk,
         "version": world.granted.subject["policies"][0]["version"],
         "event_id": Event.objects.earliest("occurred_at").pk,
         "report_id": world.report.pk,
         "gate": chart.gate if chart else "none",
     }
+
+
+def _proposal(route: str) -> PolicyProposal | ScorecardProposal:
+    if "scorecard" in route:
+        return ScorecardProposal.objects.get()
+    return PolicyProposal.objects.get(policy="baseline-all")
 
 
 def _digest(world: Standing, route: str) -> str:
@@ -107,12 +114,20 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
     approvals, findings = "/api/v1/approvals/<uuid:approval_id>", "/api/v1/findings/<uuid:finding_id>"
     review, mended = "/reviews/<uuid:approval_id>", "/findings/<uuid:finding_id>"
     reason = {"reason": "because"}
-    policy, why = _policy(), {"rationale": "because"}
+    policy, why, card = _policy(), {"rationale": "because"}, _scorecard()
     return {
         "POST /api/v1/models": model,
         "POST /api/v1/models/<str:key>/versions": _registration(world),
         "POST /api/v1/models/<str:key>/tier": {"answers": {"purpose": "pricing"}, **why},
         "POST /models/<str:key>/tier/assign": {"purpose": "pricing", **why},
+        "POST /api/v1/models/<str:key>/tier/preview": {"answers": {"purpose": "pricing"}},
+        "POST /api/v1/models/<str:key>/regimes": {"regime": "us-sr26-2", "applies": True, **why},
+        "POST /models/<str:key>/regimes/decide": {"regime": "us-sr26-2", "applies": "yes", **why},
+        "POST /api/v1/models/<str:key>/determination": {"answers": {"theory": "yes"}, **why},
+        "POST /models/<str:key>/determination/determine": {"theory": "yes", **why},
+        "POST /api/v1/scorecard/impact": {"scorecard": card},
+        "POST /api/v1/scorecard/proposals": {"scorecard": card},
+        "POST /scorecard/propose": {"text": card, "act": "offer"},
         "POST /api/v1/runs": version,
         "POST /api/v1/approvals": version,
         f"POST {approvals}/comments": {"text": "why?"},
@@ -149,6 +164,11 @@ def _policy() -> dict[str, Any]:
     proposal = PolicyProposal.objects.get(policy="baseline-all")
     text = bytes(proposal.text).decode().replace("version: 2.0.0", "version: 2.0.1")
     return {"text": text, "files": proposal.cases}
+
+
+def _scorecard() -> str:
+    """The scorecard in force, as the next version."""
+    return bytes(ScorecardProposal.objects.get().text).decode()
 
 
 def _registration(world: Standing) -> dict[str, Any]:

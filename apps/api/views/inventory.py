@@ -15,12 +15,11 @@ from apps.audit.errors import Forbidden
 from apps.engine.errors import Problem
 from apps.engine.manifest import read_manifest
 from apps.inventory import commands, queries, store
-from apps.inventory.scorecards import judged, scorecard
 
 if TYPE_CHECKING:
     from apps.access.models import Person
 
-MODEL_FILTERS = ("q", "tier", "kind", "domain", "unit", "vendor")
+MODEL_FILTERS = ("q", "tier", "kind", "domain", "unit", "vendor", "regime", "scope", "determination")
 
 
 @operation(
@@ -33,27 +32,6 @@ def list_models(request: HttpRequest, *, by: Person) -> HttpResponse:
     filters = {k: request.GET[k] for k in MODEL_FILTERS if request.GET.get(k)}
     found = queries.model_page(by, filters, request.GET.get("cursor"))
     return answer({"models": [rendering.model(m) for m in found.rows], "next": found.next})
-
-
-@operation("GET", "The scorecard in force: its questions, points and tiers.", answers={200: "The scorecard."})
-def show_scorecard(request: HttpRequest, *, by: Person) -> HttpResponse:
-    found = scorecard()
-    return answer({**found.document, "digest": found.digest})
-
-
-@operation(
-    "POST",
-    "Judge a model's tier by answers to the scorecard's questions; what is not answered counts as gravest.",
-    request={"answers": "object", "rationale": "string"},
-    answers={201: "The tier, its points and every reason."},
-)
-def assign_tier(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
-    model = queries.find_model(by, key)
-    fields = Fields(body(request))
-    answers, rationale = fields.mapping("answers"), fields.text("rationale")
-    fields.done()
-    made = commands.assign_tier(by=by, model=model, answers=answers, rationale=rationale)
-    return answer({"model": model.key, **judged(made.answers).as_json()}, status=201)
 
 
 @operation(
@@ -191,8 +169,6 @@ def has_blob(request: HttpRequest, digest: str, *, by: Person) -> HttpResponse:
 
 models = endpoint(list_models, register_model)
 model = endpoint(show_model)
-card = endpoint(show_scorecard)
-tier = endpoint(assign_tier)
 versions = endpoint(register_version)
 version = endpoint(show_version)
 blob = endpoint(put_blob, has_blob)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from apps.access.models import Person
     from apps.inventory.models import ModelVersion, RegisteredModel, Use
 
-FILTERS = ("q", "tier", "kind", "domain", "unit", "vendor")
+FILTERS = ("q", "tier", "kind", "domain", "unit", "vendor", "regime", "scope", "determination")
 
 
 @page()
@@ -51,11 +51,14 @@ def model_record(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
     """One model: what it is, its versions, whether it may run, and why."""
     model = queries.find_model(by, key)
     versions = list(model.versions.prefetch_related("approvals").select_related("registered_by"))
+    tierings = list(model.tierings.select_related("assigned_by"))
     context = {
         "title": model.title,
         "model": model,
-        "tier": queries.current_tier(model),
-        "tierings": model.tierings.select_related("assigned_by"),
+        "tier": tierings[0].tier if tierings else None,
+        "tierings": tierings,
+        "determination": model.determinations.first(),
+        "regimes": queries.regimes_in_short(model),
         "uses": [use_standing(versions, use) for use in model.uses.all()],
         "versions": [(v, v.approvals.all()) for v in versions],
         "findings": approval_queries.open_findings(model),

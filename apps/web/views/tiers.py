@@ -9,35 +9,37 @@ from django.shortcuts import render
 
 from apps.access.guards import require, why_not
 from apps.access.states import Permission
-from apps.approvals.rules import united
-from apps.engine.policy import gates_for
-from apps.gates.clock import database_now
-from apps.gates.queries import policies_in_force
+from apps.approvals.consequences import consequences, review_due
 from apps.inventory import commands, queries
 from apps.inventory.scorecards import judged, scorecard
 from apps.web.pages import done, page
 
 if TYPE_CHECKING:
     from apps.access.models import Person
-    from apps.inventory.models import ModelVersion, RegisteredModel
+    from apps.engine.tier import Scorecard
+    from apps.inventory.models import Tiering
 
 
 @page()
 def tier_page(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
     """The questions as last answered; with answers in the address, what they would come to."""
     model = queries.find_model(by, key)
-    newest = model.tierings.first()
+    tierings = list(model.tierings.select_related("assigned_by"))
+    newest = tierings[0] if tierings else None
     card = scorecard()
-    given = _answers(request.GET) if request.GET else (newest.answers if newest else {})
+    given = _answers(request.GET, card) if request.GET else (newest.answers if newest else {})
     judgement = judged(given) if request.GET else None
     context = {
         "title": f"Tier of {model.title}",
         "model": model,
         "card": card,
         "newest": newest,
+        "history": _history(tierings),
         "questions": [(q, str(given.get(q.id) or "")) for q in card.questions],
         "judgement": judgement,
-        "follows": _follows(model, judgement.tier) if judgement else [],
+        "review_due": review_due(judgement.review_days) if judgement else None,
+        "changed": _changed(card, newest, given) if judgement else [],
+        "follows": consequences(model, judgement.tier) if judgement else [],
         "why_not": why_not(require, by, Permission.MODEL_TIER, model),
     }
     return render(request, "models/tier.html", context)
@@ -47,44 +49,43 @@ def tier_page(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
 def assign(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
     """Keep the answers and the tier that they come to."""
     model = queries.find_model(by, key)
-    rationale = request.POST.get("rationale", "")
-    made = commands.assign_tier(by=by, model=model, answers=_answers(request.POST), rationale=rationale)
+    rationale, answers = request.POST.get("rationale", ""), _answers(request.POST, scorecard())
+    made = commands.assign_tier(by=by, model=model, answers=answers, rationale=rationale)
     return done(request, f"{model.title} is tier {made.tier}.", f"/models/{model.key}")
 
 
-def _answers(given: Any) -> dict[str, Any]:
+def _answers(given: Any, card: Scorecard) -> dict[str, Any]:
     """What was answered; a question left open is left out."""
-    known = [question.id for question in scorecard().questions]
+    known = [question.id for question in card.questions]
     return {name: given[name] for name in known if given.get(name)}
 
 
-def _follows(model: RegisteredModel, tier: int) -> list[dict[str, Any]]:
-    """Gates and signatures that the newest version owes, as it stands and with this tier."""
-    version = model.versions.order_by("-registered_at").first()
-    uses = list(model.uses.filter(retired_at=None)) if version else []
-    return [_of_use(version, use, tier) for use in uses if version]
-
-
-def _of_use(version: ModelVersion, use: Any, tier: int) -> dict[str, Any]:
-    now, facts = database_now(), queries.subject_fields(version, use)
-    before, after = facts, {**facts, "model.tier": tier}
-    policies = [policies_in_force(now, fields) for fields in (before, after)]
-    gates = [
-        {g.id: g.title for g in gates_for(found) if g.speaks_of(fields)}
-        for found, fields in zip(policies, (before, after), strict=True)
+def _changed(card: Scorecard, newest: Tiering | None, given: dict[str, Any]) -> list[dict[str, str]]:
+    """The answers that differ from those kept."""
+    kept = newest.answers if newest else {}
+    titles = {question.id: question.title for question in card.questions}
+    pairs = {name: (str(kept.get(name) or ""), str(given.get(name) or "")) for name in titles}
+    return [
+        {"title": titles[name], "before": one, "after": other}
+        for name, (one, other) in pairs.items()
+        if one != other
     ]
-    rules = [united(found, fields) for found, fields in zip(policies, (before, after), strict=True)]
-    return {
-        "use": use,
-        "policies": [policy.title for policy in policies[1]],
-        "new_gates": [title for key, title in gates[1].items() if key not in gates[0]],
-        "gone_gates": [title for key, title in gates[0].items() if key not in gates[1]],
-        "steps": [_words(step) for step in rules[1].steps],
-        "same_steps": rules[0].steps == rules[1].steps,
-        "approval_days": rules[1].approval.days,
-        "before_days": rules[0].approval.days,
-    }
 
 
-def _words(step: Any) -> str:
-    return f"{step['quorum']} of the role {step['role']}"
+def _history(tierings: list[Tiering]) -> list[dict[str, Any]]:
+    """Each tier with the answers that differ from the one before it."""
+    older = [*tierings[1:], None]
+    return [
+        {"row": row, "changes": _differences(row, before)}
+        for row, before in zip(tierings, older, strict=True)
+    ]
+
+
+def _differences(row: Tiering, before: Tiering | None) -> list[str]:
+    kept = before.answers if before else {}
+    names = sorted({*row.answers, *kept})
+    return [
+        f"{name}: {kept.get(name) or 'not answered'} → {row.answers.get(name) or 'not answered'}"
+        for name in names
+        if kept.get(name) != row.answers.get(name)
+    ]
