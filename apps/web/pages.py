@@ -78,7 +78,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         if needed is None or needed in held
     ]
     return {
-        "rail": rail, "export": _exportable(request, held),
+        "rail": rail,
+        "export": _exportable(request, held),
         "roles_held": [role.title for role in roles],
         "as_of": as_of(),
         "has_past": past.has_past(request.path),
