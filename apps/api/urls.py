@@ -14,6 +14,7 @@ from apps.api.views import (
     policies,
     records,
     runs,
+    verification,
     scopes,
 )
 from apps.api.views import exports as exporting
@@ -69,6 +70,7 @@ urlpatterns = [
     path("policies/proposals/<uuid:proposal_id>", policies.proposal),
     path("reports/<uuid:report_id>", records.report),
     path("reports/<uuid:report_id>/file", records.report_file),
+    path("verify", verification.verify),
     path("costs", records.costs),
     path("environments", records.environments),
     path("answers", answers.answers),

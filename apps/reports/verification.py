@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from apps.audit import timestamps
 from apps.audit.errors import Refused
@@ -15,13 +18,15 @@ from apps.audit.queries import read_statement
 from apps.engine.errors import Problem
 from apps.engine.keys import KeySet
 from apps.engine.verified import Question
+from apps.engine.verify_apart import judge_apart
 from apps.engine.verify_pdf import Signed, judge_report
 from apps.inventory.models import Blob
 from apps.reports import queries
 from apps.reports.certificates import authority_pem
 from apps.reports.models import Report
 
-LARGEST = 64 << 20
+LARGEST = 32 << 20
+MOST_REVISIONS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,17 +67,46 @@ def examine_file(data: bytes) -> Examined:
     digest = _digest(data)
     report = _whose(digest)
     if report is None:
-        return Examined(
-            genuine=False,
-            sentence="This is not a file that this service sealed: no report ever had this digest.",
-            signatures=judge_report(data, Question(at=timezone.now(), keys=pinned())).signatures,
-            digest=digest,
-        )
+        return _foreign(data, digest)
     told = _examined if digest == queries.newest_blob(report).digest else _superseded
     try:
         return told(data, report)
     except (Problem, Refused) as error:
         return Examined(genuine=False, sentence=str(error), digest=digest, report=report)
+
+
+def _foreign(data: bytes, digest: str) -> Examined:
+    """Bytes that were never sealed here: judged apart, since anybody may have made them."""
+    more = _grown(data)
+    found = judge_apart(data, Question(at=timezone.now(), keys=pinned()))
+    told = ["This is not a file that this service sealed: no report ever had its digest."]
+    if more:
+        told.append(f"It begins as a sealed report, and {more:,} bytes were added that nobody here signed.")
+    if found["wrong"]:
+        told.append(str(found["wrong"]))
+    return Examined(
+        genuine=False,
+        sentence=" ".join(told),
+        signatures=[_told(one) for one in found["signatures"]],
+        digest=digest,
+    )
+
+
+def _grown(data: bytes) -> int:
+    """How many bytes stand after the longest beginning that is a revision sealed here; 0 where none is."""
+    ends = [m.end() for m in re.finditer(rb"%%EOF\r?\n?", data)][:MOST_REVISIONS]
+    begun, at, digests = hashlib.sha256(), 0, {}
+    for end in ends:
+        begun.update(memoryview(data)[at:end])
+        at = end
+        digests[f"sha256:{begun.hexdigest()}"] = end
+    known = [digests[d] for d in Blob.objects.filter(digest__in=digests).values_list("digest", flat=True)]
+    return len(data) - max(known) if known else 0
+
+
+def _told(one: dict[str, Any]) -> Signed:
+    times = {name: parse_datetime(one[name]) if one[name] else None for name in ("claimed", "stamped")}
+    return Signed(**{**one, **times})
 
 
 def _superseded(data: bytes, report: Report) -> Examined:

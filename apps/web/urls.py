@@ -19,6 +19,7 @@ from apps.web.views import (
     scorecards,
     session,
     tiers,
+    verify,
     work,
 )
 from apps.web.views import exports as exporting
@@ -27,6 +28,7 @@ urlpatterns = [
     path("", work.home),
     path("help", work.help_page),
     path("health", health.health_page),
+    path("verify", verify.verify),
     path("sign-in", session.sign_in),
     path("sign-out", session.sign_out),
     path("reauthenticate", session.reauthenticate),
