@@ -12,7 +12,7 @@ from apps.cli import policy_tiering
 from apps.cli.output import put
 from apps.cli.policy_files import library_for, read_at
 from apps.cli.render_cases import Named, cases_junit
-from apps.engine import tier_trial
+from apps.engine import strict_yaml, tier_trial
 from apps.engine.errors import BadInput
 from apps.engine.policy import Library, Policy
 from apps.engine.policy.diff import bump_fault, diff
@@ -22,6 +22,7 @@ from apps.engine.trial.cases import Case, read_cases, uncovered
 from apps.engine.trial.mutate import survivors
 
 GOOD, BAD = 0, 1
+POLICY = "policy.yaml"
 
 
 def add(commands: Any) -> None:
@@ -79,7 +80,7 @@ def files_of(names: list[str]) -> list[Path]:
 
 def _own(folder: Path) -> list[Path]:
     """The policy of a folder, or the files that stand beside policies."""
-    names = ("policy.yaml", *policy_tiering.NAMES)
+    names = (POLICY, *policy_tiering.NAMES)
     return [folder / name for name in names if (folder / name).is_file()]
 
 
@@ -105,15 +106,22 @@ def _lint(args: argparse.Namespace) -> int:
 
 
 def _twins(files: list[Path]) -> Iterator[str]:
-    """Two files that claim one id and version."""
+    """Two files that claim one version, and two policies of one id side by side in a folder."""
     texts = {str(path): path.read_bytes() for path in dict.fromkeys(files) if path.is_file()}
-    seen: dict[tuple[str, tuple[int, ...]], str] = {}
+    versions: dict[object, str] = {}
+    folders: dict[object, str] = {}
     for entry in Library(texts).entries():
-        key = (entry.id, entry.version)
-        if key in seen:
+        line, column = strict_yaml.read(entry.data, name=entry.name).position(("metadata", "id"))
+        where = f"{entry.name}, line {line}, column {column}"
+        same = versions.setdefault((entry.id, entry.version), entry.name)
+        if same != entry.name:
             version = ".".join(map(str, entry.version))
-            yield f"{seen[key]} and {entry.name} both claim to be {entry.id}@{version}."
-        seen.setdefault(key, entry.name)
+            yield f"{where}: {same} claims to be {entry.id}@{version} too."
+            continue
+        place = Path(entry.name).resolve()
+        beside = folders.setdefault((entry.id, place.parents[1]), entry.name)
+        if beside != entry.name and place.name == POLICY:
+            yield f"{where}: {beside} has the id {entry.id} too; a folder holds one policy of an id."
 
 
 # test ----------------------------------------------------------------------------------------------

@@ -21,13 +21,21 @@ class PolicyFiles:
     id: str
     extends: tuple[str, ...]
     regulation: bool = False
+    place: str = ""
 
 
 def policy_folders(folder: Path) -> list[PolicyFiles]:
     """Every policy of a folder, each after those that it extends."""
     if not folder.is_dir():
         raise Invalid(f"{folder} is no folder of policies.", field="folder")
-    found = {files.id: files for files in map(_read, sorted(folder.glob("*/policy.yaml")))}
+    found: dict[str, PolicyFiles] = {}
+    for files in map(_read, sorted(folder.glob("*/policy.yaml"))):
+        twin = found.setdefault(files.id, files)
+        if twin is not files:
+            told = (
+                f"{files.place}: {twin.name} has the id {files.id} too; a folder holds one policy of an id."
+            )
+            raise Invalid(told, field="policy")
     ordered: dict[str, PolicyFiles] = {}
     for name in sorted(found):
         _append(name, found, ordered, ())
@@ -63,19 +71,23 @@ def _append(
 
 
 def _read(path: Path) -> PolicyFiles:
+    """A file that cannot be read keeps its name for an id: it is refused when its turn comes, not before."""
     data, name = path.read_bytes(), f"{path.parent.name}/{path.name}"
-    try:
-        value = strict_yaml.read(data, name=name).value
-    except BadInput as problem:
-        raise Invalid(str(problem), field="policy") from problem
-    document = value if isinstance(value, dict) else {}
-    metadata, pins = document.get("metadata"), document.get("extends")
     cases = {case.name: case.read_bytes() for case in sorted(path.parent.glob("cases/*.yaml"))}
+    regulation = (path.parent / "controls.yaml").is_file()
+    try:
+        found = strict_yaml.read(data, name=name)
+    except BadInput:
+        return PolicyFiles(name, data, cases, name, (), regulation, name)
+    document = found.value if isinstance(found.value, dict) else {}
+    metadata, pins = document.get("metadata"), document.get("extends")
+    line, column = found.position(("metadata", "id"))
     return PolicyFiles(
         name=name,
         data=data,
         cases=cases,
         id=str(metadata.get("id")) if isinstance(metadata, dict) else name,
         extends=tuple(str(pin).partition("@")[0] for pin in pins) if isinstance(pins, list) else (),
-        regulation=(path.parent / "controls.yaml").is_file(),
+        regulation=regulation,
+        place=f"{name}, line {line}, column {column}",
     )

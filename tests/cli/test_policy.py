@@ -59,7 +59,19 @@ def test_lint_names_two_files_that_claim_one_version(
     (folder / "twin" / "policy.yaml").write_text(POLICY.replace("Small", "Other"))
     status, text = said(capsys, "lint", str(folder))
     assert status == 1
-    assert "both claim to be small@1.0.0" in text
+    twin, first = (folder / name / "policy.yaml" for name in ("twin", "small"))
+    assert f"{twin}, line 3, column 16: {first} claims to be small@1.0.0 too." in text
+
+
+def test_lint_names_two_policies_of_one_id_in_one_folder(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "twin").mkdir()
+    (folder / "twin" / "policy.yaml").write_text(POLICY.replace("1.0.0", "1.1.0"))
+    status, text = said(capsys, "lint", str(folder))
+    assert status == 1
+    assert "twin/policy.yaml, line 3, column 16: " in text
+    assert "has the id small too; a folder holds one policy of an id." in text
 
 
 def test_a_broken_file_never_disables_the_others(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -204,6 +204,11 @@ def test_diff_speaks_words_and_knows_what_is_stricter() -> None:
         ("1.1.0", ("min: 0.70", "min: 0.71"), ""),
         ("1.0.1", ("title: The AUC", "title: AUC"), ""),
         ("1.0.0", ("title: The AUC", "title: AUC"), "does not come after 1.0.0"),
+        ("1.0.1", ("title: P}", "title: P, owner: committee}"), "text only: owner: model-risk-policy → comm"),
+        ("1.0.1", ("title: P}", "title: P, supersedes: [q]}"), "text only: supersedes: [] → [q] (changed)"),
+        ("1.0.1", ("evidence:", "validity: {on_expiry: block_all}\nevidence:"), "on_expiry block_new_depl"),
+        ("1.0.1", ("evidence:", "validity: {remind_before: [P9D]}\nevidence:"), "reminders none → 9 days"),
+        ("1.0.1", ("evidence:", "on_missing: pending\nevidence:"), "on_missing fail → pending (looser)"),
     ],
 )
 def test_a_patch_may_change_text_only(version: str, change: tuple[str, str], fault: str) -> None:

@@ -128,3 +128,29 @@ def test_a_changed_document_is_noticed(pat, pia) -> None:
     row.document = {**row.document, "on_missing": "pending"}
     with pytest.raises(Refused, match="is not the one released"):
         queries.policy_of(row)
+
+
+def test_a_broken_file_keeps_none_of_the_others_from_being_released(pat, pia, tmp_path: Path) -> None:
+    for name, data in (("a-broken", b"a: *b\n"), ("baseline-all", BASE.data)):
+        (tmp_path / name / "cases").mkdir(parents=True)
+        (tmp_path / name / "policy.yaml").write_bytes(data)
+    (tmp_path / "baseline-all" / "cases" / "gates.yaml").write_bytes(BASE.cases["gates.yaml"])
+    with pytest.raises(Refused, match=r"1 policies are released, 1 are not\. a-broken/policy.yaml, line 1"):
+        commands.sync_policies(by=pia, proposed_by=pat, folder=tmp_path)
+    assert [row.policy for row in PolicyRelease.objects.all()] == ["baseline-all"]
+
+
+def test_two_policies_of_one_id_in_a_folder_are_both_named(pat, pia, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "policy.yaml").write_bytes(BASE.data)
+    with pytest.raises(
+        Invalid, match=r"b/policy.yaml, line 5, column 7: a/policy.yaml has the id baseline-all"
+    ):
+        commands.sync_policies(by=pia, proposed_by=pat, folder=tmp_path)
+    assert not PolicyRelease.objects.exists()
+
+
+def test_an_unknown_name_is_refused_with_those_that_there_are(pat, pia) -> None:
+    with pytest.raises(Invalid, match="holds no policy us-sr26; it holds"):
+        commands.sync_policies(by=pia, proposed_by=pat, folder=SHIPPED, names=["us-sr26"])

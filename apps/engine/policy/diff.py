@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -167,11 +167,11 @@ def _step(name: str, before: Step, after: Step) -> Changes:
 
 
 def _rest(old: Policy, new: Policy) -> Changes:
-    for field in ("approval", "conditional"):
-        one, other = getattr(old.validity, field), getattr(new.validity, field)
+    yield from _validity(old, new)
+    for field in ("owner", "supersedes"):
+        one, other = getattr(old, field), getattr(new, field)
         if one != other:
-            effect: Effect = "stricter" if other < one else "looser"
-            yield Change(f"validity: {field} {one.days} days → {other.days} days", effect)
+            yield Change(f"{field}: {_shown(one)} → {_shown(other)}", "changed")
     if old.waivers != new.waivers:
         yield from _waivers(old, new)
     yield from _people(old, new)
@@ -183,6 +183,21 @@ def _rest(old: Policy, new: Policy) -> Changes:
         yield Change(f"effective: {_window(old)} → {_window(new)}", "changed")
     if old.title != new.title:
         yield Change(f"title: {old.title} → {new.title}", "text")
+
+
+def _validity(old: Policy, new: Policy) -> Changes:
+    for field in ("approval", "conditional"):
+        one, other = getattr(old.validity, field), getattr(new.validity, field)
+        if one != other:
+            effect: Effect = "stricter" if other < one else "looser"
+            yield Change(f"validity: {field} {one.days} days → {other.days} days", effect)
+    before, after = (", ".join(map(_days, policy.validity.remind_before)) for policy in (old, new))
+    if before != after:
+        yield Change(f"validity: reminders {before or 'none'} → {after or 'none'}", "changed")
+    if old.validity.on_expiry != new.validity.on_expiry:
+        stricter = new.validity.on_expiry == words.ON_EXPIRY[-1]
+        told = f"validity: on_expiry {old.validity.on_expiry} → {new.validity.on_expiry}"
+        yield Change(told, "stricter" if stricter else "looser")
 
 
 def _people(old: Policy, new: Policy) -> Changes:
@@ -226,7 +241,19 @@ def bump_fault(old: Policy, new: Policy) -> str:
     before, after = (tuple(int(part) for part in policy.version.split(".")) for policy in (old, new))
     if after <= before:
         return f"{new.id}: version {new.version} does not come after {old.version}."
+    if before[:2] != after[:2]:
+        return ""
+    told = f"{new.id}: {old.version} → {new.version} is a patch, which is for text only"
     changed = [change for change in diff(old, new) if change.effect != "text"]
-    if changed and before[:2] == after[:2]:
-        return f"{new.id}: {old.version} → {new.version} is a patch, which is for text only: {changed[0]}."
-    return ""
+    if changed:
+        return f"{told}: {changed[0]}."
+    # Whatever the words above may leave out: a patch that asks for anything else is none.
+    return "" if _substance(old) == _substance(new) else f"{told}, and it asks for something else."
+
+
+def _substance(policy: Policy) -> Policy:
+    """The policy without its words: what it asks of whom."""
+    gates = (replace(gate, title="", source="firm", controls=()) for gate in policy.gates)
+    papers = (replace(paper, title="", controls=()) for paper in policy.evidence)
+    blank: dict[str, Any] = {"version": "", "digest": "", "title": "", "document": {}, "controls": ()}
+    return replace(policy, gates=tuple(gates), evidence=tuple(papers), status="live", **blank)

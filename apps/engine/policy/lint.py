@@ -10,11 +10,14 @@ from apps.engine.errors import BadInput
 from apps.engine.policy.build import plain, policy_of
 from apps.engine.policy.form import Fault
 from apps.engine.policy.library import Library
-from apps.engine.policy.model import Policy
+from apps.engine.policy.model import Policy, Step
+from apps.engine.policy.reach import unasked
 from apps.engine.policy.read import examine, sentence
 from apps.engine.policy.regulation import Controls
 from apps.engine.policy.vocabulary import nearest
 from apps.engine.strict_yaml import Document
+
+MOST_PEOPLE = 20
 
 
 def lint(
@@ -36,7 +39,12 @@ def lint(
     resolved, faults = examine(document, library)
     if not faults:
         policy = policy_of(plain(resolved))
-        faults = [*_people(document, policy), *_controls(document, controls)]
+        faults = [
+            *_people(document, policy),
+            *unasked(document.value),
+            *_itself(document, policy),
+            *_controls(document, controls),
+        ]
     return [str(sentence(document, fault)) for fault in faults]
 
 
@@ -46,8 +54,9 @@ def _people(document: Document, policy: Policy) -> Iterator[Fault]:
     places = {step["id"]: i for i, step in enumerate(steps)}
     for step in policy.approvals.steps:
         path = ("approvals", "steps", places[step.id]) if step.id in places else ("approvals",)
-        if step.quorum > 20:
+        if step.quorum > MOST_PEOPLE:
             yield Fault((*path, "quorum"), f"The step {step.id} asks for {step.quorum} people.")
+    yield from _together(policy)
     conditional, full = policy.validity.conditional, policy.validity.approval
     if conditional > full:
         words = f"A conditional approval would last {conditional.days} days, a full one only {full.days}."
@@ -58,9 +67,36 @@ def _people(document: Document, policy: Policy) -> Iterator[Fault]:
             yield Fault(("validity", "remind_before", i), words)
 
 
+def _together(policy: Policy) -> Iterator[Fault]:
+    """Steps of one role that no one may sign twice, and that together ask for more people than any bench."""
+    if not policy.approvals.distinct_people:
+        return
+    asked: dict[str, list[Step]] = {}
+    for step in policy.approvals.steps:
+        if step.quorum <= MOST_PEOPLE:
+            asked.setdefault(step.role, []).append(step)
+    for role, steps in asked.items():
+        people = sum(step.quorum for step in steps)
+        if people > MOST_PEOPLE:
+            names = " and ".join(step.id for step in steps)
+            told = f"The steps {names} ask together for {people} different people of the role {role}."
+            yield Fault(("approvals", "steps"), told)
+
+
+def _itself(document: Document, policy: Policy) -> Iterator[Fault]:
+    parents = {str(pin).partition("@")[0] for pin in document.value.get("extends") or ()}
+    for i, old in enumerate(policy.supersedes):
+        path = ("metadata", "supersedes", i)
+        if old == policy.id:
+            yield Fault(path, f"{old} cannot take its own place.")
+        elif old in parents:
+            yield Fault(path, f"{old} cannot be superseded by a policy that extends it.")
+
+
 def _controls(document: Document, controls: Controls | None) -> Iterator[Fault]:
     if controls is None:
         return
+    yield from _sources(document, controls)
     named = [(("metadata", "controls"), document.value["metadata"].get("controls") or ())]
     for key in ("gates", "evidence"):
         for i, item in enumerate(document.value.get(key) or ()):
@@ -69,6 +105,27 @@ def _controls(document: Document, controls: Controls | None) -> Iterator[Fault]:
         for i, name in enumerate(names):
             if name not in controls:
                 yield Fault((*path, i), f'There is no control "{name}".{nearest(name, controls)}')
+
+
+def _sources(document: Document, controls: Controls) -> Iterator[Fault]:
+    """A bound that is called the law's, where no control of the gate has a number of the law."""
+    for i, gate in enumerate(document.value.get("gates") or ()):
+        source, named = gate.get("source", "firm"), gate.get("controls") or ()
+        known = [controls[name] for name in named if name in controls]
+        if source == "firm" or len(known) < len(named):
+            continue
+        if source not in {control.threshold for control in known}:
+            said = ", ".join(f"{c.framework}/{c.id} {_SETS[c.threshold]}" for c in known)
+            told = f"{gate['id']}: source {source} needs a control whose number is of that source"
+            yield Fault(("gates", i, "source"), f"{told}; {said or 'the gate names no control'}.")
+
+
+_SETS = {
+    "law": "has a number of the law",
+    "guidance": "has a number of guidance",
+    "firm": "leaves the number to the firm",
+    "none": "sets no number",
+}
 
 
 def lint_file(

@@ -11,6 +11,7 @@ from apps.access.guards import require
 from apps.access.models import Person
 from apps.access.states import Permission
 from apps.audit import commands as audit
+from apps.audit.errors import Forbidden, Refused
 from apps.audit.events import EventName
 from apps.audit.states import Ref
 from apps.engine.canonical import digest
@@ -101,9 +102,20 @@ def sync_policies(
 
     Without names every policy but the packs of regulations, which are released by their names alone.
 
-    Each is released by itself: a refusal leaves those before it released.
+    Each is released by itself: one that is refused stops none of the others, and all refusals are told.
     """
-    return [
-        release_policy(by=by, proposed_by=proposed_by, data=found.data, cases=found.cases, name=found.name)
-        for found in wanted(folder, names)
-    ]
+    made, refusals = [], []
+    for found in wanted(folder, names):
+        try:
+            row = release_policy(
+                by=by, proposed_by=proposed_by, data=found.data, cases=found.cases, name=found.name
+            )
+            made.append(row)
+        except Forbidden:
+            raise
+        except Refused as refusal:
+            refusals.append(str(refusal))
+    if refusals:
+        done = f"{len(made)} policies are released, {len(refusals)} are not."
+        raise Refused(" ".join([done, *refusals]), code="not_all_released")
+    return made
