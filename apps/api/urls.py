@@ -14,8 +14,8 @@ from apps.api.views import (
     policies,
     records,
     runs,
-    verification,
     scopes,
+    verification,
 )
 from apps.api.views import exports as exporting
 
