@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from apps.access.models import Person
@@ -17,6 +18,7 @@ from apps.engine.errors import BadInput
 from apps.engine.policy import Library, Policy, read_policy
 from apps.engine.policy.diff import bump_fault
 from apps.engine.policy.lint import lint
+from apps.engine.policy.regulation import Controls, shipped_controls
 from apps.engine.trial.cases import read_cases, uncovered
 from apps.engine.trial.mutate import survivors
 from apps.gates.models import PolicyProposal, PolicyRelease, Run, Schedule
@@ -107,10 +109,15 @@ def readable_policy(data: bytes, *, name: str, library: Library) -> Policy:
         policy = read_policy(data, name=name, library=library)
     except BadInput as problem:
         raise Invalid(str(problem), field="policy") from problem
-    faults = lint(data, name=name, library=library)
+    faults = lint(data, name=name, library=library, controls=_controls(), others=True)
     if faults:
         raise Invalid(faults[0], field="policy")
     return policy
+
+
+@cache
+def _controls() -> Controls:
+    return shipped_controls()
 
 
 def cases_hold(policy: Policy, cases: Mapping[str, bytes]) -> int:

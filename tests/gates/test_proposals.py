@@ -142,3 +142,11 @@ def test_a_proposal_must_say_what_its_statement_says(pat, pia, part: str) -> Non
     with pytest.raises(Refused, match="no genuine statement"):
         commands.release_proposal(by=pia, proposal=offered)
     assert not PolicyRelease.objects.exists()
+
+
+def test_a_number_that_no_law_sets_is_not_proposed_as_the_laws(pat) -> None:
+    said = BASE.data.replace(b"source: firm", b"source: law", 1)
+    assert said != BASE.data
+    with pytest.raises(Invalid, match="source law needs a control whose number is of that source"):
+        propose(pat, renumbered("2.1.0", said))
+    assert not PolicyProposal.objects.exists()

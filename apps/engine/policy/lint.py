@@ -21,7 +21,12 @@ MOST_PEOPLE = 20
 
 
 def lint(
-    data: bytes, *, name: str, library: Library | None = None, controls: Controls | None = None
+    data: bytes,
+    *,
+    name: str,
+    library: Library | None = None,
+    controls: Controls | None = None,
+    others: bool = False,
 ) -> list[str]:
     """Every fault of a policy file, one sentence each, with file, line and column.
 
@@ -30,7 +35,9 @@ def lint(
     library : Library, optional
         Where `extends` looks; by default the policies that come with the program.
     controls : Controls, optional
-        The controls that may be named; None: they are not looked up.
+        The controls that are known; None: they are not looked up.
+    others : bool
+        Whether other controls may be named too, such as a firm's own.
     """
     try:
         document = strict_yaml.read(data, name=name)
@@ -43,7 +50,8 @@ def lint(
             *_people(document, policy),
             *unasked(document.value),
             *_itself(document, policy),
-            *_controls(document, controls),
+            *_sources(document, controls),
+            *(() if others else _controls(document, controls)),
         ]
     return [str(sentence(document, fault)) for fault in faults]
 
@@ -96,7 +104,6 @@ def _itself(document: Document, policy: Policy) -> Iterator[Fault]:
 def _controls(document: Document, controls: Controls | None) -> Iterator[Fault]:
     if controls is None:
         return
-    yield from _sources(document, controls)
     named = [(("metadata", "controls"), document.value["metadata"].get("controls") or ())]
     for key in ("gates", "evidence"):
         for i, item in enumerate(document.value.get(key) or ()):
@@ -107,8 +114,10 @@ def _controls(document: Document, controls: Controls | None) -> Iterator[Fault]:
                 yield Fault((*path, i), f'There is no control "{name}".{nearest(name, controls)}')
 
 
-def _sources(document: Document, controls: Controls) -> Iterator[Fault]:
+def _sources(document: Document, controls: Controls | None) -> Iterator[Fault]:
     """A bound that is called the law's, where no control of the gate has a number of the law."""
+    if controls is None:
+        return
     for i, gate in enumerate(document.value.get("gates") or ()):
         source, named = gate.get("source", "firm"), gate.get("controls") or ()
         known = [controls[name] for name in named if name in controls]
