@@ -211,6 +211,11 @@ ANCHOR_GIT = _env.text("COUNTERSIGN_ANCHOR_GIT")
 ANCHOR_FOLDER = (
     _env.folder("COUNTERSIGN_ANCHOR_FOLDER", STATE) if _env.text("COUNTERSIGN_ANCHOR_FOLDER") else None
 )
+# The second record of events: ids and leaf hashes, appended after each commit; and where it is sent on to.
+EVENT_DIGESTS = (
+    _env.folder("COUNTERSIGN_EVENT_DIGESTS", STATE) if _env.text("COUNTERSIGN_EVENT_DIGESTS") else None
+)
+SYSLOG = _env.url("COUNTERSIGN_SYSLOG", "", schemes=("udp", "tcp")) if _env.text("COUNTERSIGN_SYSLOG") else ""
 ANCHOR_COPY_SECONDS = _env.whole("COUNTERSIGN_ANCHOR_COPY_SECONDS", 86_400, least=1)
 
 CELERY_BROKER_URL = _env.text("CELERY_BROKER_URL", f"redis+socket://{PLACES.valkey_socket}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from apps.audit.anchors import epoch_of
@@ -57,6 +58,17 @@ class Epochs:
         if idx is not None and idx != opening.base:
             self.faults.append(f"The log {opening.origin} does not begin with the event that opened it.")
         self.begun.append(opening)
+
+    def accounts_for(self, at: datetime) -> bool:
+        """Whether an event of this time was lost with an old log: after what is left, before the new one."""
+        return any(
+            (left is None or left < at) and at < opened
+            for left, opened in (self._window(opening) for opening in self.begun)
+        )
+
+    def _window(self, opening: Opening) -> tuple[datetime | None, datetime]:
+        newest = Event.objects.filter(leaf__idx=opening.base - 1).values_list("occurred_at", flat=True)
+        return newest.first(), Event.objects.get(pk=opening.event_id).occurred_at
 
     def _next(self, said: Checkpoint) -> Opening | None:
         later = [o for o in self.begun if o.number > epoch_of(said.origin)]

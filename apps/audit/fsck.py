@@ -7,7 +7,7 @@ that it can recompute. What only the file outside the database can show is compa
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -18,11 +18,12 @@ from django.db import connection, models
 from apps.audit import queries
 from apps.audit.anchors import Anchor, AnchorFile, epoch_of
 from apps.audit.commands.recording import personal_digest
+from apps.audit.digests import Kept, compare
 from apps.audit.epoch_check import Epochs
 from apps.audit.errors import Refused
 from apps.audit.models import Event, Node, Personal, Statement
 from apps.audit.tree import STRIDE
-from apps.engine.canonical import canonical, digest, read_json
+from apps.engine.canonical import canonical, digest, read_json, rfc3339
 from apps.engine.errors import Problem
 from apps.engine.keys import KeySet
 from apps.engine.merkle import EMPTY_ROOT, CompactRange, leaf_hash
@@ -60,14 +61,19 @@ class Account:
     declared: list[str] = field(default_factory=list)
 
 
-def examine(anchors: AnchorFile) -> Account:
-    """Look at everything; `problems` holds a sentence for each thing that is wrong, gravest first."""
+def examine(anchors: AnchorFile, digests: Sequence[Kept] = ()) -> Account:
+    """Look at everything; `problems` holds a sentence for each thing that is wrong, gravest first.
+
+    `digests` are the files that the service wrote after each commit, as long as they were before this began.
+    """
     account = Account()
     keys = queries.keys()
     promised = _Promises.read(anchors, keys, account)
     account.problems += promised.faults
     account.problems += _tree(promised, account)
     account.problems += _outside_the_tree(account)
+    for kept in digests:
+        account.problems += _removed(kept, promised.epochs, account)
     account.problems += _statements(keys, account)
     account.problems += _personal()
     account.problems += _references()
@@ -211,6 +217,25 @@ def _outside_the_tree(account: Account) -> list[str]:
             faults.append(f"The event {event} is {what}.")
         faults += _index(event, bytes(body), doc, columns)
     return faults
+
+
+def _removed(kept: Kept, epochs: Epochs, account: Account) -> Iterator[str]:
+    """Events that the service once committed, and that are no longer there as they were."""
+    declared = 0
+    for found in compare(kept):
+        if isinstance(found, str):
+            yield found
+        elif found.changed:
+            yield f"The event {found.event} is another one than was committed at {rfc3339(found.at)}."
+        elif epochs.accounts_for(found.at):
+            declared += 1
+        else:
+            yield (
+                f"The event {found.event} was committed at {rfc3339(found.at)}, says {kept.path.name}, and "
+                "is nowhere in the log: it was removed."
+            )
+    if declared:
+        account.declared.append(f"{declared} events that {kept.path.name} names were lost with the old log.")
 
 
 def _index(event: UUID, body: bytes, doc: str | None, columns: list[str]) -> Iterator[str]:

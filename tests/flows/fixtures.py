@@ -42,6 +42,16 @@ def state_in(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
+def digests_in(folder: Path) -> Iterator[None]:
+    """What is committed to a copy of the bank is written down apart from what others commit to theirs."""
+    settings.EVENT_DIGESTS = folder / "event-digests.jsonl"
+    try:
+        yield
+    finally:
+        settings.EVENT_DIGESTS = None
+
+
+@contextmanager
 def connected_to(name: str) -> Iterator[None]:
     former = connection.settings_dict["NAME"]
     database.use(name=name)
@@ -85,14 +95,16 @@ def small_bank(bank_database: BankDatabase, django_db_blocker: DjangoDbBlocker) 
 
 
 @pytest.fixture
-def fresh_bank(bank_database: BankDatabase, django_db_blocker: DjangoDbBlocker) -> Iterator[FreshDatabase]:
+def fresh_bank(
+    bank_database: BankDatabase, django_db_blocker: DjangoDbBlocker, tmp_path: Path
+) -> Iterator[FreshDatabase]:
     """A copy of the bank of this test alone: commits are real, several connections may work in it."""
     name = f"{bank_database.name}_copy"
     with django_db_blocker.unblock():
         database.drop(name)
         database.clone(bank_database.name, name)
         try:
-            with connected_to(name), state_in(bank_database.folder):
+            with connected_to(name), state_in(bank_database.folder), digests_in(tmp_path):
                 yield FreshDatabase(name)
         finally:
             database.drop(name)

@@ -11,6 +11,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from apps.audit.context import current
+from apps.audit.digests import note_after_commit
 from apps.audit.errors import Invalid
 from apps.audit.events import EventName
 from apps.audit.ids import uuid7
@@ -161,9 +162,11 @@ class _Entry:
         try:
             with connection.cursor() as cursor:
                 cursor.execute(_STORE.format(beside=_BESIDE.format(rows=rows) if rows else ""), values)
-                return self._event(*cursor.fetchone())
+                found = self._event(*cursor.fetchone())
         except DatabaseError as error:
             raise as_refusal(error) from error
+        note_after_commit(found.pk, found.leaf_hash, self.at)
+        return found
 
     def _around_previous(self) -> tuple[bytes, bytes]:
         """The canonical bytes before and after the name of the event before, which the database fills in."""

@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, connection
 
 from apps.approvals.commands import open_monitoring_findings
+from apps.audit.forwarding import Forwarder
 from apps.audit.states import system
 from apps.gates.commands import request_due, send_hints, take_back
 from apps.reports.commands import archive_due, complete_waiting, make_missing
@@ -63,6 +64,7 @@ class Relay:
         self._interval, self._end = interval, threading.Event()
         self._locked_on: object = None
         self._told: dict[UUID, float] = {}
+        self._forwarder = Forwarder()
         self._duties = [
             _Duty(0, lambda: take_back(by=RELAY)),
             _Duty(0, lambda: send_hints(by=RELAY)),
@@ -78,6 +80,7 @@ class Relay:
 
     def work(self) -> None:
         while not self._end.is_set():
+            self._try(self._forwarder.turn)  # of its own host, whoever holds the lock
             try:
                 self.turn()
             except (InterfaceError, OperationalError) as error:

@@ -11,6 +11,7 @@ from django.db import ProgrammingError, connection, transaction
 
 from apps.audit import queries, walls
 from apps.audit.anchors import AnchorFile, anchor_file
+from apps.audit.digests import Kept, own_file
 from apps.audit.fsck import Account, examine
 
 LATE = timedelta(minutes=1)
@@ -22,9 +23,9 @@ def _waiting(health: queries.LogHealth) -> Iterator[str]:
         yield f"{health.pending} events wait for the tree since {since}; is the sequencer running?"
 
 
-def _examined(anchors: AnchorFile) -> Account:
+def _examined(anchors: AnchorFile, digests: list[Kept]) -> Account:
     try:
-        return examine(anchors)
+        return examine(anchors, digests)
     except ProgrammingError as error:
         raise CommandError(
             f"The log cannot be read: {str(error).strip().splitlines()[0]}. Verify it as the service does, "
@@ -39,14 +40,18 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--anchors", type=Path, help="a file of checkpoints kept elsewhere")
+        parser.add_argument(
+            "--digests", type=Path, action="append", help="a file of events' digests; of each host its own"
+        )
         parser.add_argument("--all", action="store_true", help="name everything that is wrong")
 
     def handle(self, *args: Any, **options: Any) -> None:
         anchors = AnchorFile(options["anchors"]) if options["anchors"] else anchor_file()
+        digests = [Kept.of(path) for path in options["digests"] or [own_file()]]
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            account = _examined(anchors)
+            account = _examined(anchors, digests)
             warnings = [*walls.missing(), *_waiting(queries.health()), *account.declared]
         for sentence in warnings:
             self.stdout.write(f"warning: {sentence}")
