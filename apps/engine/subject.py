@@ -18,6 +18,7 @@ from apps.engine.errors import BadInput, NotDeclared
 from apps.engine.inputs import Artifact, Model
 from apps.engine.manifest import Manifest, read_manifest
 from apps.engine.places import place_of
+from apps.engine.process import models_apart
 
 Files = Mapping[str, Path]
 
@@ -97,7 +98,10 @@ class Subject:
             return None
         from apps.engine.artifacts import open_model
 
-        return open_model(self.artifact, self.manifest.features, positive=self._positive)
+        load = open_model
+        if models_apart():
+            from apps.engine.apart.client import open_apart as load
+        return load(self.artifact, self.manifest.features, positive=self._positive)
 
     @property
     def _positive(self) -> Any:

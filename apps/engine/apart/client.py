@@ -18,6 +18,7 @@ import numpy as np
 
 from apps.engine.apart.packed import unpack
 from apps.engine.apart.wire import TYPES, Lane, Shared
+from apps.engine.artifacts import opening_seconds
 from apps.engine.artifacts.matrix import number_matrix
 from apps.engine.columns import Columns, FloatArray
 from apps.engine.device import Arrays, Moved
@@ -40,14 +41,9 @@ def close_models() -> None:
 
 
 def open_apart(
-    artifact: Artifact, features: Sequence[str] | None, *, positive: Any, seconds: int, driver: bool = False
+    artifact: Artifact, features: Sequence[str] | None = None, *, positive: Any = None
 ) -> ApartModel:
-    """Open a model file in a process of its own.
-
-    Parameters
-    ----------
-    seconds : int
-        Of processor time that opening may take.
+    """Open a model file in a process of its own; as `artifacts.open_model`.
 
     Raises
     ------
@@ -59,7 +55,7 @@ def open_apart(
     name = artifact.path.name
     held = _Process(name)
     _held.append(held)
-    with step(f"the artifact {name} was being opened", seconds=seconds):
+    with step(f"the artifact {name} was being opened", seconds=opening_seconds(artifact)):
         found = held.ask(
             {
                 "path": str(artifact.path.absolute()),
@@ -68,7 +64,6 @@ def open_apart(
                 "features": None if features is None else list(features),
                 "positive": positive,
                 "threads": current().threads,
-                "driver": driver,
             }
         )
     kind = ApartModel if found["batch"] is None else _Batched

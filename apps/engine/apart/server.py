@@ -21,7 +21,7 @@ def main() -> None:
     if not line:
         return
     asked = json.loads(line)
-    reach = Reach(reads=(Path(asked["path"]),), writes=(Path.cwd(),), driver=bool(asked["driver"]))
+    reach = Reach(reads=(Path(asked["path"]),), writes=(Path.cwd(),))
     walls = raise_inner_walls(reach)
     from apps.engine.apart.serving import serve
 

@@ -13,9 +13,9 @@ import numpy as np
 from apps.engine import scan
 from apps.engine.errors import BadInput
 from apps.engine.inputs import Artifact, Model
-from apps.engine.process import models_apart, step
+from apps.engine.process import step
 
-__all__ = ["open_model", "sniff"]
+__all__ = ["open_model", "opening_seconds", "sniff"]
 
 OPEN_SECONDS, BYTES_A_SECOND = 15, 4 << 20
 _LOADERS = {"onnx": "onnx", "xgboost": "xgboost", "lightgbm": "lightgbm", "skops": "skops"}
@@ -79,13 +79,13 @@ def open_model(artifact: Artifact, features: Sequence[str] | None = None, *, pos
         do not fit, or content that can run code.
     """
     name = artifact.path.name
-    seconds = OPEN_SECONDS + artifact.path.stat().st_size // BYTES_A_SECOND
-    if models_apart():
-        from apps.engine.apart.client import open_apart
-
-        return open_apart(artifact, features, positive=positive, seconds=seconds)
-    with step(f"the artifact {name} was being opened", seconds=seconds):
+    with step(f"the artifact {name} was being opened", seconds=opening_seconds(artifact)):
         return _opened(artifact, tuple(features) if features else None, positive)
+
+
+def opening_seconds(artifact: Artifact) -> int:
+    """How much processor time opening a model file may take."""
+    return OPEN_SECONDS + artifact.path.stat().st_size // BYTES_A_SECOND
 
 
 def _opened(artifact: Artifact, features: tuple[str, ...] | None, positive: Any) -> Model:

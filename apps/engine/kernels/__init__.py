@@ -94,9 +94,11 @@ def _njit() -> Any:
     from numba.core.caching import UserProvidedCacheLocator
 
     if models_apart():
-        config.CACHE_DIR = tempfile.mkdtemp(prefix="kernels-")
-        place = UserProvidedCacheLocator.get_suitable_cache_subpath(__file__)
-        shutil.copytree(mark().parent, Path(config.CACHE_DIR) / place, ignore=_no_bytecode)
+        own = tempfile.mkdtemp(prefix="kernels-")
+        setattr(config, "CACHE_DIR", own)  # noqa: B010 - the type checker knows none of its settings
+        locator: Any = UserProvidedCacheLocator
+        place = locator.get_suitable_cache_subpath(__file__)
+        shutil.copytree(mark().parent, Path(own) / place, ignore=_no_bytecode)
     return njit
 
 

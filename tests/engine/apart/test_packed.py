@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -83,6 +85,6 @@ def test_a_tree_that_leads_astray_is_refused(harm: dict[str, list[int]]) -> None
     whole = tree(2, 3)
     (name, values), *_ = harm.items()
     column = np.array(values, getattr(whole, name).dtype)
-    broken = Tree(**{f: getattr(whole, f) for f in Tree.__slots__ if f != name}, **{name: column})
+    broken = replace(whole, **{name: column})  # type: ignore[arg-type]
     with pytest.raises(BadInput, match="trees of the model cannot be read"):
         unpack(pack([ensemble(broken)]))
