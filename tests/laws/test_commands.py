@@ -28,7 +28,11 @@ WRITES = {
     "update_or_create",
 }
 # Not the ORM: a hash that takes in bytes, a key that is made in a file.
-OTHERS = {("apps/audit/keyring.py", "create"), ("apps/inventory/store.py", "update"), ("apps/reports/packs_archive.py", "update")}
+OTHERS = {
+    ("apps/audit/keyring.py", "create"),
+    ("apps/inventory/store.py", "update"),
+    ("apps/reports/packs_archive.py", "update"),
+}
 NO_ORM = {"engine", "cli"}
 
 # Nobody is signed in yet; the lease of a run is held by its fence, not by a person.
