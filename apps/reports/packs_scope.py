@@ -125,18 +125,18 @@ class _Chosen:
     statements: set[str] = field(default_factory=set)
 
     def take_span(self, begin: int, end: int) -> None:
-        self.events.update(range(begin, end))
+        self.events |= set(range(begin, end))
         rows = Statement.objects.filter(event__leaf__idx__gte=begin, event__leaf__idx__lt=end)
-        self.statements.update(rows.values_list("digest", flat=True))
+        self.statements |= set(rows.values_list("digest", flat=True))
 
     def take_events(self, rows: QuerySet[Event]) -> None:
         found = Leaf.objects.filter(idx__lt=self.size, event__in=rows.order_by().values("pk"))
-        self.events.update(found.values_list("idx", flat=True))
+        self.events |= set(found.values_list("idx", flat=True))
         sealed = Statement.objects.filter(event__in=rows.order_by().values("pk"))
-        self.statements.update(sealed.values_list("digest", flat=True))
+        self.statements |= set(sealed.values_list("digest", flat=True))
 
     def take(self, digests: Iterable[str]) -> None:
-        self.statements.update(digests)
+        self.statements |= set(digests)
 
     def closed(self, *, whole: bool) -> PackContents:
         """With every statement that these rest on, as far as it is this pack's to tell, and their events."""
@@ -174,7 +174,7 @@ def _events_of(digests: Iterable[str], size: int) -> set[int]:
     found: set[int] = set()
     for part in _parts(digests):
         rows = Leaf.objects.filter(idx__lt=size, event__statements__digest__in=part)
-        found.update(rows.values_list("idx", flat=True))
+        found |= set(rows.values_list("idx", flat=True))
     return found
 
 
@@ -238,10 +238,10 @@ def model_statements(model: RegisteredModel) -> set[str]:
     found: set[str] = set()
     for _, rows in _rows(model):
         if any(one.name == "statement_digest" for one in rows.model._meta.concrete_fields):
-            found.update(rows.exclude(statement_digest="").values_list("statement_digest", flat=True))
+            found |= set(rows.exclude(statement_digest="").values_list("statement_digest", flat=True))
     for digest in model.versions.values_list("digest", flat=True):
         about = Statement.objects.filter(subjects__contains=[digest])
-        found.update(about.values_list("digest", flat=True))
+        found |= set(about.values_list("digest", flat=True))
     return found
 
 

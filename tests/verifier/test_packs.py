@@ -12,40 +12,26 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from apps.audit.anchors import anchor_file
-from apps.audit.commands import register_key
 from apps.audit.errors import Forbidden, Refused
 from apps.audit.models import Event, Statement
 from apps.audit.queries import keys
-from apps.audit.sequencer import Sequencer
-from apps.audit.states import system
 from apps.cli.main import main as program
-from apps.engine.keys import Purpose
 from apps.reports.commands.packing import make_pack
 from apps.reports.packs_scope import PackScope, paths_to_model
 from tests.standing import Standing
 from tests.verifier.both import verifier
+from tests.verifier.sequencing import sequence, sequenced_now
 
 ROOT = Path(__file__).parents[2]
-
-
-def sequence() -> None:
-    """What the sequencer does, in its role."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL ROLE cs_seq")
-        Sequencer(anchor_file()).drain()
-        cursor.execute("RESET ROLE")
-        cursor.execute("SET ROLE cs_app")
 
 
 @pytest.fixture
 def sequenced(world: Standing) -> Iterator[Standing]:
     """The bank with a sequenced log; its file of checkpoints goes as the transaction does."""
-    register_key(by=system("a test"), purpose=Purpose.CHECKPOINT)
-    sequence()
+    sequenced_now()
     yield world
     anchor_file().path.unlink()
 

@@ -34,7 +34,7 @@ _NAMES = ("list", "format", *(name for names in lists.FILTERS.values() for name 
     media="text/csv",
 )
 def take_list(request: HttpRequest, *, by: Person) -> HttpResponseBase:
-    name = lists.known_list(request.GET.get("list", ""))
+    name = lists.known_list(request.GET.get("list", "models"))
     kind = known_format(request.GET.get("format", "csv"))
     lists.may_take(by, name)
     filters = lists.known_filters(name, {key: str(value) for key, value in request.GET.items()})

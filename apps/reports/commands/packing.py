@@ -124,7 +124,7 @@ def _kinds(digests: list[str]) -> list[str]:
     found: set[str] = set()
     for at in range(0, len(digests), _CHUNK):
         rows = Statement.objects.filter(digest__in=digests[at : at + _CHUNK])
-        found.update(rows.values_list("predicate_type", flat=True))
+        found |= set(rows.values_list("predicate_type", flat=True))
     return sorted(found)
 
 

@@ -44,7 +44,7 @@ def export_page(request: HttpRequest, *, by: Person) -> HttpResponseBase:
 
 
 def _list(request: HttpRequest, by: Person) -> HttpResponseBase:
-    name = lists.known_list(request.POST.get("list", ""))
+    name = lists.known_list(request.POST.get("list", "models"))
     kind = known_format(request.POST.get("format", "csv"))
     lists.may_take(by, name)
     filters = lists.known_filters(name, {key: str(value) for key, value in request.POST.items()})
