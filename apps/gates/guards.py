@@ -24,6 +24,7 @@ from apps.engine.trial.mutate import survivors
 from apps.gates.models import PolicyProposal, PolicyRelease, Run, Schedule
 from apps.gates.queries import PROPOSAL, policy_of
 from apps.gates.quorum import blocked_by
+from apps.gates.sharing import confined_to
 from apps.gates.states import Purpose, RunState
 from apps.inventory.models import ModelVersion, Use
 
@@ -97,10 +98,24 @@ def two_people(by: Person, proposed_by: Person) -> None:
         raise Forbidden("A policy is released by a second person, not by whoever proposed it.")
 
 
-def member(person: Person, role: str) -> None:
-    """Refused unless the person holds the role for the whole organisation."""
-    if not standing_grants().filter(person=person, role=role, scope=Scope.ORGANISATION).exists():
-        raise Forbidden(f"{person} does not hold the role {role}, whose members publish this policy.")
+def publishes(person: Person, policy: Policy, newest: PolicyRelease | None) -> None:
+    """Refused unless the person holds the owner's role where the policy reaches, and where it reached before.
+
+    For the whole organisation, or for each business unit to which the policy is confined by its own text.
+    """
+    held = standing_grants().filter(person=person, role=policy.owner)
+    if held.filter(scope=Scope.ORGANISATION).exists():
+        return
+    texts = [policy] if newest is None else [policy, policy_of(newest)]
+    units = [confined_to(one) for one in texts]
+    mine = set(held.filter(scope=Scope.UNIT).values_list("scope_key", flat=True))
+    if all(one and one <= mine for one in units):
+        return
+    where = f" for {', '.join(sorted(frozenset().union(*units) - mine))}" if mine and all(units) else ""
+    beyond = " Your unit may publish what names it in applies_to.match: model.unit." if mine else ""
+    raise Forbidden(
+        f"{person} does not hold the role {policy.owner}{where}, whose members publish this policy.{beyond}"
+    )
 
 
 def readable_policy(data: bytes, *, name: str, library: Library) -> Policy:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import F, Func, JSONField, OuterRef, QuerySet, Subquery
 
-from apps.access.guards import require
+from apps.access.guards import require_anywhere
 from apps.access.models import Person
 from apps.access.queries import visible_models
 from apps.access.states import Permission
@@ -46,7 +46,7 @@ def impact_of(
     *, by: Person, data: bytes, name: str = "policy.yaml", progress: Progress | None = None
 ) -> Impact:
     """The impact of a draft on the models that the person may see; refused where it cannot be read."""
-    require(by, Permission.POLICY_PROPOSE)
+    require_anywhere(by, Permission.POLICY_PROPOSE)
     draft = guards.readable_policy(data, name=name, library=released_library())
     return replayed(visible_models(by), draft=draft, now=database_now(), progress=progress)
 

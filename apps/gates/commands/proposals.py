@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.access.guards import require
+from apps.access.guards import require_anywhere
 from apps.access.models import Person
 from apps.access.states import Permission
 from apps.audit import commands as audit
@@ -22,6 +22,7 @@ from apps.gates.clock import database_now
 from apps.gates.impacts import released_library, replayed
 from apps.gates.models import PolicyProposal
 from apps.gates.quorum import blocked_by
+from apps.gates.sharing import used_by
 from apps.inventory.models import RegisteredModel
 
 Cases = Mapping[str, bytes]
@@ -36,10 +37,11 @@ def propose_policy(
     What lint, cases and mutation found, the difference in words and the impact on every model are
     worked out now and sealed: whoever releases it sees what was seen here.
     """
-    require(by, Permission.POLICY_PROPOSE)
+    require_anywhere(by, Permission.POLICY_PROPOSE)
     policy = guards.readable_policy(data, name=name, library=released_library())
-    guards.member(by, policy.owner)
-    guards.fits(queries.newest_release(policy.id), policy)
+    newest = queries.newest_release(policy.id)
+    guards.publishes(by, policy, newest)
+    guards.fits(newest, policy)
     tried = guards.cases_hold(policy, cases)
     return _offer(by, policy, data, cases, note=note.strip(), shown=_shown(policy, tried))
 
@@ -54,6 +56,7 @@ def _shown(policy: Policy, tried: int) -> dict[str, Any]:
         "replaces": None if before is None else str(before),
         "changes": changes,
         "impact": replayed(RegisteredModel.objects.all(), draft=policy, now=now).as_json(),
+        "used_by": [one.as_json() for one in used_by(policy.id, policy)],
         "quorum": [one.as_json() for one in blocked_by(policy, now)],
     }
 
