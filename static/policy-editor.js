@@ -161,16 +161,26 @@
     Array.from(fresh.elements).forEach(function (one) {
       const mine = one.name && one.type !== "submit" ? form.elements.namedItem(one.name) : null;
       if (!mine || mine.value === undefined) { return; }
-      if (mine.value !== one.value) { mine.value = one.value; }
+      if (mine.value !== one.value) {
+        const line = mine.closest(".code") ? firstChange(mine.value, one.value) : 0;
+        mine.value = one.value;
+        if (line > 0 && document.activeElement !== mine) { mine.scrollTop = Math.max(0, (line - 6) * lineHeight(mine)); }
+      }
       if (one.hasAttribute("aria-invalid")) { mine.setAttribute("aria-invalid", "true"); } else { mine.removeAttribute("aria-invalid"); }
     });
   }
+  function firstChange(old, now) {
+    const before = old.split("\n");
+    return now.split("\n").findIndex(function (words, at) { return words !== before[at]; }) + 1;
+  }
+  function lineHeight(text) { return parseFloat(getComputedStyle(text).lineHeight); }
   function redraw(fresh) {
     const open = Array.from(form.querySelectorAll("details[open]")).map(function (one) { return one.dataset.gate; });
     const before = Array.from(form.querySelectorAll("details[data-gate]")).map(function (one) { return one.dataset.gate; });
     const at = document.activeElement;
     const focused = form.contains(at) ? at.id : "";
     const place = focused && at.selectionStart !== undefined ? [at.selectionStart, at.selectionEnd] : null;
+    const textBefore = byId("p-text").value;
     const scrolled = {};
     form.querySelectorAll("textarea[id]").forEach(function (one) { scrolled[one.id] = [one.scrollTop, one.scrollLeft]; });
     form.dataset.shape = fresh.dataset.shape;
@@ -183,6 +193,8 @@
     Object.keys(scrolled).forEach(function (id) {
       if (byId(id)) { [byId(id).scrollTop, byId(id).scrollLeft] = scrolled[id]; }
     });
+    const told = byId("p-text");
+    if (focused !== "p-text") { told.scrollTop = Math.max(0, (firstChange(textBefore, told.value) - 6) * lineHeight(told)); }
     const again = focused ? byId(focused) : null;
     if (again) {
       again.focus({ preventScroll: true });
@@ -281,7 +293,7 @@
     const start = lines.slice(0, line - 1).reduce(function (sum, one) { return sum + one.length + 1; }, 0);
     text.focus();
     text.setSelectionRange(start + Number(link.dataset.column) - 1, start + lines[line - 1].length);
-    text.scrollTop = Math.max(0, (line - 4) * parseFloat(getComputedStyle(text).lineHeight));
+    text.scrollTop = Math.max(0, (line - 4) * lineHeight(text));
   }
 
   form.addEventListener("input", function (event) {

@@ -9,6 +9,7 @@ from typing import Any
 from apps.engine.catalogue import all_checks
 from apps.engine.catalogue.spec import Check
 from apps.engine.policy.model import Gate, Policy
+from apps.engine.policy.vocabulary import FIELDS
 
 _SOURCES = {
     "law": "A law sets the bound.",
@@ -148,7 +149,9 @@ def conditions(match: Mapping[str, Any], *, join: str = "and") -> str:
     >>> conditions({"model.tier": [1, 2], "model.exposure_eur": {"gte": 50}})
     'model.tier is 1 or 2 and model.exposure_eur is at least 50'
     """
-    return f" {join} ".join(f"{name} is {_wanted(value)}" for name, value in match.items())
+    usual = [name for name in FIELDS if name in match]
+    names = [*usual, *sorted(name for name in match if name not in FIELDS)]
+    return f" {join} ".join(f"{name} is {_wanted(match[name])}" for name in names)
 
 
 def _wanted(value: Any) -> str:
@@ -169,6 +172,8 @@ def _listed(values: Any, join: str) -> str:
 def _word(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, int) and abs(value) >= 10_000:
+        return f"{value:,}"
     return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 

@@ -53,8 +53,7 @@ def _wrong(sentence: str, places: Mapping[tuple[int, int], Path]) -> Wrong:
     if found is None:
         return Wrong(said=sentence)
     line, column = int(found["line"]), int(found["column"] or 1)
-    said = found["said"][:1].upper() + found["said"][1:]
-    return Wrong(said=said, line=line, column=column, path=places.get((line, column), ()))
+    return Wrong(said=found["said"], line=line, column=column, path=places.get((line, column), ()))
 
 
 def _places(read: Document | None) -> dict[tuple[int, int], Path]:

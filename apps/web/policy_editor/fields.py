@@ -118,10 +118,10 @@ def gate_groups(index: int, gate: Mapping[str, Any]) -> list[tuple[str, list[Fie
     check = all_checks().get(str(gate.get("check")))
     maker = _Gate(index, gate)
     return [
-        ("What is asked", list(maker.asked())),
-        ("How it is measured", list(maker.arguments(check))),
+        ("What is asked", list(maker.asked(check))),
         ("What must hold", list(maker.bounds(check))),
         ("What follows", list(maker.rules(check))),
+        ("How it is measured", list(maker.arguments(check))),
         ("Of which models", list(maker.reach())),
     ]
 
@@ -157,11 +157,9 @@ class _Gate:
             path=(*self._path, *path), kind=kind, label=label, value=value, hint=hint, choices=choices, **more
         )
 
-    def asked(self) -> Iterator[Field]:
+    def asked(self, check: Check | None) -> Iterator[Field]:
         yield self._field(("title",), "text", "What must hold, in words", wide=True)
-        yield self._field(
-            ("check",), "check", "Check", _measure(all_checks().get(str(self._gate.get("check")))), wide=True
-        )
+        yield self._field(("check",), "check", "Check", check.title if check else "", wide=True)
 
     def arguments(self, check: Check | None) -> Iterator[Field]:
         for arg in check.args if check is not None else ():
@@ -190,7 +188,7 @@ class _Gate:
                     label = _LEVELS[end]
                     said = word + label.lower() if word else label
                     yield self._field((part, end), "number", said, "" if word else unit)
-        yield self._field(("basis",), "choice", "What must hold it", choices=_BASES)
+        yield self._field(("basis",), "choice", "Held against it", choices=_BASES)
 
     def rules(self, check: Check | None) -> Iterator[Field]:
         yield self._field(("enforcement",), "choice", "If it does not hold", choices=_ENFORCEMENTS)

@@ -109,7 +109,10 @@ class Look:
             f"{held.holding} of {held.total} cases hold." if held.total else "No case is written yet."
         )
         if held.uncovered:
-            parts.append(f"{len(held.uncovered)} lines of cases are missing.")
+            number = len(held.uncovered)
+            parts.append(
+                "1 line of cases is missing." if number == 1 else f"{number} lines of cases are missing."
+            )
         if self.difference is not None:
             parts.append(self.difference.fault or f"The version fits: {self.difference.kind}.")
         return " ".join(parts)
