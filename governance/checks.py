@@ -1,4 +1,4 @@
-"""Django system checks of our own: every template compiles. Run by `manage.py check --deploy`."""
+"""Django system checks of our own, run by `manage.py check --deploy`: templates compile, walls stand."""
 
 from __future__ import annotations
 
@@ -8,17 +8,25 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.template import TemplateDoesNotExist, TemplateSyntaxError
 from django.template.base import NodeList, Template
 from django.template.loader import get_template
 from django.template.loader_tags import ExtendsNode, IncludeNode
+
+from apps.engine.walls import lacking
 
 
 @register("templates", deploy=True)
 def templates_compile(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
     """Every template parses, and every template that it names outright exists."""
     return [problem for name in sorted(_names()) for problem in _problems(name)]
+
+
+@register("security", deploy=True)
+def walls_are_offered(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """This kernel has the walls that measuring a hostile model relies on."""
+    return [Warning(sentence, id="countersign.W001") for sentence in lacking()]
 
 
 def _names() -> Iterator[str]:

@@ -59,7 +59,7 @@ def confine(reach: Reach) -> str:
         A place that does not exist is left out.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    version = libc.syscall(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))
+    version = _version(libc)
     if version < 1:
         return f"none: {os.strerror(ctypes.get_errno())}"
     handled = sum(bits for since, bits in _KNOWN.items() if since <= version)
@@ -74,6 +74,16 @@ def confine(reach: Reach) -> str:
     finally:
         os.close(ruleset)
     return "own code and the files of the task" + (", no signals beyond" if version >= 6 else "")
+
+
+def missing() -> str | None:
+    """Why this kernel has no such wall; None where it has."""
+    version = _version(ctypes.CDLL(None, use_errno=True))
+    return None if version >= 1 else f"Landlock is not there ({os.strerror(ctypes.get_errno())})"
+
+
+def _version(libc: ctypes.CDLL) -> int:
+    return int(libc.syscall(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION)))
 
 
 def _ruleset(libc: ctypes.CDLL, version: int, handled: int) -> int:

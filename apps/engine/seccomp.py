@@ -12,7 +12,7 @@ import platform
 import struct
 from collections.abc import Mapping, Sequence
 
-_NO_NEW_PRIVS, _SECCOMP, _FILTER = 38, 22, 2
+_NO_NEW_PRIVS, _GET_SECCOMP, _SECCOMP, _FILTER = 38, 21, 22, 2
 _ALLOW, _ERRNO, _EPERM, _ENOSYS = 0x7FFF0000, 0x00050000, 1, 38
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER, _MACHINE, _FIRST = 0, 4, 16
@@ -52,6 +52,15 @@ def refuse() -> str:
 def refuse_more() -> str:
     """Besides: no new process and no other program; threads stay possible."""
     return _raised(_MORE, threads_only=True, words="no new processes")
+
+
+def missing() -> str | None:
+    """Why there is no such wall here; None where there is."""
+    if platform.machine() not in _MACHINES:
+        return f"there is no filter for {platform.machine()}"
+    libc = ctypes.CDLL(None, use_errno=True)
+    there = libc.prctl(_GET_SECCOMP, 0, 0, 0, 0) >= 0
+    return None if there else f"seccomp is not there ({os.strerror(ctypes.get_errno())})"
 
 
 def _raised(names: Mapping[str, tuple[int, int]], *, threads_only: bool, words: str) -> str:

@@ -14,7 +14,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps.engine import seccomp
+from apps.engine import landlock, seccomp
 from apps.engine.landlock import Reach, confine
 
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
@@ -139,3 +139,19 @@ def _no_network(libc: ctypes.CDLL) -> str:
         if libc.unshare(flags) == 0:
             return how
     return f"none: {os.strerror(ctypes.get_errno())}"
+
+
+def lacking() -> list[str]:
+    """What this machine's kernel does not offer of the walls, in sentences.
+
+    Examples
+    --------
+    >>> all(sentence.endswith(".") for sentence in lacking())
+    True
+    """
+    found = []
+    if (why := landlock.missing()) is not None:
+        found.append(f"Files are not narrowed around what measures a model: {why}.")
+    if (why := seccomp.missing()) is not None:
+        found.append(f"System calls are not narrowed around what measures a model: {why}.")
+    return found
