@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from apps.gates.models import Decision, Run
 from apps.gates.queries import latest_decision
 from apps.gates.states import Purpose
 from apps.inventory import commands as inventory
-from apps.inventory.models import ModelVersion
+from apps.inventory.models import ModelVersion, RegisteredModel
 from apps.reports.commands import request_report, sign_report
 from apps.reports.queries import newest_blob
 from governance.demo.people import PASSWORD, Cast, give_token, hire
@@ -51,6 +52,12 @@ MODELS = (
     ("diabetes-progress-1", 3, "Helps to plan visits."),
     ("credit-pd-2", 1, ""),
 )
+# The one pack of a regulation that the demo's firm has adopted, and the models that it is for.
+ADOPTED = "nist-ai-rmf"
+IN_SCOPE = {
+    "credit-pd": "Decides on people without a person in the loop.",
+    "card-limit": "Decides on people's credit.",
+}
 
 
 def play(say: Say) -> None:
@@ -78,7 +85,8 @@ def _prepare(cast: Cast, say: Say) -> None:
     for key, title in ENVIRONMENTS:
         deploys.declare_environment(by=cast["pia"], key=key, title=title)
     folder = Path(settings.BASE_DIR) / "policies"
-    released = gates.sync_policies(by=cast["paul"], proposed_by=cast["pia"], folder=folder)
+    release = partial(gates.sync_policies, by=cast["paul"], proposed_by=cast["pia"], folder=folder)
+    released = [*release(), *release(names=[ADOPTED])]
     say(f"Released {len(released)} policies, each by two people.")
     month = timezone.now().date().replace(day=1)
     costs.set_budget(by=cast["hana"], unit=units["retail-banking"], month=month, amount=Decimal("250.00"))
@@ -92,8 +100,21 @@ def _register(cast: Cast, say: Say) -> tuple[dict[str, ModelVersion], list[Run]]
         version = versions[folder] = register(cast["dana"], folder)
         if why:
             inventory.assign_tier(by=cast["hana"], model=version.model, tier=tier, rationale=why)
+            _scope(cast, version.model)
         runs.append(_run(cast, version))
     return versions, runs
+
+
+def _scope(cast: Cast, model: RegisteredModel) -> None:
+    """Whether the adopted framework is for this model: voluntary, so the firm says for which."""
+    why = IN_SCOPE.get(model.key)
+    inventory.decide_regime(
+        by=cast["hana"],
+        model=model,
+        regime=ADOPTED,
+        applies=why is not None,
+        rationale=why or "Voluntary; the firm keeps to it where a model decides on people's credit.",
+    )
 
 
 def _run(cast: Cast, version: ModelVersion) -> Run:
