@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from countersign_verify import VERSION, jcs, keys, notes, stamps
+from countersign_verify import VERSION, jcs, keys, notes, receipts, stamps
 from countersign_verify.faults import Unreadable, Wrong
 from countersign_verify.files import open_pack
 from countersign_verify.pack import Account, Trust, verify
@@ -25,7 +25,7 @@ def main(words: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(words)
     answer: dict[str, Any] = {"pack": args.pack, "genuine": None, "why": None, "pinned": False, "says": []}
     try:
-        account = verify(open_pack(_there(args.pack)), _trust(args))
+        account = _account(_there(args.pack), _trust(args))
     except Wrong as wrong:
         answer |= {"genuine": False, "why": wrong.told(), "file": wrong.file, "index": wrong.index}
     except (Unreadable, OSError) as error:
@@ -38,12 +38,24 @@ def main(words: Sequence[str] | None = None) -> int:
     return {True: GENUINE, False: NOT_GENUINE, None: COULD_NOT}[answer["genuine"]]
 
 
+def _account(place: Path, trust: Trust) -> Account:
+    """What is found in a pack, or in a receipt that somebody kept."""
+    if place.is_file():
+        with place.open("rb") as file:
+            head = file.read(len(receipts.HEADER))
+        if head == receipts.HEADER:
+            if trust.keys is None:
+                raise Wrong("A receipt holds no keys: give the service's with --keys.")
+            return Account(True, receipts.verify(_bytes(str(place)), list(trust.keys)), what="receipt")
+    return verify(open_pack(place), trust)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="countersign-verify", description="Is this auditor pack genuine? No network.", allow_abbrev=False
     )
     add = parser.add_argument
-    add("pack", metavar="PACK", help="an auditor pack: the archive, or the folder it was unpacked into")
+    add("pack", metavar="PACK", help="an auditor pack, as archive or as folder; or a receipt")
     add("--keys", metavar="FILE", action="append", help="the service's keys: its key set, or PEM; repeatable")
     add("--trust-embedded", action="store_true", help="accept the keys that are only inside the pack")
     add("--witness-key", metavar="KEY", action="append", default=[], help="name+id+base64; repeatable")
@@ -98,12 +110,13 @@ def _told(account: Account, args: argparse.Namespace) -> dict[str, Any]:
         "genuine": good,
         "why": None if good else NOT_PINNED,
         "pinned": account.pinned,
+        "what": account.what,
         "says": [list(pair) for pair in account.says],
     }
 
 
 def _text(answer: dict[str, Any]) -> str:
-    words = {True: "genuine auditor pack", False: "not genuine. ", None: "could not be verified. "}
+    words = {True: f"genuine {answer.get('what')}", False: "not genuine. ", None: "could not be verified. "}
     lines = [f"{answer['pack']}: {words[answer['genuine']]}{answer['why'] or ''}"]
     if answer["genuine"] and not answer["pinned"]:
         lines.append("  warning: NOT PINNED: the only keys are those inside the pack.")

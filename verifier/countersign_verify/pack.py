@@ -36,6 +36,7 @@ class Account:
 
     pinned: bool
     says: list[tuple[str, str]] = field(default_factory=list)
+    what: str = "auditor pack"
 
     def say(self, name: str, value: object) -> None:
         """Add a line."""
