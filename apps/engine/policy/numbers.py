@@ -11,6 +11,7 @@ from typing import Any
 from apps.engine.policy.model import Bound, Exact
 
 _DIGITS = range(2, 13)
+_PLACES = 18
 _TENTH = Decimal("0.1")
 _EXACT_AS_FLOAT = 16  # characters: fifteen digits and a point
 
@@ -74,6 +75,8 @@ def shown(number: Exact, bound: Bound | None = None) -> str:
     '0.7999'
     >>> shown(Fraction(4, 5)), shown(Decimal(12)), shown(Decimal("0.0000123"))
     ('0.80', '12', '0.000012')
+    >>> shown(Decimal("3.64e-44"))
+    '3.6e-44'
     """
     plain = str(number) if isinstance(number, Decimal) else ""
     if 0 < len(plain) <= _EXACT_AS_FLOAT and "E" not in plain and plain[-1] != "0" and "." in plain:
@@ -104,4 +107,6 @@ def _rounded(written: Any, digits: int) -> str:
         return f"{written:.{digits}f}"
     value = float(written)
     places = digits - 1 - math.floor(math.log10(abs(value))) if value else digits
-    return f"{written:.{min(places, 18)}f}"
+    if places > _PLACES:
+        return f"{value:.{digits - 1}e}"
+    return f"{written:.{places}f}"
