@@ -354,7 +354,9 @@ def _loaded(task: Mapping[str, Any]) -> Any:
     from apps.engine.subject import load
 
     files = task.get("files")
-    return load(task["manifest"], files=None if files is None else {k: Path(v) for k, v in files.items()})
+    subject = load(task["manifest"], files=None if files is None else {k: Path(v) for k, v in files.items()})
+    subject.prepare()
+    return subject
 
 
 def _inspect(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:

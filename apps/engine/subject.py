@@ -5,6 +5,7 @@ This is the only place that opens data files.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 
 from apps.engine import files as disk
 from apps.engine.dataset import DataSet
-from apps.engine.errors import BadInput, NotDeclared
+from apps.engine.errors import BadInput, NotDeclared, Problem
 from apps.engine.inputs import Artifact, Model
 from apps.engine.manifest import Manifest, read_manifest
 from apps.engine.places import place_of
@@ -96,12 +97,25 @@ class Subject:
         """The loaded model; None where the scores come in a column."""
         if self.artifact is None:
             return None
+        if models_apart():
+            return self._opening()
         from apps.engine.artifacts import open_model
 
-        load = open_model
-        if models_apart():
-            from apps.engine.apart.client import open_apart as load
-        return load(self.artifact, self.manifest.features, positive=self._positive)
+        return open_model(self.artifact, self.manifest.features, positive=self._positive)
+
+    @cached_property
+    def _opening(self) -> Callable[[], Model]:
+        from apps.engine.apart.client import begin_apart
+
+        if self.artifact is None:
+            raise BadInput("There is no artifact to open.")
+        return begin_apart(self.artifact, self.manifest.features, positive=self._positive)
+
+    def prepare(self) -> None:
+        """Begin to open a model that is held apart, while the data are being read."""
+        with contextlib.suppress(Problem):  # said where the model is asked for
+            if models_apart() and self.artifact is not None:
+                self._opening  # noqa: B018
 
     @property
     def _positive(self) -> Any:

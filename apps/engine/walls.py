@@ -74,7 +74,7 @@ def raise_walls(limits: Limits, reach: Reach | None = None) -> dict[str, str]:
 
 
 def raise_inner_walls(reach: Reach) -> dict[str, str]:
-    """What a process behind these walls raises besides before it holds a model: `reach` alone, no children."""
+    """What a process behind these walls raises besides, before it holds a model: `reach`, no children."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     return {"model_files": confine(reach), "model_system_calls": seccomp.refuse_more()}

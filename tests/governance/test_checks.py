@@ -42,4 +42,4 @@ def test_a_kernel_without_a_wall_is_warned_of(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(landlock, "_version", lambda libc: -1)
     found = walls_are_offered(None)
     assert [warning.id for warning in found][:1] == ["countersign.W001"]
-    assert found[0].msg.startswith("Files are not narrowed around what measures a model: Landlock is not there")
+    assert found[0].msg.startswith("Files are not narrowed around what measures a model: Landlock is not")

@@ -40,34 +40,33 @@ def close_models() -> None:
         _held.pop().close()
 
 
-def open_apart(
+def begin_apart(
     artifact: Artifact, features: Sequence[str] | None = None, *, positive: Any = None
-) -> ApartModel:
-    """Open a model file in a process of its own; as `artifacts.open_model`.
+) -> Callable[[], ApartModel]:
+    """Begin to open a model file in a process of its own; what is returned waits for it.
 
-    Raises
-    ------
-    BadInput
-        As `artifacts.open_model`.
-    Ended
-        The process ended over it.
+    It raises `BadInput` as `artifacts.open_model`, and `Ended` where the process ended over the file.
     """
     name = artifact.path.name
     held = _Process(name)
     _held.append(held)
-    with step(f"the artifact {name} was being opened", seconds=opening_seconds(artifact)):
-        found = held.ask(
-            {
-                "path": str(artifact.path.absolute()),
-                "format": artifact.format,
-                "sha256": artifact.sha256,
-                "features": None if features is None else list(features),
-                "positive": positive,
-                "threads": current().threads,
-            }
-        )
-    kind = ApartModel if found["batch"] is None else _Batched
-    return kind(artifact, held, found)
+    asked = {
+        "path": str(artifact.path.absolute()),
+        "format": artifact.format,
+        "sha256": artifact.sha256,
+        "features": None if features is None else list(features),
+        "positive": positive,
+        "threads": current().threads,
+    }
+    begun = held.begin(asked)
+
+    def opened() -> ApartModel:
+        with step(f"the artifact {name} was being opened", seconds=opening_seconds(artifact)):
+            found = begun()
+        kind = ApartModel if found["batch"] is None else _Batched
+        return kind(artifact, held, found)
+
+    return opened
 
 
 class ApartModel:
@@ -196,16 +195,24 @@ class _Process:
             os.close(lane.writing)
         self._ended.wait(_PATIENCE_S)
 
+    def begin(self, message: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+        """Send the first message; what is returned waits for its answer."""
+        lane = self._lanes[0]
+        with contextlib.suppress(BrokenPipeError):
+            lane.send(message)
+        return lambda: self._answer(lane)
+
     def ask(self, message: dict[str, Any], lane: Lane | None = None) -> dict[str, Any]:
         """The answer to a message; what the process refuses is raised here."""
         if lane is None:
             with self.lane() as free:
                 return self.ask(message, free)
-        try:
+        with contextlib.suppress(BrokenPipeError):
             lane.send(message)
-            answer = lane.receive()
-        except BrokenPipeError:
-            answer = None
+        return self._answer(lane)
+
+    def _answer(self, lane: Lane) -> dict[str, Any]:
+        answer = lane.receive()
         if answer is None:
             self._gone()
         _refused(answer)
