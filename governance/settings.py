@@ -184,6 +184,9 @@ MEDIA_ROOT = STATE / "files"
 # The scorecard that tells a model's tier by answers about it.
 SCORECARD = Path(_env.text("COUNTERSIGN_SCORECARD", str(shipped_folder() / "tiering" / "scorecard.yaml")))
 
+# How long uploaded bytes of retired models are kept; without a file for ever.
+RETENTION = _env.text("COUNTERSIGN_RETENTION")
+
 RUN_LEASE_SECONDS = _env.whole("COUNTERSIGN_RUN_LEASE_SECONDS", 30, least=1)
 RUN_WALL_SECONDS = _env.whole("COUNTERSIGN_RUN_WALL_SECONDS", 900, least=1)
 

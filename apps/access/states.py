@@ -45,6 +45,7 @@ class Permission(StrEnum):
     ROLE_GRANT = "role.grant"
     TOKEN_ISSUE = "token.issue"  # noqa: S105 - the name of a permission
     EPOCH_OPEN = "epoch.open"
+    HOLD_MANAGE = "hold.manage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,7 @@ ROLES: dict[str, Role] = {
                     _P.BUDGET_SET,
                     _P.EVENT_SEE,
                     _P.EPOCH_OPEN,
+                    _P.HOLD_MANAGE,
                 }
             ),
         ),
@@ -180,7 +182,14 @@ ROLES: dict[str, Role] = {
             "Administrator",
             "Manages people, roles and tokens; never approves and sees no evidence.",
             frozenset(
-                {_P.PERSON_MANAGE, _P.ROLE_GRANT, _P.TOKEN_ISSUE, _P.ENVIRONMENT_DECLARE, _P.EPOCH_OPEN}
+                {
+                    _P.PERSON_MANAGE,
+                    _P.ROLE_GRANT,
+                    _P.TOKEN_ISSUE,
+                    _P.ENVIRONMENT_DECLARE,
+                    _P.EPOCH_OPEN,
+                    _P.HOLD_MANAGE,
+                }
             ),
         ),
         Role(
@@ -222,6 +231,7 @@ PERSONAL = APPROVES | {
     _P.ROLE_GRANT,
     _P.TOKEN_ISSUE,
     _P.EPOCH_OPEN,
+    _P.HOLD_MANAGE,
 }
 
 

@@ -90,6 +90,9 @@ class EventName(StrEnum):
     BUDGET_SET = "budget.set"
     RATE_SET = "rate.set"
 
+    HOLD_PLACED = "hold.placed"
+    HOLD_RELEASED = "hold.released"
+    BLOB_PURGED = "blob.purged"
     KEY_REGISTERED = "key.registered"
     KEY_RETIRED = "key.retired"
     KEY_REVOKED = "key.revoked"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from apps.audit.states import Ref
 from apps.engine.keys import KeyRecord, Purpose
@@ -304,3 +304,62 @@ class Epoch(models.Model):
 
     def audit_ref(self) -> Ref:
         return Ref(type="epoch", id=str(self.number), name=self.proposal.origin)
+
+
+class LegalHold(models.Model):
+    """Nothing that it covers is removed until another person releases it. A fact.
+
+    It covers a model by its key, a span of days, both, or without either the whole organisation.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    model = models.TextField(blank=True)
+    first_day = models.DateField(null=True)
+    last_day = models.DateField(null=True)
+    reason = models.TextField()
+    # Numbers as text: the log stands below the people it speaks of.
+    placed_by = models.TextField()
+    placed_at = models.DateTimeField()
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    class Meta:
+        ordering = ["-placed_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["id", "placed_by"], name="audit_hold_of_one"),
+            models.CheckConstraint(
+                condition=Q(first_day__isnull=True, last_day__isnull=True)
+                | Q(first_day__isnull=False, last_day__isnull=False, last_day__gte=F("first_day")),
+                name="audit_hold_has_both_days",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        days = f" from {self.first_day} to {self.last_day}" if self.first_day else ""
+        return f"{self.model or 'everything'}{days}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="legal_hold", id=str(self.pk), name=str(self))
+
+
+class HoldRelease(models.Model):
+    """The end of a legal hold, by another person than who placed it. A fact."""
+
+    hold = models.OneToOneField(LegalHold, on_delete=models.PROTECT, related_name="release")
+    placed_by = models.TextField()
+    reason = models.TextField()
+    released_by = models.TextField()
+    released_at = models.DateTimeField()
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(released_by=F("placed_by")), name="audit_hold_released_by_another"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"release of {self.hold_id}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="hold_release", id=str(self.pk), name=str(self), digest=self.statement_digest)

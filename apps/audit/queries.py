@@ -95,12 +95,14 @@ def _told(event: Event, beside: Mapping[tuple[UUID, str], Mapping[str, str]], in
             return beside.get((event.pk, part), {}).get("name", ERASED)
         return str(doc.get(part, {}).get("name", ""))
 
+    kept = (beside.get((event.pk, part), {}).get("ip", "") for part in ("actor", "ip"))
+    address = next(filter(None, kept), "")
     return Told(
         event=event,
         actor=named("actor"),
         on_behalf_of=named("on_behalf_of"),
         object=named("object"),
-        ip=beside.get((event.pk, "actor"), {}).get("ip", doc.get("actor", {}).get("ip", "")),
+        ip=address or doc.get("actor", {}).get("ip", ""),
         index=index,
     )
 

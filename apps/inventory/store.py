@@ -52,6 +52,10 @@ class BlobStore(Protocol):
 
     def open(self, digest: str) -> AbstractContextManager[IO[bytes]]: ...
 
+    def has(self, digest: str) -> bool: ...
+
+    def remove(self, digest: str) -> None: ...
+
 
 class LocalStore:
     """Files below one folder, two levels deep; written beside, then moved into place."""
@@ -98,6 +102,14 @@ class LocalStore:
                 )
             file.seek(0)
             yield file
+
+    def has(self, digest: str) -> bool:
+        """Whether there are bytes of a digest, unread."""
+        return self._place(plain_digest(digest)).exists()
+
+    def remove(self, digest: str) -> None:
+        """Take bytes out for good; nothing is wrong where they were gone already."""
+        self._place(plain_digest(digest)).unlink(missing_ok=True)
 
     def _place(self, digest: str) -> Path:
         name = digest.removeprefix("sha256:")

@@ -78,7 +78,8 @@ def test_a_disabled_person_loses_sessions_tokens_and_roles():
     assert not ApiToken.objects.filter(person=person, revoked_at=None).exists()
     assert not queries.roles_held(Person.objects.get(pk=person.pk))
     event = Event.objects.get(action="person.disabled")
-    assert event.doc["after"] == {"tokens_revoked": 1, "roles_ended": 1, "sessions_ended": 1}
+    ended = {"tokens_revoked": 1, "roles_ended": 1, "sessions_ended": 1}
+    assert event.doc["after"] == {"is_active": False, **ended}
 
 
 def test_a_person_is_disabled_once_and_never_by_themselves():

@@ -134,12 +134,23 @@ def disable_person(*, by: Person, person: Person, reason: str) -> Person:
         raise Refused("You cannot disable yourself; another administrator does it.")
     held.is_active = False
     held.save(update_fields=["is_active"])
-    tokens = ApiToken.objects.filter(person=held, revoked_at=None).update(revoked_at=Now())
-    grants = RoleGrant.objects.filter(person=held).exclude(valid_to__lte=Now()).update(valid_to=Now())
-    after = {"tokens_revoked": tokens, "roles_ended": grants, "sessions_ended": _end_sessions(held)}
-    audit.record(by=by, action=EventName.PERSON_DISABLED, subject=held, after=after, reason=said)
+    audit.record(
+        by=by,
+        action=EventName.PERSON_DISABLED,
+        subject=held,
+        before={"is_active": True},
+        after={"is_active": False, **end_access(held)},
+        reason=said,
+    )
     person.is_active = False
     return held
+
+
+def end_access(person: Person) -> dict[str, int]:
+    """End every session, token and grant of an account; how many of each there were."""
+    tokens = ApiToken.objects.filter(person=person, revoked_at=None).update(revoked_at=Now())
+    grants = RoleGrant.objects.filter(person=person).exclude(valid_to__lte=Now()).update(valid_to=Now())
+    return {"tokens_revoked": tokens, "roles_ended": grants, "sessions_ended": _end_sessions(person)}
 
 
 def _end_sessions(person: Person) -> int:

@@ -17,6 +17,7 @@ from apps.audit.events import EventName
 from apps.audit.ids import uuid7
 from apps.audit.models import Event
 from apps.audit.plain import plain
+from apps.audit.planned import once_planned
 from apps.audit.states import PERSONAL_TYPES, Acting, Actor, Ref, Referable
 from apps.audit.stopping import as_refusal
 from apps.engine.canonical import canonical, digest, rfc3339
@@ -34,7 +35,7 @@ Facts = Mapping[str, Any] | str | None
 _STORE = """
 WITH previous AS (
   SELECT id::text AS id FROM audit_event
-  WHERE object_type = %s AND object_id = %s ORDER BY occurred_at DESC, id DESC LIMIT 1
+  WHERE object_type = %s AND object_id = %s ORDER BY occurred_at DESC, audit_event.id DESC LIMIT 1
 ), written AS (
   INSERT INTO audit_event (id, body, occurred_at)
   SELECT %s, %s::bytea || convert_to(coalesce('"' || (SELECT id FROM previous) || '"', 'null'), 'UTF8')
@@ -100,16 +101,18 @@ def personal_digest(salt: bytes, value: bytes) -> str:
 
 
 class _Entry:
-    def __init__(self, at: datetime) -> None:
+    def __init__(self, at: datetime, about: Ref) -> None:
         self.id = uuid7()
         self.at = at
+        # Whose personal data stand beside the event where its actor is nobody.
+        self.owner = about.id if about.type == "person" else ""
         self.body: dict[str, Any] = {"v": FORMAT, "id": str(self.id), "ts": rfc3339(at)}
         self.hidden: list[_Hidden] = []
 
     @classmethod
     def begin(cls, *, by: Acting, about: Ref, on_behalf_of: Acting | None) -> _Entry:
         context = current()
-        entry = cls(timezone.now())
+        entry = cls(timezone.now(), about)
         entry.add("request_id", context.request_id)
         entry.body["actor"] = entry._actor("actor", by.audit_identity(), ip=context.ip)
         if context.auth():
@@ -129,6 +132,8 @@ class _Entry:
         if actor.type in PERSONAL_TYPES:
             self.hidden.append(_Hidden.of(part, actor.id, facts))
             return told
+        if ip and actor.type == "system":  # it acts for whoever asks: the address is theirs
+            self.hidden.append(_Hidden.of("ip", self.owner, {"ip": facts.pop("ip")}))
         return plain(told | facts, what=part)  # type: ignore[no-any-return]
 
     def _object(self, about: Ref) -> dict[str, Any]:
@@ -160,11 +165,10 @@ class _Entry:
         for h in self.hidden:
             values += [h.part, h.person_id, h.salt, h.value]
         try:
-            with connection.cursor() as cursor:
-                cursor.execute(_STORE.format(beside=_BESIDE.format(rows=rows) if rows else ""), values)
-                found = self._event(*cursor.fetchone())
+            stored = once_planned(_STORE.format(beside=_BESIDE.format(rows=rows) if rows else ""), values)
         except DatabaseError as error:
             raise as_refusal(error) from error
+        found = self._event(*stored)
         note_after_commit(found.pk, found.leaf_hash, self.at)
         return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.inventory.commands.blobs import keep_made, store_blob
 from apps.inventory.commands.models import change_model, declare_unit, register_model
+from apps.inventory.commands.purging import purge_blobs
 from apps.inventory.commands.scopes import decide_regime, determine
 from apps.inventory.commands.scorecards import propose_scorecard, release_scorecard
 from apps.inventory.commands.tiers import assign_tier
@@ -21,6 +22,7 @@ __all__ = [
     "keep_made",
     "note_contribution",
     "propose_scorecard",
+    "purge_blobs",
     "register_model",
     "register_version",
     "release_scorecard",

@@ -1,0 +1,41 @@
+"""Bytes whose time is over are removed; the facts about them, and their digests, stay for ever."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from apps.access.guards import require
+from apps.access.models import Person
+from apps.access.states import Permission
+from apps.access.text import required
+from apps.audit import commands as audit
+from apps.audit.events import EventName
+from apps.audit.past import clock
+from apps.inventory.models import Blob
+from apps.inventory.retention import Removable, removable
+from apps.inventory.store import the_store
+
+
+def purge_blobs(*, by: Person, reason: str) -> list[Removable]:
+    """Remove every blob whose retention ended and that no hold covers; one event names each by its digest."""
+    require(by, Permission.HOLD_MANAGE)
+    said = required(reason, field="reason", lines=True)
+    return [one for one in removable(clock().date()) if _purge(by, one, said)]
+
+
+@transaction.atomic
+def _purge(by: Person, one: Removable, reason: str) -> bool:
+    """The event first, in the transaction; the bytes go last, so that none are gone without their event."""
+    blob = Blob.objects.select_for_update().get(pk=one.blob.pk)
+    if not the_store().has(blob.digest):
+        return False
+    audit.record(
+        by=by,
+        action=EventName.BLOB_PURGED,
+        subject=blob,
+        before={"bytes": blob.size},
+        after={"bytes": 0, "models": list(one.models), "kept_until": one.since},
+        reason=reason,
+    )
+    transaction.on_commit(lambda: the_store().remove(blob.digest))
+    return True
