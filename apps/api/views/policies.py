@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
-from apps.access.guards import require
+from apps.access.guards import require_anywhere
 from apps.access.states import Permission
 from apps.api import rendering
 from apps.api.endpoints import answer, endpoint, operation
@@ -16,6 +16,7 @@ from apps.audit.errors import Invalid
 from apps.gates import commands, queries
 from apps.gates.clock import database_now
 from apps.gates.impacts import impact_of
+from apps.gates.sharing import used_by
 from apps.reports.supersession import superseded
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def list_proposals(request: HttpRequest, *, by: Person) -> HttpResponse:
     answers={201: "The proposal, with what its cases, the comparison and the impact say."},
 )
 def propose(request: HttpRequest, *, by: Person) -> HttpResponse:
-    require(by, Permission.POLICY_PROPOSE)
+    require_anywhere(by, Permission.POLICY_PROPOSE)
     fields = Fields(body(request))
     text, note = fields.verbatim("policy", longest=LONGEST), fields.text("note", "")
     cases = fields.mapping("cases")
@@ -79,7 +80,18 @@ def _proposal(row: PolicyProposal, by: Person) -> rendering.Json:
     return {**rendering.proposal(row), "supersedes": [one.as_json() for one in left]}
 
 
+@operation(
+    "GET",
+    "The policies that extend one, each with the version that it rests on; those behind first.",
+    answers={200: "Policies.", 404: "No such policy."},
+)
+def list_dependents(request: HttpRequest, policy: str, *, by: Person) -> HttpResponse:
+    newest = queries.find_policy(policy)
+    return answer({"policy": str(newest), "used_by": [one.as_json() for one in used_by(policy)]})
+
+
 policies = endpoint(list_policies)
 impact = endpoint(show_impact)
 proposals = endpoint(list_proposals, propose)
 proposal = endpoint(show_proposal)
+dependents = endpoint(list_dependents)

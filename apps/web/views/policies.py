@@ -8,12 +8,13 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from apps.access.guards import require, why_not
+from apps.access.guards import require_anywhere, why_not
 from apps.access.states import Permission
 from apps.audit.errors import Invalid
 from apps.gates import commands, guards, queries
 from apps.gates.clock import database_now
 from apps.gates.impacts import still_fillable
+from apps.gates.sharing import used_by
 from apps.reports.supersession import superseded
 from apps.web.pages import done, page
 from apps.web.policy_editor.record import released_look
@@ -31,7 +32,7 @@ def policy_list(request: HttpRequest, *, by: Person) -> HttpResponse:
         "title": "Policies",
         "proposals": queries.open_proposals(),
         "rows": queries.released_policies(),
-        "why_not_propose": why_not(require, by, Permission.POLICY_PROPOSE),
+        "why_not_propose": why_not(require_anywhere, by, Permission.POLICY_PROPOSE),
     }
     return render(request, "policies/list.html", context)
 
@@ -44,7 +45,8 @@ def policy_page(request: HttpRequest, policy: str, version: str = "", *, by: Per
         "title": str(release),
         "release": release,
         "text": bytes(release.text).decode(),
-        "why_not_propose": why_not(require, by, Permission.POLICY_PROPOSE),
+        "why_not_propose": why_not(require_anywhere, by, Permission.POLICY_PROPOSE),
+        "used_by": used_by(release.policy),
         **released_look(release, against=request.GET.get("against", "")),
     }
     return render(request, "policies/record.html", context)
@@ -53,7 +55,7 @@ def policy_page(request: HttpRequest, policy: str, version: str = "", *, by: Per
 @page("GET", "POST")
 def propose(request: HttpRequest, *, by: Person) -> HttpResponse:
     """Write a policy and its cases, or take a released one as the start; offer it for release."""
-    require(by, Permission.POLICY_PROPOSE)
+    require_anywhere(by, Permission.POLICY_PROPOSE)
     if request.method == "POST":
         return _offered(request, by)
     context = {"title": "Propose a policy", **_start(request.GET.get("from", ""))}
@@ -113,7 +115,7 @@ def proposal_page(request: HttpRequest, proposal_id: UUID, *, by: Person) -> Htt
 
 def _why_not_release(by: Person, proposal: PolicyProposal) -> str:
     return (
-        why_not(require, by, Permission.POLICY_RELEASE)
+        why_not(require_anywhere, by, Permission.POLICY_RELEASE)
         or why_not(guards.two_people, by, proposal.proposed_by)
         or why_not(still_fillable, proposal)
     )
@@ -123,7 +125,7 @@ def _why_not_release(by: Person, proposal: PolicyProposal) -> str:
 def release(request: HttpRequest, proposal_id: UUID, *, by: Person) -> HttpResponse:
     """Release what another person proposed; asks for the password again."""
     proposal = queries.find_proposal(proposal_id)
-    require(by, Permission.POLICY_RELEASE)
+    require_anywhere(by, Permission.POLICY_RELEASE)
     guards.two_people(by, proposal.proposed_by)
     if require_fresh(request):
         return redirect(f"/reauthenticate?next=/policies/proposals/{proposal_id}")

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import now
 
-from apps.access.guards import require
+from apps.access.guards import require_anywhere
 from apps.access.states import Permission
 from apps.audit.errors import Forbidden, Invalid, Refused
 from apps.engine.catalogue import all_checks
@@ -35,7 +35,7 @@ _WHOLE, _PART = 20.0, 0.7
 @page("GET", "POST")
 def edit_policy(request: HttpRequest, policy: str, *, by: Person) -> HttpResponse:
     """The next version of a released policy, as a form and as text."""
-    require(by, Permission.POLICY_PROPOSE)
+    require_anywhere(by, Permission.POLICY_PROPOSE)
     start = starts.of_release(policy, request.GET.get("version", ""))
     if request.method == "POST":
         return _answered(request, by)
@@ -45,7 +45,7 @@ def edit_policy(request: HttpRequest, policy: str, *, by: Person) -> HttpRespons
 @page("GET", "POST")
 def new_policy(request: HttpRequest, *, by: Person) -> HttpResponse:
     """A new policy, from nothing or from a copy of another."""
-    require(by, Permission.POLICY_PROPOSE)
+    require_anywhere(by, Permission.POLICY_PROPOSE)
     if request.method == "POST":
         return _answered(request, by)
     start, name = request.GET.get("start", ""), request.GET.get("id", "").strip()
