@@ -19,7 +19,6 @@ from apps.engine.note import Note
 
 _SPAN = 8  # the log keeps the hashes of every eighth level
 _CHUNK = 2_000
-_TIMES = ("checkpoint",)
 
 
 def subtree_reader() -> NodeReader:
@@ -111,3 +110,11 @@ def bodies(indexes: Sequence[int]) -> Iterator[bytes]:
         if [idx for idx, _ in found] != list(part):
             raise Refused(f"The log lacks an event between {part[0]} and {part[-1]}.", code="log_broken")
         yield from (bytes(body) for _, body in found)
+
+
+def statement_stamps(digests: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """The path and the token of each time stamp over a statement of a pack, the first of each."""
+    for at in range(0, len(digests), _CHUNK):
+        rows = TimeStamp.objects.filter(digest__in=digests[at : at + _CHUNK]).order_by("digest", "at", "pk")
+        for row in rows.distinct("digest"):
+            yield f"stamps/{row.digest.removeprefix('sha256:')}.tsr", bytes(row.token)

@@ -31,6 +31,7 @@ class Log:
     checkpoints: dict[int, notes.Checkpoint]
     raw: dict[int, bytes]
     tokens: dict[int, str]
+    wanted: frozenset[int] = frozenset()
     disclosed: int = 0
     told: list[int] = field(default_factory=list)
     roots: dict[int, bytes] = field(default_factory=dict)
@@ -62,9 +63,12 @@ def path_of(size: int) -> str:
     return f"checkpoints/{size:012d}.note"
 
 
-def read_log(found: Files, manifest: dict[str, Any], trusted: list[keys.Key]) -> Log:
-    """Check the checkpoints and grow the tree through each of them."""
+def read_log(
+    found: Files, manifest: dict[str, Any], trusted: list[keys.Key], wanted: frozenset[int] = frozenset()
+) -> Log:
+    """Check the checkpoints and grow the tree through each of them; at `wanted` sizes the root is kept."""
     log = _checkpoints(found, manifest, keys.of(trusted, keys.CHECKPOINT))
+    log.wanted = wanted
     with files.opened(found, log.TREE) as plan, files.opened(found, log.EVENTS) as events:
         _grow(log, plan, events)
     if len(log.told) != manifest["counts"].get("events"):
@@ -155,7 +159,7 @@ def _hidden(tree: Tree, step: dict[str, Any]) -> None:
 def _disclosed(log: Log, tree: Tree, lines: Iterator[bytes], count: Any) -> None:
     if type(count) is not int or count < 1:
         raise Wrong("It tells no number of events.")
-    add, note, begin = tree.add, log.note, tree.size
+    add, note, begin, wanted = tree.add, log.note, tree.size, log.wanted
     for index in range(begin, begin + count):
         line = next(lines, None)
         if line is None:
@@ -167,6 +171,8 @@ def _disclosed(log: Log, tree: Tree, lines: Iterator[bytes], count: Any) -> None
             raise wrong.placed(log.EVENTS, index) from None
         add(line)
         note(index, event)
+        if index + 1 in wanted:
+            log.roots[index + 1] = tree.root()
     log.disclosed += count
 
 
@@ -187,9 +193,10 @@ def _event(event: dict[str, Any]) -> None:
 
 def _meet(log: Log, tree: Tree) -> None:
     """At the size of a checkpoint the tree has that checkpoint's root."""
+    if tree.size in log.checkpoints or tree.size in log.wanted:
+        log.roots[tree.size] = tree.root()
     if tree.size not in log.checkpoints:
         return
-    log.roots[tree.size] = tree.root()
     if log.roots[tree.size] != log.checkpoints[tree.size].root:
         raise Wrong(
             "The events and hashes of the pack do not give the root of this checkpoint.",

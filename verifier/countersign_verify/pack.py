@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,7 @@ KEYS, STATEMENTS = "keys.json", "statements.jsonl"
 PACK_TYPE = "https://countersign.dev/auditor-pack/v1"
 REVISION = "https://countersign.dev/report"
 FORMAT = 1
+_STAMP = re.compile(r"stamps/([0-9a-f]{64})\.tsr")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ def verify(found: Files, trust: Trust) -> Account:
     trusted = list(trust.keys if trust.keys is not None else _own_keys(found))
     account = Account(pinned=trust.keys is not None)
     seal = _seal(found, manifest, trusted, trust.at)
-    log = read_log(found, manifest, trusted)
+    log = read_log(found, manifest, trusted, frozenset(one.size for one in trust.kept))
     account.say("scope", " ".join(str(v) for v in manifest["scope"].values()))
     account.say("made", seal.predicate["signedAt"])
     account.say("files", f"{len(manifest['files'])}, each with the digest that the signed manifest gives")
@@ -150,7 +152,7 @@ def _kept(log: Log, kept: Sequence[notes.Checkpoint]) -> None:
         if one.origin != log.origin:
             raise Wrong(f"The checkpoint that you kept is of {one.origin}, the pack's of {log.origin}.")
         if one.size not in log.roots:
-            raise Wrong(f"The pack does not tell the root of {one.size} events; ask for a newer one.")
+            raise Wrong(f"The pack does not tell the root of {one.size} events; a pack of everything does.")
         if log.roots[one.size] != one.root:
             raise Wrong(f"The first {one.size} events are not those of the checkpoint that you kept.")
 
@@ -161,12 +163,27 @@ def _outside(found: Files, log: Log, trust: Trust, account: Account) -> None:
         account.say("witnesses", _witnessed(log, trust.witnesses))
     else:
         account.say("witnesses", f"NOT CHECKED, no --witness-key given; {counted} lines beside the log's own")
-    tokens = {size: path for size, path in log.tokens.items() if size in log.checkpoints}
     if not trust.authorities:
-        account.say("time stamps", f"NOT CHECKED, no --tsa-certificate given; {len(tokens)} in the pack")
+        count = len(log.tokens) + len(_stamps(found))
+        account.say("time stamps", f"NOT CHECKED, no --tsa-certificate given; {count} in the pack")
         return
-    newest = _stamped(found, log, tokens, trust.authorities)
-    account.say("time stamps", f"{len(tokens)} hold" + (f", the newest of {newest}" if newest else ""))
+    newest = _stamped(found, log, trust.authorities)
+    for digest, path in _stamps(found).items():
+        _stamp(found, path, [bytes.fromhex(digest)], trust.authorities)
+    told = f"{len(log.tokens)} of checkpoints and {len(_stamps(found))} of statements hold"
+    account.say("time stamps", told + (f"; the newest: {newest}" if newest else ""))
+
+
+def _stamps(found: Files) -> dict[str, str]:
+    """By digest in hex, the time stamp of a statement."""
+    return {m[1]: m[0] for m in map(_STAMP.fullmatch, sorted(found.paths())) if m}
+
+
+def _stamp(found: Files, path: str, known: Iterable[bytes], authorities: Sequence[Any]) -> datetime:
+    try:
+        return stamps.verify(files.whole(found, path), known, authorities)
+    except Wrong as wrong:
+        raise wrong.placed(path) from None
 
 
 def _witnessed(log: Log, witnesses: Sequence[notes.Witness]) -> str:
@@ -184,14 +201,13 @@ def _witnessed(log: Log, witnesses: Sequence[notes.Witness]) -> str:
     return "; ".join(told)
 
 
-def _stamped(found: Files, log: Log, tokens: dict[int, str], authorities: Sequence[Any]) -> str:
+def _stamped(found: Files, log: Log, authorities: Sequence[Any]) -> str:
     newest = ""
-    for size, path in sorted(tokens.items()):
-        try:
-            at = stamps.verify(files.whole(found, path), log.raw[size], authorities)
-        except Wrong as wrong:
-            raise wrong.placed(path) from None
-        newest = f"{at.isoformat()} over {size} events"
+    for size, path in sorted(log.tokens.items()):
+        if size not in log.raw:
+            raise Wrong("There is no checkpoint beside this time stamp.", file=path)
+        at = _stamp(found, path, stamps.of_note(log.raw[size]), authorities)
+        newest = f"{size} events at {at.isoformat()}"
     return newest
 
 

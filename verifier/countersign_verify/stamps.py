@@ -28,6 +28,17 @@ _HASHES: dict[bytes, type[hashes.HashAlgorithm]] = {
 }
 _PSS = bytes.fromhex("2a864886f70d01010a")
 _LONGEST_CHAIN = 5
+# What reading a certificate that somebody changed may raise.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    InvalidSignature,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +64,12 @@ def read_certificates(data: bytes, what: str) -> list[x509.Certificate]:
         raise Wrong(f"{what} holds no certificate in PEM form.") from None
 
 
-def verify(token: bytes, note: bytes, authorities: Sequence[x509.Certificate]) -> datetime:
-    """When the authority says that it saw this checkpoint; Wrong unless everything about it holds."""
+def verify(token: bytes, known: Iterable[bytes], authorities: Sequence[x509.Certificate]) -> datetime:
+    """When the authority says that it saw one of these digests; Wrong unless everything about it holds."""
     found = _token(token)
     at, imprint = _info(found.info)
-    if imprint not in set(_imprints(note)):
-        raise Wrong("The time stamp is of something else than this checkpoint.")
+    if imprint not in set(known):
+        raise Wrong("The time stamp is of something else than what stands beside it.")
     good = [c for c in [*found.certificates, *authorities] if _made_by(c, found.signer)]
     if not good:
         raise Wrong("The signature of the time stamp does not hold.")
@@ -67,8 +78,8 @@ def verify(token: bytes, note: bytes, authorities: Sequence[x509.Certificate]) -
     return at
 
 
-def _imprints(note: bytes) -> Iterator[bytes]:
-    """The note, the note with the log's own signature alone, and its text."""
+def of_note(note: bytes) -> Iterator[bytes]:
+    """The digests of a note: whole, with the log's own signature alone, and of its text."""
     text, _, below = note.partition(b"\n\n")
     origin = text.split(b"\n", 1)[0]
     own = [line for line in below.splitlines(keepends=True) if line.split(b" ")[1:2] == [origin]]
@@ -89,7 +100,7 @@ def _token(data: bytes) -> _Token:
         certificates = [c for v in signed[3:] if v.tag == 0xA0 for c in _certificates(v)]
         (signer,) = signed[-1].need(der.SET).inside()
         return _Token(info, certificates, _signer(signer, info))
-    except (IndexError, ValueError):
+    except (IndexError, *_UNREADABLE):
         raise Wrong("The time stamp is damaged.") from None
 
 
@@ -131,8 +142,9 @@ def _info(data: bytes) -> tuple[datetime, bytes]:
 
 
 def _made_by(certificate: x509.Certificate, signer: _Signer) -> bool:
-    key, kind = certificate.public_key(), signer.hash()
+    kind = signer.hash()
     try:
+        key = certificate.public_key()
         if isinstance(key, rsa.RSAPublicKey):
             own = padding.PSS(padding.MGF1(kind), padding.PSS.AUTO) if signer.pss else padding.PKCS1v15()
             key.verify(signer.signature, signer.attributes, own, kind)
@@ -142,7 +154,7 @@ def _made_by(certificate: x509.Certificate, signer: _Signer) -> bool:
             key.verify(signer.signature, signer.attributes)
         else:
             return False
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+    except _UNREADABLE:
         return False
     return True
 
@@ -156,7 +168,7 @@ def _trusted(
     """Whether it is for time stamps, was valid then, and ends in a certificate that was given."""
     try:
         uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (x509.ExtensionNotFound, ValueError):
+    except _UNREADABLE:
         return False
     if ExtendedKeyUsageOID.TIME_STAMPING not in uses:
         return False
@@ -176,9 +188,9 @@ def _trusted(
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
+    except _UNREADABLE:
         return False
     try:
         return issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
+    except _UNREADABLE:
         return False

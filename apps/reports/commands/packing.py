@@ -100,6 +100,8 @@ def _write(
     events = archive.add_parts("log/events.jsonl", (b + b"\n" for b in packs_log.bodies(contents.events)))
     progress(f"{len(contents.statements)} statements")
     sealed = archive.add_parts("statements.jsonl", _envelopes(contents.statements))
+    for path, token in packs_log.statement_stamps(contents.statements):
+        archive.add(path, token)
     for kind in _kinds(contents.statements):
         archive.add_parts(f"facts/{_slug(kind)}.jsonl", _facts(contents.statements, kind))
     reports = _reports(archive, contents, progress)
