@@ -72,7 +72,7 @@ DENIED = admission("deny", ("open_finding", "A critical finding is open."))
 
 @pytest.mark.parametrize(
     ("outcome", "code"),
-    [("allow", 0), ("allow_with_limits", 0), ("deny", 1), ("pending", 3), ("error", 1)],
+    [("allow", 0), ("allow_with_limits", 0), ("deny", 1), ("pending", 3), ("error", 4)],
 )
 def test_the_answer_is_the_exit_code(server: Loopback, program: Program, outcome: str, code: int) -> None:
     server.answer = always(Told(200, admission(outcome)))
