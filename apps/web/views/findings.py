@@ -18,6 +18,7 @@ from apps.audit.past import clock
 from apps.gates.queries import find_decision
 from apps.inventory.queries import find_model
 from apps.web.pages import done, page, reauthenticated_at
+from apps.web.receipts import with_receipt
 from apps.web.views.reviews import require_fresh
 
 if TYPE_CHECKING:
@@ -134,5 +135,5 @@ def answer_waiver(request: HttpRequest, request_id: UUID, *, by: Person) -> Http
         return done(request, "Refused.", "/waivers")
     if require_fresh(request):
         return redirect("/reauthenticate?next=/waivers")
-    commands.grant_waiver(by=by, request=asked, reauthenticated_at=reauthenticated_at(request))
-    return done(request, "Granted for the time shown.", "/waivers")
+    waiver = commands.grant_waiver(by=by, request=asked, reauthenticated_at=reauthenticated_at(request))
+    return done(request, with_receipt("Granted for the time shown.", waiver.statement_digest), "/waivers")

@@ -17,6 +17,7 @@ from apps.audit.errors import Refused
 from apps.reports.queries import latest_report
 from apps.web.gates import gate_counts, gate_groups
 from apps.web.pages import done, page, reauthenticated_at
+from apps.web.receipts import with_receipt
 
 if TYPE_CHECKING:
     from apps.access.models import Person
@@ -72,7 +73,7 @@ def _why_not_withdraw(by: Person, approval: Approval) -> str:
 def sign(request: HttpRequest, approval_id: UUID, *, by: Person) -> HttpResponse:
     """Sign off, after proving who signs."""
     approval = queries.find_approval(by, approval_id)
-    commands.sign_off(
+    signed = commands.sign_off(
         by=by,
         approval=approval,
         meaning=request.POST.get("meaning", ""),
@@ -81,7 +82,8 @@ def sign(request: HttpRequest, approval_id: UUID, *, by: Person) -> HttpResponse
         shown_digest=request.POST.get("shown_digest", ""),
         reauthenticated_at=reauthenticated_at(request),
     )
-    return done(request, "Signed. Your signature is in the record.", f"/reviews/{approval_id}")
+    told = with_receipt("Signed. Your signature is in the record.", signed.statement_digest)
+    return done(request, told, f"/reviews/{approval_id}")
 
 
 def _limits(request: HttpRequest) -> dict[str, Any]:
