@@ -37,7 +37,7 @@ from apps.gates.queries import begun, latest_decision, policies_in_each
 from apps.gates.states import Purpose
 from apps.inventory.models import ModelVersion, Use
 from apps.inventory.queries import builders_of
-from apps.inventory.sealed import ground_of
+from apps.inventory.sealed import Ground, ground_of
 
 _NOW = timedelta(minutes=1)
 
@@ -100,15 +100,23 @@ def gather(
 
 
 def gather_everywhere(
-    version: ModelVersion | None, use: Use | None, environments: list[Environment | None], now: datetime
+    version: ModelVersion | None,
+    use: Use | None,
+    environments: list[Environment | None],
+    now: datetime,
+    *,
+    ground: Ground | None = None,
 ) -> list[Gathered]:
-    """The facts for each environment, those that are the same in all of them read and verified once."""
+    """The facts for each environment, those that are the same in all of them read and verified once.
+
+    `ground` is what is known of the model's tier and regimes, where the caller has read it.
+    """
     if version is None:
         return [Gathered(environment=_place(e)) for e in environments]
     if use is None:
         same = Gathered(version=_version(version, {}), findings=_findings(version))
         return [replace(same, environment=_place(e)) for e in environments]
-    ground, rows = ground_of(version.model), _rows(version, use, now)
+    ground, rows = ground or ground_of(version.model), _rows(version, use, now)
     told = contents([*ground.digests(), *rows.digests()])
     sealed = ground.fields(version, use, told)
     same = rows.facts(_version(version, sealed.fields), told)
@@ -219,8 +227,12 @@ def _says(statement: Mapping[str, Any], fact: str, expected: Mapping[str, Any]) 
 
 def _rows(version: ModelVersion, use: Use, now: datetime) -> _Rows:
     approval = standing_approval(version, use, now)
+    decision = approval.decision if approval else latest_decision(version, use)
+    for row in (approval, decision):
+        if row is not None and row.use_id == use.pk:
+            row.use = use  # else each would be read once more
     return _Rows(
-        decision=approval.decision if approval else latest_decision(version, use),
+        decision=decision,
         latest=latest_decision(version, use, Purpose.MONITORING),
         approval=approval,
         # Nobody learns from the deploy gate what a review still hides.

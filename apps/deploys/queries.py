@@ -23,6 +23,7 @@ from apps.deploys.models import Admission, Environment
 from apps.engine.admit import Admission as Answer
 from apps.engine.admit import Request
 from apps.inventory.models import ModelVersion, Use
+from apps.inventory.sealed import Ground
 
 PAGE = 50
 
@@ -32,10 +33,12 @@ def environments() -> list[Environment]:
     return list(Environment.objects.order_by("key"))
 
 
-def deployable(version: ModelVersion, use: Use) -> list[tuple[Environment, Answer]]:
+def deployable(
+    version: ModelVersion, use: Use, *, ground: Ground | None = None
+) -> list[tuple[Environment, Answer]]:
     """What the deploy gate would answer at this moment, by environment; nothing is written."""
     now, places = clock(), environments()
-    everywhere = gather_everywhere(version, use, [*places], now)
+    everywhere = gather_everywhere(version, use, [*places], now, ground=ground)
     return [
         (place, gathered.answer(_request(version, use, place), now))
         for place, gathered in zip(places, everywhere, strict=True)

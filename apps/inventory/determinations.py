@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.utils import timezone
-
 from apps.audit.errors import Invalid, Refused
+from apps.audit.past import clock
 from apps.audit.trail import contents
 from apps.engine import determination, regimes
 from apps.engine.determination import Determined, Questionnaire
@@ -51,7 +50,7 @@ def determination_of(model: RegisteredModel, today: date | None = None) -> Stand
     if row is None:
         return None
     genuine = says_determination(contents([row.statement_digest]), row, model)
-    return Standing(row, genuine, row.ask_again <= (today or timezone.now().date()))
+    return Standing(row, genuine, row.ask_again <= (today or clock().date()))
 
 
 @dataclass(frozen=True, slots=True)

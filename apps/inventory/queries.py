@@ -11,12 +11,12 @@ from typing import Any, TypeVar, cast
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
-from django.utils import timezone
 
 from apps.access.models import Person
 from apps.access.queries import visible_models
 from apps.access.text import clean, storable
 from apps.audit.errors import Invalid, NotFound
+from apps.audit.past import clock
 from apps.engine.determination import OUTCOMES
 from apps.engine.policy.vocabulary import nearest
 from apps.engine.regimes import applying, known
@@ -215,7 +215,7 @@ def _of_determination(rows: Models, wanted: str, _: Mapping[str, str]) -> Models
     newest = Determination.objects.filter(pk__in=each.values("pk"))
     if wanted == "none":
         return rows.exclude(pk__in=newest.values("model_id"))
-    due = Q(ask_again__lte=timezone.now().date())
+    due = Q(ask_again__lte=clock().date())
     return rows.filter(pk__in=newest.filter(due if wanted == "due" else Q(outcome=wanted)).values("model_id"))
 
 
@@ -298,9 +298,8 @@ class RegimesInShort:
     undecided: int
 
 
-def regimes_in_short(model: RegisteredModel) -> RegimesInShort:
+def regimes_in_short(decided: Mapping[str, RegimeDecision]) -> RegimesInShort:
     """Those that apply, those decided not to, and how many nobody has decided on."""
-    decided = newest_regimes(model)
     excluded = [regime for regime, row in decided.items() if not row.applies and regime in known()]
     undecided = sum(regime not in decided for regime in known())
     return RegimesInShort([name for name in known() if name not in excluded], excluded, undecided)

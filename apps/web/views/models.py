@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -19,11 +20,13 @@ from apps.gates import commands as gates
 from apps.gates.queries import latest_decision, newest_outcomes, run_page
 from apps.gates.states import Purpose
 from apps.inventory import queries
+from apps.inventory.sealed import ground_of
 from apps.web.pages import done, page
 
 if TYPE_CHECKING:
     from apps.access.models import Person
     from apps.inventory.models import ModelVersion, RegisteredModel, Use
+    from apps.inventory.sealed import Ground
 
 FILTERS = ("q", "tier", "kind", "domain", "unit", "vendor", "regime", "scope", "determination")
 
@@ -50,7 +53,9 @@ def model_list(request: HttpRequest, *, by: Person) -> HttpResponse:
 def model_record(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
     """One model: what it is, its versions, whether it may run, and why."""
     model = queries.find_model(by, key)
+    prefetch_related_objects([model], "uses")
     versions = list(model.versions.prefetch_related("approvals").select_related("registered_by"))
+    ground = ground_of(model)
     tierings = list(model.tierings.select_related("assigned_by"))
     context = {
         "title": model.title,
@@ -58,8 +63,8 @@ def model_record(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
         "tier": tierings[0].tier if tierings else None,
         "tierings": tierings,
         "determination": model.determinations.first(),
-        "regimes": queries.regimes_in_short(model),
-        "uses": [use_standing(versions, use) for use in model.uses.all()],
+        "regimes": queries.regimes_in_short(ground.decided),
+        "uses": [use_standing(versions, use, ground) for use in model.uses.all()],
         "versions": [(v, v.approvals.all()) for v in versions],
         "findings": approval_queries.open_findings(model),
         "attestation": approval_queries.latest_attestation(model),
@@ -69,7 +74,7 @@ def model_record(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
     return render(request, "models/record.html", context)
 
 
-def use_standing(versions: list[ModelVersion], use: Use) -> dict[str, object]:
+def use_standing(versions: list[ModelVersion], use: Use, ground: Ground) -> dict[str, object]:
     """A use with its newest version's decision, and the deploy gate's answer for each environment.
 
     Where another version is the one approved, that one is asked for too.
@@ -80,8 +85,8 @@ def use_standing(versions: list[ModelVersion], use: Use) -> dict[str, object]:
     shown = [newest] if newest else []
     granted = approval_queries.granted_version(use)
     if granted is not None and granted != newest:
-        shown.append(granted)
-    answers = [(version, *answer) for version in shown for answer in deployable(version, use)]
+        shown.append(next((version for version in versions if version == granted), granted))
+    answers = [(v, *answer) for v in shown for answer in deployable(v, use, ground=ground)]
     return {"use": use, "version": newest, "decision": decision, "monitoring": monitoring, "answers": answers}
 
 
