@@ -20,6 +20,7 @@ from apps.api import past
 from apps.api.problems import FORESEEN, ApiProblem, answers_problems, problem, translated
 from apps.api.reading import refuse_large
 from apps.audit.context import authenticated
+from apps.audit.retrying import retried
 
 if TYPE_CHECKING:
     from apps.access.models import Person
@@ -94,7 +95,10 @@ def endpoint(*operations: Operation, public: bool = False) -> Handler:
             return chosen.handler(request, by=by, **kwargs)
 
         repeatable = chosen.method == "POST" and by is not None
-        response = once(request, by, run) if repeatable and by else past.answered(request, run)
+        if repeatable and by:
+            response = retried(lambda: once(request, by, run))
+        else:
+            response = past.answered(request, run)
         response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 

@@ -22,6 +22,7 @@ from apps.access.text import storable
 from apps.audit.context import authenticated
 from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
 from apps.audit.past import as_of
+from apps.audit.retrying import retried
 from apps.engine.errors import Problem
 from apps.web import past
 
@@ -133,7 +134,7 @@ def _answered(request: HttpRequest, view: View, by: Person, *args: Any, **kwargs
     authenticated(method="session", age_seconds=int((now() - at).total_seconds()) if at else None)
     try:
         _refuse_unstorable(request, kwargs)
-        return past.answered(request, lambda: view(request, *args, by=by, **kwargs))
+        return retried(lambda: past.answered(request, lambda: view(request, *args, by=by, **kwargs)))
     except NotFound as error:
         return refusal(request, error, 404)
     except Forbidden as error:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from apps.audit import queries
 from apps.audit.anchoring import duties
 from apps.audit.anchoring.witnesses import AHEAD, Witness, configured
+from apps.audit.clocks import disagreement
 from apps.audit.models import AnchorPlace, Checkpoint
 from apps.audit.stopping import stopped
 from apps.engine.cosignature import cosigned
@@ -55,11 +56,8 @@ class Standing:
     checkpoint_at: datetime | None
     pending: int
     places: tuple[PlaceStanding, ...]
-
-    @property
-    def admits(self) -> bool:
-        """Whether the deploy gate may allow anything."""
-        return self.colour != Colour.RED
+    # Whether the deploy gate may allow anything.
+    admits: bool
 
 
 def standing(now: datetime | None = None) -> Standing:
@@ -70,10 +68,12 @@ def standing(now: datetime | None = None) -> Standing:
     times = _vouched(rows, at)
     anchored = anchored_at(times)
     told = [_whole(rows, anchored, health.waiting_since, at)]
+    admits = told[0][0] != Colour.RED
+    told += [(Colour.RED, sentence) for sentence in filter(None, [disagreement()])]
     places = tuple(_place(duty, rows.get(duty.name), at) for duty in duties.wanted())
     told += [(p.colour, p.sentence) for p in places if p.kind != "witness" and p.colour != Colour.GREEN]
     colour, sentence = max(told, key=lambda pair: _ORDER.index(pair[0]))
-    return Standing(colour, sentence, anchored, health.checkpoint_at, health.pending, places)
+    return Standing(colour, sentence, anchored, health.checkpoint_at, health.pending, places, admits)
 
 
 def why_nothing_is_admitted(now: datetime | None = None) -> str:

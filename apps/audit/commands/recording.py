@@ -18,6 +18,7 @@ from apps.audit.ids import uuid7
 from apps.audit.models import Event
 from apps.audit.plain import plain
 from apps.audit.planned import once_planned
+from apps.audit.retrying import note_kept
 from apps.audit.states import PERSONAL_TYPES, Acting, Actor, Ref, Referable
 from apps.audit.stopping import as_refusal
 from apps.engine.canonical import canonical, digest, rfc3339
@@ -169,6 +170,7 @@ class _Entry:
         except DatabaseError as error:
             raise as_refusal(error) from error
         found = self._event(*stored)
+        note_kept()
         note_after_commit(found.pk, found.leaf_hash, self.at)
         return found
 
