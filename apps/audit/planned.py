@@ -22,6 +22,6 @@ def once_planned(sql: str, values: Sequence[Any]) -> tuple[Any, ...]:
     pooled = bool(connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"))
     if raw.prepare_threshold is None and not pooled:
         raw.prepare_threshold = _PREPARED  # Django's own cursors bind in the client and prepare nothing
-    with connection._prepare_cursor(psycopg.Cursor(raw)) as cursor:
+    with cast("Any", connection)._prepare_cursor(psycopg.Cursor(raw)) as cursor:
         cursor.execute(sql, values)
         return cast("tuple[Any, ...]", cursor.fetchone())

@@ -18,6 +18,7 @@ DEEPEST: Final = 100
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
 
 Json = Any
+_encode: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def canonical(doc: Json) -> bytes:
@@ -41,10 +42,30 @@ def canonical(doc: Json) -> bytes:
     apps.engine.errors.BadInput: "share" is nan; a number in a statement must be finite.
     """
     try:
-        return rfc8785.dumps(doc)
+        return _encode(doc).encode() if _written_alike(doc, DEEPEST) else rfc8785.dumps(doc)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
         _name_the_fault(doc, "", 0)
         raise BadInput(f"This value has no canonical form: {error}.") from error
+
+
+def _written_alike(value: Json, deepest: int) -> bool:
+    """Whether the standard library, several times faster, gives the same bytes.
+
+    It does where there are no fractions, no great numbers, and only keys whose order is the same by any rule.
+    """
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is int:
+        return bool(abs(value) <= SAFE_INTEGER)
+    if deepest == 0:
+        return False
+    if kind is dict:
+        return all(
+            type(key) is str and key.isascii() and _written_alike(inner, deepest - 1)
+            for key, inner in value.items()
+        )
+    return kind is list and all(_written_alike(inner, deepest - 1) for inner in value)
 
 
 def _name_the_fault(value: Json, path: str, depth: int) -> None:

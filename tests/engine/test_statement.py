@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import rfc8785
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
@@ -104,6 +105,11 @@ def test_what_is_read_back_is_the_same_bytes(value):
     again = read_json(data, what="it")
     assert again == value
     assert canonical(again) == data
+
+
+@given(json_values)
+def test_the_short_way_writes_the_same_bytes(value):
+    assert canonical(value) == rfc8785.dumps(value)
 
 
 @pytest.mark.parametrize(
