@@ -7,7 +7,7 @@ replayed; it is named with the reason, and counts as missing, as it would on the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
@@ -166,6 +166,21 @@ def impact(
     progress : callable, optional
         Called with the number of models done, now and then.
     """
+    steps = replaying(standings, released=released, draft=draft, now=now)
+    while True:
+        try:
+            done = next(steps)
+        except StopIteration as end:
+            found: Impact = end.value
+            return found
+        if progress:
+            progress(done)
+
+
+def replaying(
+    standings: Iterable[Standing], *, released: Sequence[Policy], draft: Policy, now: datetime
+) -> Generator[int, None, Impact]:
+    """The same, step by step: gives the number of models done now and then, and ends with the impact."""
     rest = [policy for policy in released if policy.id != draft.id]
     trial = replace(draft, effective=Effective(start=_FIRST_DAY))
     effects, outside = [], 0
@@ -177,8 +192,8 @@ def impact(
             outside += 1
         else:
             effects.append(_effect(standing, old, new, now))
-        if progress and done % _EVERY == 0:
-            progress(done)
+        if done % _EVERY == 0:
+            yield done
     moves = Counter(f"{effect.before} → {effect.after}" for effect in effects)
     effects.sort(key=lambda e: (not e.changes, e.model, e.version, e.use))
     before = select([p for p in released if p.id == draft.id], facts={}, now=now)

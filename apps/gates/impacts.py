@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -15,7 +15,7 @@ from apps.access.models import Person
 from apps.access.queries import visible_models
 from apps.access.states import Permission
 from apps.engine.decide import MeasuredGate, SubjectFacts
-from apps.engine.impact import Impact, Progress, Standing, asked_of, impact
+from apps.engine.impact import Impact, Progress, Standing, asked_of, impact, replaying
 from apps.engine.policy import Library, Policy, gates_for
 from apps.gates import guards
 from apps.gates.clock import database_now
@@ -26,6 +26,7 @@ from apps.inventory.models import RegisteredModel, Tiering
 from apps.inventory.queries import subject_fields, with_excluded
 
 _CHUNK = 500
+Steps = Generator[tuple[int, int], None, Impact]
 
 
 def released_library() -> Library:
@@ -51,6 +52,26 @@ def impact_of(
     return replayed(visible_models(by), draft=draft, now=database_now(), progress=progress)
 
 
+def impact_steps(*, by: Person, data: bytes, name: str = "policy.yaml") -> Steps:
+    """The same, step by step: how many of how many are done, then the impact. Refused before it begins."""
+    require_anywhere(by, Permission.POLICY_PROPOSE)
+    draft = guards.readable_policy(data, name=name, library=released_library())
+    return _steps(visible_models(by), draft)
+
+
+def _steps(models: QuerySet[RegisteredModel], draft: Policy) -> Steps:
+    total = _newest_decisions(models).count()
+    yield 0, total
+    steps = replaying(standings(models), released=_released(), draft=draft, now=database_now())
+    while True:
+        try:
+            yield next(steps), total
+        except StopIteration as end:
+            yield total, total
+            found: Impact = end.value
+            return found
+
+
 def impact_on_all(*, data: bytes, name: str, progress: Progress | None = None) -> Impact:
     """The same on every model, for whoever administers the database itself."""
     draft = guards.readable_policy(data, name=name, library=released_library())
@@ -62,18 +83,26 @@ def replayed(
     models: QuerySet[RegisteredModel], *, draft: Policy, now: datetime, progress: Progress | None = None
 ) -> Impact:
     """The latest evidence of each model and use decided again, as now and with the draft."""
-    released = [policy_of(row) for row in PolicyRelease.objects.all()]
-    return impact(standings(models), released=released, draft=draft, now=now, progress=progress)
+    return impact(standings(models), released=_released(), draft=draft, now=now, progress=progress)
+
+
+def _released() -> list[Policy]:
+    return [policy_of(row) for row in PolicyRelease.objects.all()]
+
+
+def _newest_decisions(models: QuerySet[RegisteredModel]) -> QuerySet[Decision]:
+    """The newest decision of each model and use that is not retired."""
+    mine = Decision.objects.filter(purpose=Purpose.APPROVAL, version__model__in=models)
+    newest = mine.order_by("version__model_id", "use_id", "-decided_at", "-id")
+    found = mine.filter(pk__in=newest.distinct("version__model_id", "use_id").values("pk"))
+    return found.filter(use__retired_at__isnull=True)
 
 
 def standings(models: QuerySet[RegisteredModel]) -> Iterator[Standing]:
     """The newest decision of each model and use, a few hundred at a time."""
-    mine = Decision.objects.filter(purpose=Purpose.APPROVAL, version__model__in=models)
-    newest = mine.order_by("version__model_id", "use_id", "-decided_at", "-id")
     tier = Tiering.objects.filter(model=OuterRef("version__model")).order_by("-assigned_at", "-id")
     rows = (
-        mine.filter(pk__in=newest.distinct("version__model_id", "use_id").values("pk"))
-        .filter(use__retired_at__isnull=True)
+        _newest_decisions(models)
         .annotate(tier=Subquery(tier.values("tier")[:1]))
         .select_related("version__model__unit", "version__model__owner", "use", "run")
         .defer("document", "policies", "run__progress")

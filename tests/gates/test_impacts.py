@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from apps.audit.errors import Forbidden, Invalid
 from apps.audit.models import Event
 from apps.gates.clock import database_now
-from apps.gates.impacts import impact_of
+from apps.gates.impacts import impact_of, impact_steps
 from apps.gates.models import Decision, Evidence, PolicyRelease
 from tests.gates import rows
 
@@ -130,3 +130,39 @@ def test_the_cost_in_queries_does_not_grow_with_models(pat, released, django_ass
         decided(released, auc)
     with django_assert_max_num_queries(12):
         assert len(impact_of(by=pat, data=text("0.75", "2.0.0")).effects) == 4
+
+
+def test_it_tells_step_by_step_how_far_it_is(pat, released, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apps.engine.impact._EVERY", 2)
+    for auc in (0.7, 0.8, 0.9):
+        decided(released, auc)
+    assert list(impact_steps(by=pat, data=text("0.75", "2.0.0"))) == [(0, 3), (2, 3), (3, 3)]
+
+
+def test_what_cannot_be_read_is_refused_before_the_first_step(pat) -> None:
+    with pytest.raises(Invalid, match="line 7"):
+        impact_steps(by=pat, data=text("yes"))
+
+
+def test_the_api_streams_lines_and_ends_with_the_impact(pat, released, client) -> None:
+    decided(released, 0.72)
+    client.force_login(pat)
+    answer = client.post(
+        "/api/v1/policies/impact",
+        {"policy": text("0.75", "2.0.0").decode()},
+        content_type="application/json",
+        headers={"Accept": "application/x-ndjson"},
+    )
+    *steps, last = [json.loads(line) for line in b"".join(answer.streaming_content).splitlines()]
+    assert steps == [{"done": 0, "of": 1}, {"done": 1, "of": 1}]
+    assert last["impact"]["changed"] == 1
+
+
+def test_the_page_grows_and_ends_with_the_impact(pat, released, client) -> None:
+    decided(released, 0.72)
+    client.force_login(pat)
+    answer = client.post("/policies/impact", {"text": text("0.75", "2.0.0").decode()})
+    first, *_, last = [part.decode() for part in answer.streaming_content]
+    assert first.endswith('<div class="replaying" role="status">')
+    assert "The AUC is 0.72; at least 0.75 is needed" in last
+    assert last.rstrip().endswith("</html>")

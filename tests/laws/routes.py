@@ -141,6 +141,7 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
         "POST /api/v1/attestations": {"model": "credit-pd"},
         "POST /api/v1/policies/impact": {"policy": policy["text"]},
         "POST /api/v1/policies/proposals": {"policy": policy["text"], "cases": policy["files"]},
+        "POST /policies/impact": {"text": policy["text"]},
         "POST /policies/propose": {"text": policy["text"], "cases": "---\n".join(policy["files"].values())},
         "POST /api/v1/admissions": {**version, "environment": "production"},
         "POST /models/<str:key>/findings": finding,

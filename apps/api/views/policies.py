@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from apps.access.guards import require_anywhere
 from apps.access.states import Permission
@@ -15,7 +17,7 @@ from apps.api.reading import Fields, body
 from apps.audit.errors import Invalid
 from apps.gates import commands, queries
 from apps.gates.clock import database_now
-from apps.gates.impacts import impact_of
+from apps.gates.impacts import Steps, impact_of, impact_steps
 from apps.gates.sharing import used_by
 from apps.reports.supersession import superseded
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from apps.gates.models import PolicyProposal
 
 LONGEST = 256 << 10
+LINES = "application/x-ndjson"
 
 
 @operation("GET", "Released policies.", answers={200: "Policies."})
@@ -33,15 +36,34 @@ def list_policies(request: HttpRequest, *, by: Person) -> HttpResponse:
 
 @operation(
     "POST",
-    "What a draft would change: each model's latest evidence decided again with it. Changes no state.",
+    "What a draft would change: each model's latest evidence decided again with it. Changes no state. With "
+    "Accept: application/x-ndjson a line for each step, then the impact in the last.",
     request={"policy": "string"},
     answers={200: "Decisions that change, by model, with reasons; and what cannot be replayed."},
 )
-def show_impact(request: HttpRequest, *, by: Person) -> HttpResponse:
+def show_impact(request: HttpRequest, *, by: Person) -> HttpResponseBase:
     fields = Fields(body(request))
     text = fields.verbatim("policy", longest=LONGEST)
     fields.done()
+    if LINES in request.headers.get("Accept", "") and "Idempotency-Key" not in request.headers:
+        steps = impact_steps(by=by, data=text.encode())
+        return StreamingHttpResponse(_lines(steps), content_type=LINES, headers={"X-Accel-Buffering": "no"})
     return answer(impact_of(by=by, data=text.encode()).as_json())
+
+
+def _lines(steps: Steps) -> Iterator[bytes]:
+    """A line for each step; an answer without a last line of an impact was cut short."""
+    while True:
+        try:
+            done, total = next(steps)
+        except StopIteration as end:
+            yield _line({"impact": end.value.as_json()})
+            return
+        yield _line({"done": done, "of": total})
+
+
+def _line(said: object) -> bytes:
+    return json.dumps(said, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
 @operation("GET", "Policies offered for release, newest first.", answers={200: "Proposals."})
