@@ -71,10 +71,11 @@ def _one(control: Control, policies: Sequence[Policy], decisions: Mapping[str, D
             kind = "covered" if passing == len(asked) else "partly" if passing else "uncovered"
             held[kind].append(model)
     found = {kind: tuple(models) for kind, models in held.items()}
-    return Coverage(control=control, served=tuple(_serving(name, policies)), **found)
+    return Coverage(control=control, served=tuple(serving(name, policies)), **found)
 
 
-def _serving(name: str, policies: Sequence[Policy]) -> Iterable[Served]:
+def serving(name: str, policies: Sequence[Policy]) -> Iterable[Served]:
+    """What of the policies serves the control of that name, ``framework/id``."""
     for policy in policies:
         if name in policy.controls:
             yield Served(policy=policy.id, kind="policy", id=policy.id, title=policy.title)

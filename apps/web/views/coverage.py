@@ -34,7 +34,9 @@ def framework_page(request: HttpRequest, framework: str, *, by: Person) -> HttpR
     found, _ = coverage.framework(framework)
     rows = coverage.covered(by, framework, database_now())
     served = sum(bool(row.served) for row in rows)
-    context = {"title": found.title, "framework": found, "rows": rows, "served": served}
+    offer = coverage.offered(framework, database_now())
+    told = [(row, offer.served.get(row.control.id, ()) if offer else ()) for row in rows]
+    context = {"title": found.title, "framework": found, "rows": told, "served": served, "offer": offer}
     if found.superseded_by:
         context["superseded"] = [still_named(framework, now=database_now(), by=by)]
     return render(request, "coverage/record.html", context)
