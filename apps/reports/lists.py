@@ -119,8 +119,19 @@ _ROWS: dict[str, Rows] = {
 }
 
 
-def parts(file: IO[bytes]) -> Iterator[bytes]:
-    """A file in parts as it is sent; it is gone afterwards."""
-    with file:
-        while part := file.read(1 << 16):
+class Parts:
+    """A file in parts as it is sent; it is closed, and so gone, however the sending ends."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def __iter__(self) -> Iterator[bytes]:
+        while part := self._file.read(1 << 16):
             yield part
+        self.close()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __del__(self) -> None:
+        self.close()

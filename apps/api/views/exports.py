@@ -51,7 +51,7 @@ def _sent(file: IO[bytes], name: str, media: str, digest: str) -> HttpResponseBa
     file.seek(0)
     told = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": str(size)}
     return StreamingHttpResponse(
-        lists.parts(file), content_type=media, headers={**told, "ETag": f'"{digest}"'}
+        lists.Parts(file), content_type=media, headers={**told, "ETag": f'"{digest}"'}
     )
 
 

@@ -68,7 +68,7 @@ def _sent(file: IO[bytes], name: str, media: str) -> HttpResponseBase:
     size = file.seek(0, 2)
     file.seek(0)
     told = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": str(size)}
-    return StreamingHttpResponse(lists.parts(file), content_type=media, headers=told)
+    return StreamingHttpResponse(lists.Parts(file), content_type=media, headers=told)
 
 
 @page()
