@@ -71,7 +71,10 @@ def test_units_and_environments_are_declared(administer: Administer):
 def test_policies_are_released_by_two_people(administer: Administer):
     for name in ("pia", "paul"):
         factories.person(name, "model-risk-policy")
-    said = administer("policies", "--as", "paul", "--proposed-by", "pia", passwords=(PASSWORD, PASSWORD))
-    assert "credit-tier1" in said
+    words = ("policies", "--as", "paul", "--proposed-by", "pia", "--name")
+    said = administer(*words, "credit-tier1", passwords=(PASSWORD, PASSWORD))
+    assert said == "2 policies are released: baseline-all@2.0.0, credit-tier1@3.1.0."
+    said = administer(*words, "us-sr26-2", passwords=(PASSWORD, PASSWORD))
+    assert "us-sr11-7-legacy is still named by no policy, no model, no report and no waiver." in said
     with pytest.raises(CommandError):
         administer("policies", "--as", "pia", "--proposed-by", "pia", passwords=(PASSWORD, PASSWORD))
