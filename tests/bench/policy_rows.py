@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
+
+from django.db import connection
 
 from apps.access.models import Person
 from apps.gates.clock import database_now
 from apps.gates.models import Decision, Evidence, PolicyRelease, Run
-from apps.inventory.models import Blob, BusinessUnit, ModelVersion, RegisteredModel, Use
+from apps.inventory.models import ModelVersion, RegisteredModel, Use
 from tests.gates import rows
 
 GROUPS = 12
@@ -44,51 +45,59 @@ def released(gates: int) -> PolicyRelease:
 
 
 def fill(models: int, gates: int) -> Person:
-    """Models with one version and use, a decision each, evidence for every gate; the policy's author."""
+    """Models with one version and use, a decision each, evidence for every gate; the policy's author.
+
+    The first is made as any other is; the database itself copies the rest.
+    """
     release, owner = released(gates), rows.person("omar", "owner")
-    unit = BusinessUnit.objects.create(key="retail", title="Retail")
-    blob = Blob.objects.create(digest=rows.digest_of("artifact"), size=1, stored_by=owner)
-    made = RegisteredModel.objects.bulk_create(
-        [
-            RegisteredModel(
-                key=f"m-{i:05}", title=f"Model {i}", kind="classifier", domain="credit",
-                jurisdictions=["US"], exposure_eur=1000 * i, unit=unit, owner=owner, registered_by=owner,
-            )
-            for i in range(models)
-        ]
-    )  # fmt: skip
-    uses = Use.objects.bulk_create([Use(model=m, key="credit_decision") for m in made])
-    versions = ModelVersion.objects.bulk_create([_version(m, blob, owner) for m in made])
-    data = {f"segment-{k:02}": rows.digest_of(f"segment {k}") for k in range(gates)}
-    named = [{"id": release.policy, "version": release.version, "digest": release.digest}]
-    runs = Run.objects.bulk_create(
-        [_run(v, u, owner, data, named) for v, u in zip(versions, uses, strict=True)], batch_size=500
+    version = rows.version(owner, of=rows.model(owner, "m-0"))
+    at, data = (
+        database_now() - timedelta(minutes=5),
+        {f"segment-{k:02}": rows.digest_of(f"{k}") for k in range(gates)},
     )
-    at = database_now() - timedelta(minutes=5)
-    _batches(Evidence, (e for i, run in enumerate(runs) for e in _evidence(i, run, data, at)), 2_000)
-    _batches(Decision, (_decision(run, named, at) for run in runs), 500)
+    named = [{"id": release.policy, "version": release.version, "digest": release.digest}]
+    pinned = {"version": version.digest, "artifact": version.artifact_id, "datasets": data, "fields": {}}
+    run = rows.run(owner, of=version, pinned=pinned | {"policies": named})
+    Evidence.objects.bulk_create(list(_evidence(run, data, at)))
+    decision = _decision(run, named, at)
+    decision.save(force_insert=True)
+    _copies(models - 1, run, decision)
     return Person.objects.get(username="pat")
 
 
-def _batches(kind: Any, made: Iterator[Any], size: int) -> None:
-    while batch := list(islice(made, size)):
-        kind.objects.bulk_create(batch)
-
-
-def _version(model: RegisteredModel, blob: Blob, owner: Person) -> ModelVersion:
-    return ModelVersion(
-        model=model, label="1", digest=rows.digest_of(model.key), manifest={"spec": {}},
-        manifest_digest=rows.digest_of("m"), artifact=blob, artifact_format="onnx", registered_by=owner,
+def _copies(number: int, run: Run, decision: Decision) -> None:
+    """The same model so many times, each with numbers of its own."""
+    model, version, use = run.version.model, run.version, run.use
+    digest = "'sha256:' || md5(%s || i) || md5(i || %s)".replace("%s", "'{0}'")
+    _copy(RegisteredModel, f"id = {model.pk}", number, id=_id(model.pk), key="'m-' || i")
+    _copy(Use, f"id = {use.pk}", number, id=_id(use.pk), model_id=_id(model.pk))
+    named = {"digest": digest.format("version"), "id": _id(version.pk), "model_id": _id(model.pk)}
+    _copy(ModelVersion, f"id = {version.pk}", number, **named)
+    held = {"version_id": _id(version.pk), "use_id": _id(use.pk)}
+    uuid = "md5('run' || i)::uuid"
+    _copy(Run, f"id = '{run.pk}'", number, id=uuid, key="'bench:' || i", **held)
+    value = "0.6 + mod(i * 7919 + t.id * 31, 1000) / 2500.0"
+    _copy(
+        Evidence, f"run_id = '{run.pk}'", number, id="t.id + i * 1000", run_id=uuid,
+        measurement="jsonb_set(t.measurement, '{value}', to_jsonb(" + value + "))",
+        statement_digest="'sha256:' || md5(t.id || 'e' || i) || md5(i || 'e' || t.id)",
     )  # fmt: skip
+    sealed = {"statement_digest": digest.format("decision"), "run_id": uuid}
+    _copy(Decision, f"id = {decision.pk}", number, id=_id(decision.pk), **held, **sealed)
 
 
-def _run(version: ModelVersion, use: Use, owner: Person, data: Any, named: Any) -> Run:
-    pinned = {"version": version.digest, "artifact": version.artifact_id, "datasets": data}
-    pinned |= {"policies": named, "fields": {}}
-    return Run(
-        key=f"bench:{version.digest}", pins=version.digest, pinned=pinned, version=version, use=use,
-        requested_by=owner, published_at=database_now(), hints=1,
-    )  # fmt: skip
+def _id(first: int) -> str:
+    return f"{first} + i * 10"
+
+
+def _copy(kind: Any, where: str, number: int, **changes: str) -> None:
+    fields = [f.column for f in kind._meta.concrete_fields if not f.generated]
+    values = ", ".join(changes.get(name, f't."{name}"') for name in fields)
+    names = ", ".join(f'"{name}"' for name in fields)
+    table = kind._meta.db_table
+    with connection.cursor() as cursor:
+        into = f"INSERT INTO {table} ({names}) SELECT {values}"
+        cursor.execute(f"{into} FROM {table} t, generate_series(1, %s) i WHERE t.{where}", [number])
 
 
 def measurement(i: int, dataset: str) -> dict[str, Any]:
@@ -103,12 +112,12 @@ def measurement(i: int, dataset: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _evidence(i: int, run: Run, data: Any, at: datetime) -> Iterator[Evidence]:
+def _evidence(run: Run, data: Any, at: datetime) -> Iterator[Evidence]:
     for k, (name, digest) in enumerate(data.items()):
         yield Evidence(
             run=run, gate=f"auc-{k:02}", check_id="performance.auc", check_version="1", measured_at=at,
             artifact_digest=run.pinned["artifact"], dataset_digest=digest,
-            measurement=measurement(i + k, name), statement_digest=rows.digest_of(f"{run.key} {k}"),
+            measurement=measurement(k, name), statement_digest=rows.digest_of(f"{run.key} {k}"),
         )  # fmt: skip
 
 
