@@ -74,7 +74,7 @@ def read_card(path: Path) -> tier.Scorecard:
 def _scorecard(path: Path) -> Tried:
     card = read_card(path)
     cases = _cases(path, card.cases, lambda case: tier.case_fault(case, card))
-    faults = [fault for fault in tier_trial.lint(card) if not fault.startswith("the case ")]
+    faults = [fault for fault in tier_trial.lint(card) if not fault.startswith("The case ")]
     good = not any(found for _, found in cases)
     return Tried(f"{card.id}@{card.version}", cases, faults, tier_trial.survivors(card) if good else ())
 

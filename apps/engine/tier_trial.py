@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.engine.policy.vocabulary import ROLES, nearest
-from apps.engine.tier import Scorecard, case_faults, scorecard_of
+from apps.engine.tier import Scorecard, case_fault, case_faults, scorecard_of
 
 OWNER = "model-risk-policy"
 
@@ -20,7 +20,11 @@ def owner_of(scorecard: Scorecard) -> str:
 
 def lint(scorecard: Scorecard) -> list[str]:
     """What is wrong with a scorecard that can be read: cases that fail, tiers out of reach or untried."""
-    faults = [f"the case “{fault.partition(': ')[0]}” fails: {fault}" for fault in case_faults(scorecard)]
+    faults = [
+        f"The case “{case['name']}” fails: {fault}"
+        for case in scorecard.cases
+        if (fault := case_fault(case, scorecard))
+    ]
     if owner_of(scorecard) not in ROLES:
         faults.append(f'There is no role "{owner_of(scorecard)}".{nearest(owner_of(scorecard), ROLES)}')
     most = sum(question.most for question in scorecard.questions)
@@ -99,7 +103,7 @@ def _points(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str
 
 
 def _said(points: int | None) -> str:
-    return "no answer" if points is None else f"{points} points"
+    return "no answer" if points is None else _many(points)
 
 
 def _bands(question: Mapping[str, Any]) -> str:
@@ -125,7 +129,11 @@ def _tiers(old: Scorecard, new: Scorecard) -> Iterator[str]:
 
 
 def _from(points: int | None) -> str:
-    return "no such tier" if points is None else f"{points} points"
+    return "no such tier" if points is None else _many(points)
+
+
+def _many(points: int) -> str:
+    return "1 point" if points == 1 else f"{points} points"
 
 
 def _floors(old: Scorecard, new: Scorecard) -> Iterator[str]:

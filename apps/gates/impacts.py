@@ -113,7 +113,8 @@ def standings(models: QuerySet[RegisteredModel]) -> Iterator[Standing]:
     while chunk := list(islice(found, _CHUNK)):
         evidence = _evidence([row.run_id for row in chunk])
         for row in chunk:
-            row.version.model.__dict__.update(tier=row.tier, excluded=row.excluded)
+            remembered = row.version.model.__dict__
+            remembered["tier"], remembered["excluded"] = row.tier, row.excluded
             yield _standing(row, evidence[row.run_id], questions)
 
 

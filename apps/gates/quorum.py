@@ -152,7 +152,8 @@ def _newest_versions() -> Iterator[ModelVersion]:
     found = rows.select_related("model__unit", "model__owner").prefetch_related("model__uses")
     read: Any = with_excluded(found, "model").iterator(chunk_size=500)
     for version in read:
-        version.model.__dict__.update(tier=version.tier, excluded=version.excluded)
+        remembered = version.model.__dict__
+        remembered["tier"], remembered["excluded"] = version.tier, version.excluded
         yield version
 
 

@@ -215,7 +215,7 @@ def releasable(draft: Scorecard, in_force: Scorecard) -> None:
     beyond = [tier for tier, _ in draft.tiers if tier > 4]
     if beyond:
         raise Refused(f"{draft.id}@{draft.version}: a tier is 1, 2, 3 or 4, not {beyond[0]}.")
-    if faults := [*lint(draft), *(f"no case would notice “{change}”" for change in survivors(draft))]:
+    if faults := [*lint(draft), *(f"No case would notice “{change}”." for change in survivors(draft))]:
         raise Refused(f"{draft.id}@{draft.version}: {faults[0]}", code="cases")
     if fault := bump_fault(in_force, draft):
         raise Refused(fault, code="version")

@@ -96,7 +96,7 @@ def test_a_draft_scorecard_shows_all_models_that_would_move(world: Standing, hea
     text = Path(settings.SCORECARD).read_text().replace("marketing: 1", "marketing: 9")
     author = person(world, "model-risk-policy")
     found = author.post("/scorecard/impact", {"scorecard": text.replace("1.1.0", "2.0.0")}).json()
-    assert found["changes"] == ["What the model decides: marketing 1 points → 9 points."]
+    assert found["changes"] == ["What the model decides: marketing 1 point → 9 points."]
     assert [(m["model"], m["before"], m["after"]) for m in found["moves"]] == [("credit-pd", 2, 1)]
     assert ScorecardProposal.objects.count() == 1
 

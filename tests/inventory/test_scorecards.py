@@ -108,7 +108,7 @@ def test_what_could_not_be_released_is_not_offered(pat, version, changes, senten
 
 def test_a_scorecard_whose_cases_would_miss_a_weakening_is_not_offered(pat) -> None:
     without = text().partition(b"  - name: who acts on the answer")[0]
-    with pytest.raises(Refused, match="no case would notice “no points for “Who acts"):
+    with pytest.raises(Refused, match="No case would notice “no points for “Who acts"):
         propose_scorecard(by=pat, data=without)
 
 
