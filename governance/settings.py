@@ -221,6 +221,11 @@ EVENT_DIGESTS = (
 SYSLOG = _env.url("COUNTERSIGN_SYSLOG", "", schemes=("udp", "tcp")) if _env.text("COUNTERSIGN_SYSLOG") else ""
 ANCHOR_COPY_SECONDS = _env.whole("COUNTERSIGN_ANCHOR_COPY_SECONDS", 86_400, least=1)
 
+# A folder with templates of one's own for reports; without it the shipped ones serve.
+REPORT_TEMPLATES = (
+    _env.folder("COUNTERSIGN_REPORT_TEMPLATES", STATE) if _env.text("COUNTERSIGN_REPORT_TEMPLATES") else None
+)
+
 CELERY_BROKER_URL = _env.text("CELERY_BROKER_URL", f"redis+socket://{PLACES.valkey_socket}")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = False

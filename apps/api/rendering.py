@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from apps.deploys.models import Admission
     from apps.gates.models import Decision, Evidence, PolicyProposal, PolicyRelease, Run
     from apps.inventory.models import ModelVersion, RegisteredModel
-    from apps.reports.models import Report
+    from apps.reports.models import Report, ReportRequest
 
 Json = dict[str, Any]
 
@@ -255,14 +255,31 @@ def admission(row: Admission) -> Json:
     }
 
 
+def report_request(row: ReportRequest) -> Json:
+    made, refusal = getattr(row, "report", None), getattr(row, "refusal", None)
+    return {
+        "id": row.pk,
+        "kind": row.kind,
+        "model": row.version.model.key if row.version else None,
+        "version": row.version.label if row.version else None,
+        "scope": row.scope,
+        "asked_at": row.asked_at,
+        "report": made.pk if made else None,
+        "refused": refusal.why if refusal else None,
+    }
+
+
 def report(row: Report) -> Json:
     return {
         "id": row.pk,
         "kind": row.kind,
-        "model": row.version.model.key,
-        "version": row.version.label,
-        "decision": row.decision.statement_digest,
+        "model": row.version.model.key if row.version else None,
+        "version": row.version.label if row.version else None,
+        "decision": row.decision.statement_digest if row.decision else None,
+        "scope": row.scope,
         "digest": row.blob_id,
+        "page_digest": row.page_id,
+        "statement": row.statement_digest,
         "made_at": row.made_at,
         "signatures": [
             {

@@ -69,6 +69,7 @@ urlpatterns = [
     path("policies/proposals", policies.proposals),
     path("policies/proposals/<uuid:proposal_id>", policies.proposal),
     path("policies/<str:policy>/used-by", policies.dependents),
+    path("reports", records.asked_reports),
     path("reports/<uuid:report_id>", records.report),
     path("reports/<uuid:report_id>/file", records.report_file),
     path("verify", verification.verify),

@@ -75,7 +75,9 @@ class EventName(StrEnum):
     COMMENT_ADDED = "comment.added"
     ATTESTATION_MADE = "attestation.made"
 
+    REPORT_ASKED = "report.asked"
     REPORT_MADE = "report.made"
+    REPORT_REFUSED = "report.refused"
     REPORT_SIGNING_AGREED = "report.signing_agreed"
     REPORT_SIGNING_WAITS = "report.signing_waits"
     REPORT_SIGNING_ENDED = "report.signing_ended"

@@ -6,15 +6,17 @@ import base64
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.template.loader import render_to_string
 
+from apps.engine.canonical import digest as digest_of
 from apps.reports import charts
+from apps.reports.documents import Document, Table
+from apps.reports.templates import rendered
 
 FONTS = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
 PICTURE = "data:image/svg+xml;base64,"
@@ -44,12 +46,57 @@ def draw(facts: Mapping[str, Any], *, evidence: Mapping[str, Any], made_at: date
         "lines": [{"gate": g, "picture": picture(drawn.get(g["id"], ("", ""))[1])} for g in gates],
         "summary": summary(facts["decision"]),
         "made_at": made_at,
-        "fonts": [
-            (f"{fonts_folder().as_uri()}/{name}", "bold" if "Bold" in name else "normal") for name in FONTS
-        ],
+        "fonts": font_faces(),
     }
-    html = render_to_string("reports/validation.html", context)
+    html = rendered("validation.html", context)
     return Drawn(_pdf(html, evidence, made_at), drawn)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A report in its forms."""
+
+    pdf: bytes
+    page: str
+
+
+def draw_document(document: Document, *, made_at: datetime, authority: str = "") -> Made:
+    """A report of any kind as a page and as PDF, its content attached as JSON."""
+    content = document.as_json()
+    marks: dict[str, int] = {}
+    sections = [
+        {**asdict(section), "tables": [_marked(table, marks) for table in section.tables]}
+        for section in document.sections
+    ]
+    context = {
+        "document": {**asdict(document), "sections": sections},
+        "digest": digest_of(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()),
+        "evidence": [
+            (mark, one, f"{settings.BASE_URL}/api/v1/statements/{one}") for one, mark in marks.items()
+        ],
+        "made_at": made_at,
+        "authority": authority,
+        "fonts": font_faces(),
+    }
+    pdf = _pdf(rendered("document.html", context), content, made_at)
+    return Made(pdf, rendered("document.html", {**context, "fonts": []}))
+
+
+def _marked(table: Table, marks: dict[str, int]) -> dict[str, Any]:
+    """A table whose cells name their statements by number."""
+    rows = [
+        [
+            {**asdict(c), "mark": marks.setdefault(c.evidence, len(marks) + 1) if c.evidence else 0}
+            for c in row
+        ]
+        for row in table.rows
+    ]
+    return {"caption": table.caption, "head": table.head, "rows": rows, "empty": table.empty}
+
+
+def font_faces() -> list[tuple[str, str]]:
+    """The address and weight of each shipped font."""
+    return [(f"{fonts_folder().as_uri()}/{name}", "bold" if "Bold" in name else "normal") for name in FONTS]
 
 
 def picture(svg: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.utils import timezone
 
-from apps.access.guards import may, require_reauthentication
+from apps.access.guards import may, require, require_reauthentication
 from apps.access.models import Person
 from apps.access.states import Permission
 from apps.approvals.guards import independent
@@ -15,10 +18,12 @@ from apps.approvals.queries import all_in
 from apps.approvals.states import ApprovalState
 from apps.approvals.steps import ROLE_PERMISSION
 from apps.audit.errors import Forbidden, Invalid, Refused
-from apps.inventory.models import Blob
+from apps.gates.coverage import framework
+from apps.inventory.models import Blob, ModelVersion
 from apps.reports import queries
 from apps.reports.models import Report, SigningAct
 from apps.reports.queries import Seat
+from apps.reports.states import ReportKind
 
 MEANINGS = ("validated", "approved", "rejected")
 ENDED = (ApprovalState.WITHDRAWN, ApprovalState.REVOKED)
@@ -117,3 +122,64 @@ def shows_newest(blob: Blob, shown: str) -> None:
     """Refused when the file has another revision than the one shown."""
     if blob.digest != shown:
         raise Refused("Somebody signed meanwhile: open the newest revision before you sign it.")
+
+
+OF_VERSION = (ReportKind.DOSSIER, ReportKind.ANNEX_IV, ReportKind.BIAS_AUDIT)
+OF_MANY = (ReportKind.PORTFOLIO, ReportKind.ATTESTATIONS, ReportKind.ACCESS_REVIEW, ReportKind.COVERAGE)
+LONGEST_PERIOD = timedelta(days=3660)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A report that may be asked for: its kind and what it is over."""
+
+    kind: ReportKind
+    scope: dict[str, str]
+
+
+def can_ask(by: Person, kind: str, version: ModelVersion | None, scope: Mapping[str, Any]) -> Wanted:
+    """Whether this person may have this report, over what is given."""
+    if kind not in (*OF_VERSION, *OF_MANY):
+        raise Invalid(
+            f"“{kind}” is no kind of report; choose {', '.join((*OF_VERSION, *OF_MANY))}.", field="kind"
+        )
+    if kind in OF_VERSION:
+        if version is None:
+            raise Invalid("Say which version the report is of.", field="version")
+        require(by, Permission.REPORT_MAKE, version.model)
+        return Wanted(ReportKind(kind), {})
+    if version is not None:
+        raise Invalid("This report is over many models, not over one version.", field="version")
+    _may_see_many(by, ReportKind(kind))
+    return Wanted(ReportKind(kind), _scope(ReportKind(kind), scope))
+
+
+def _may_see_many(by: Person, kind: ReportKind) -> None:
+    """An access review tells of people, so it is for those who read the trail or manage people."""
+    if kind == ReportKind.ACCESS_REVIEW:
+        if not (may(by, Permission.EVENT_SEE) or may(by, Permission.PERSON_MANAGE)):
+            require(by, Permission.EVENT_SEE)
+    elif not may(by, Permission.EXPORT_MAKE):
+        require(by, Permission.REPORT_MAKE)
+
+
+def _scope(kind: ReportKind, scope: Mapping[str, Any]) -> dict[str, str]:
+    if kind == ReportKind.COVERAGE:
+        key = str(scope.get("framework", ""))
+        framework(key)
+        return {"framework": key}
+    if kind != ReportKind.ATTESTATIONS:
+        return {}
+    since, until = (_day(scope, name) for name in ("since", "until"))
+    if not since < until or until - since > LONGEST_PERIOD:
+        raise Invalid("A period begins before it ends and is at most ten years long.", field="until")
+    return {"since": since.isoformat(), "until": until.isoformat()}
+
+
+def _day(scope: Mapping[str, Any], name: str) -> datetime:
+    text = str(scope.get(name, ""))
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Invalid(f"“{text}” is no day; write it as 2026-03-31.", field=name) from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -15,6 +15,37 @@ from apps.reports.states import ReportKind
 PERSON = settings.AUTH_USER_MODEL
 
 
+class ReportRequest(models.Model):
+    """That somebody asked for a report, of what, and over what. A fact; a worker makes it from this row."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=20, choices=[(k, k) for k in ReportKind])
+    version = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="+")
+    scope = models.JSONField(default=dict)
+    person = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-asked_at"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} report"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="report_request", id=str(self.pk), name=str(self))
+
+
+class ReportRefusal(models.Model):
+    """Why a report that was asked for cannot be made. A fact."""
+
+    request = models.OneToOneField(ReportRequest, on_delete=models.PROTECT, related_name="refusal")
+    why = models.CharField(max_length=500)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.why
+
+
 class Report(models.Model):
     """A PDF drawn from statements only; its digest is sealed. A fact."""
 
@@ -25,6 +56,8 @@ class Report(models.Model):
     decision = models.ForeignKey(Decision, null=True, on_delete=models.PROTECT, related_name="reports")
     title = models.CharField(max_length=200, blank=True)
     scope = models.JSONField(default=dict)
+    request = models.OneToOneField(ReportRequest, null=True, on_delete=models.PROTECT, related_name="report")
+    page = models.ForeignKey(Blob, null=True, on_delete=models.PROTECT, related_name="+")
     blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
     made_by = models.ForeignKey(PERSON, null=True, on_delete=models.PROTECT, related_name="+")
     made_at = models.DateTimeField()

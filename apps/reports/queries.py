@@ -8,18 +8,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.access.models import Person
-from apps.access.queries import visible_models
-from apps.access.states import Permission, roles_with
+from apps.access.queries import grants_of, visible_models
+from apps.access.states import Permission, Scope, roles_with
 from apps.approvals.models import Approval
 from apps.approvals.queries import LIVE, steps_of
 from apps.approvals.states import ApprovalState
 from apps.audit.errors import NotFound
 from apps.inventory import store
 from apps.inventory.models import Blob
-from apps.reports.models import Report, ReportArchive, ReportChart, ReportSignature, SigningAct
+from apps.reports.models import (
+    Report,
+    ReportArchive,
+    ReportChart,
+    ReportRequest,
+    ReportSignature,
+    SigningAct,
+)
 from apps.reports.states import Standing
 
 
@@ -52,7 +59,10 @@ def seats(approval: Approval) -> list[str]:
 
 def visible_reports(by: Person) -> QuerySet[Report]:
     """Every report of a model that the person may see."""
-    rows = Report.objects.filter(version__model__in=visible_models(by))
+    many = Q(version=None, made_by_id=by.pk)
+    if grants_of(by, Permission.EVENT_SEE).filter(scope=Scope.ORGANISATION).exists():
+        many |= Q(version=None)
+    rows = Report.objects.filter(Q(version__model__in=visible_models(by)) | many)
     return rows.select_related("version__model", "approval", "decision__use", "blob")
 
 
@@ -91,6 +101,26 @@ def newest_blob(report: Report) -> Blob:
     """The bytes after the last signature or stamp of the archive, or as made."""
     last = report.archives.select_related("after").last() or report.signatures.select_related("after").last()
     return last.after if last else report.blob
+
+
+def waiting_requests() -> QuerySet[ReportRequest]:
+    """Reports that were asked for and are neither there nor refused, oldest first."""
+    return ReportRequest.objects.filter(report=None, refusal=None).order_by("asked_at")
+
+
+def asked_by(by: Person) -> list[ReportRequest]:
+    """The newest reports that a person asked for, with what became of them."""
+    return list(
+        ReportRequest.objects.filter(person=by).select_related("report", "refusal", "version__model")[:50]
+    )
+
+
+def report_page(report: Report) -> bytes:
+    """The report as a page, where its kind has one."""
+    if report.page is None:
+        raise NotFound("This report has no page; it is a PDF only.")
+    with store.open(report.page.digest) as file:
+        return file.read()
 
 
 def file_name(report: Report, extension: str = "pdf") -> str:

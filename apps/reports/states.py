@@ -16,6 +16,18 @@ class ReportKind(StrEnum):
     COVERAGE = "coverage"
 
 
+TITLES = {
+    ReportKind.VALIDATION: "Validation report",
+    ReportKind.DOSSIER: "Model dossier",
+    ReportKind.ANNEX_IV: "EU AI Act: technical documentation (Annex IV)",
+    ReportKind.BIAS_AUDIT: "Bias audit (NYC Local Law 144)",
+    ReportKind.ATTESTATIONS: "Period attestation",
+    ReportKind.PORTFOLIO: "Portfolio report",
+    ReportKind.ACCESS_REVIEW: "Access review",
+    ReportKind.COVERAGE: "Policy coverage",
+}
+
+
 class Standing(StrEnum):
     """How far a report's signatures have come; told by its facts, never stored."""
 

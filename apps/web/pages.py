@@ -42,7 +42,8 @@ _LONGEST_KEPT = 20_000
 RAIL: tuple[tuple[str, str, Permission | None, tuple[str, ...]], ...] = (
     ("/", "My work", None, ()),
     ("/models", "Models", Permission.MODEL_SEE, ("/runs/",)),
-    ("/reviews", "Reviews", Permission.EVIDENCE_SEE, ("/reports/",)),
+    ("/reviews", "Reviews", Permission.EVIDENCE_SEE, ()),
+    ("/reports", "Reports", Permission.EVIDENCE_SEE, ()),
     ("/findings", "Findings", Permission.EVIDENCE_SEE, ()),
     ("/waivers", "Waivers", Permission.EVIDENCE_SEE, ()),
     ("/decisions", "Decisions", Permission.ADMISSION_SEE, ("/admissions/",)),

@@ -156,6 +156,8 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
         f"POST {mended}/reopen": reason,
         "POST /waivers/requests/<uuid:request_id>": {"answer": "refuse", **reason},
         "POST /decisions/<str:digest>/waiver": {**waiver, "valid_to": waiver["remediation_due"]},
+        "POST /reports/ask": {"kind": "portfolio"},
+        "POST /api/v1/reports": {"kind": "portfolio"},
         "POST /reports/<uuid:report_id>/sign": {"meaning": "validated", "shown_digest": "x"},
     }
 

@@ -39,10 +39,13 @@ NO_ORM = {"engine", "cli"}
 WITHOUT_BY = {"sign_in", "beat", "note_progress"}
 # What these change or send tells nothing of models: the API's memory of requests, leases, messages.
 WITHOUT_TRACE = {
+    "archive_due",
     "beat",
     "begin_idempotent",
+    "complete_waiting",
     "finish_idempotent",
     "forget_idempotent",
+    "make_asked",
     "make_missing",
     "note_progress",
     "request_report",

@@ -42,8 +42,14 @@ FACTS = (
     "inventory.ScorecardRelease",
     "inventory.Tiering",
     "reports.Report",
+    "reports.ReportArchive",
     "reports.ReportChart",
+    "reports.ReportRefusal",
+    "reports.ReportRequest",
     "reports.ReportSignature",
+    "reports.SigningAct",
+    "reports.SigningEnd",
+    "reports.SigningTry",
 )
 OURS = {"access", "approvals", "audit", "costs", "deploys", "gates", "inventory", "reports"}
 

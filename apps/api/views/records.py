@@ -11,11 +11,14 @@ from apps.access.guards import require
 from apps.access.states import Permission
 from apps.api import rendering
 from apps.api.endpoints import answer, endpoint, operation
+from apps.api.reading import Fields, body
 from apps.audit import queries as audit
 from apps.audit import trail
 from apps.audit.errors import NotFound
 from apps.costs.queries import statement as cost_statement
 from apps.deploys.queries import environments as declared_environments
+from apps.inventory.queries import find_version
+from apps.reports import commands
 from apps.reports import queries as reports
 
 if TYPE_CHECKING:
@@ -67,8 +70,37 @@ def show_report(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpRes
 def readable(by: Person, report_id: UUID) -> Report:
     """The report, where the person may see evidence of its model."""
     report = reports.find_report(by, report_id)
-    require(by, Permission.EVIDENCE_SEE, report.version.model)
+    if report.version is not None:
+        require(by, Permission.EVIDENCE_SEE, report.version.model)
     return report
+
+
+@operation(
+    "POST",
+    "Ask for a report of a kind; a worker makes it.",
+    request={
+        "kind": "string",
+        "model": "string?",
+        "version": "string?",
+        "framework": "string?",
+        "since": "string?",
+        "until": "string?",
+    },
+    answers={202: "Accepted; GET this address tells when it is there."},
+)
+def ask_report(request: HttpRequest, *, by: Person) -> HttpResponse:
+    fields = Fields(body(request))
+    kind, model, label = fields.text("kind"), fields.text("model", ""), fields.text("version", "")
+    scope = {name: fields.text(name, "") for name in ("framework", "since", "until")}
+    fields.done()
+    version = find_version(by, model, label) if model else None
+    asked = commands.ask_report(by=by, kind=kind, version=version, scope=scope)
+    return answer(rendering.report_request(asked), status=202)
+
+
+@operation("GET", "The reports that the caller asked for, newest first.", answers={200: "Requests."})
+def list_asked(request: HttpRequest, *, by: Person) -> HttpResponse:
+    return answer({"reports": [rendering.report_request(row) for row in reports.asked_by(by)]})
 
 
 @operation("GET", "The newest revision of a report's PDF.", answers={200: "The file."})
@@ -96,6 +128,7 @@ events = endpoint(list_events)
 proof = endpoint(show_proof)
 checkpoint = endpoint(show_checkpoint)
 report = endpoint(show_report)
+asked_reports = endpoint(list_asked, ask_report)
 report_file = endpoint(show_file)
 costs = endpoint(list_costs)
 environments = endpoint(list_environments)

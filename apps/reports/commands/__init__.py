@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from apps.reports.commands.archiving import archive_due, archive_report
+from apps.reports.commands.documents import ask_report, make_asked, make_document
 from apps.reports.commands.making import make_missing, make_report, request_report
 from apps.reports.commands.signing import complete_signing, complete_waiting, sign_report
 
 __all__ = [
     "archive_due",
     "archive_report",
+    "ask_report",
     "complete_signing",
     "complete_waiting",
+    "make_asked",
+    "make_document",
     "make_missing",
     "make_report",
     "request_report",

@@ -118,9 +118,17 @@ def facts_of(approval: Approval, statements: Mapping[str, Any]) -> dict[str, Any
             "artifact": version.artifact_id or "",
         },
         "datasets": [{"name": d.name, "rows": d.rows, "digest": d.digest} for d in version.datasets.all()],
-        "findings": list(open_findings(model)),
-        "waivers": list(valid_waivers(version, approval.use)),
+        "findings": [_plain(f, "title", "severity", "state", "due") for f in open_findings(model)],
+        "waivers": [
+            _plain(w, "gate", "valid_to", "rationale", "compensating_control")
+            for w in valid_waivers(version, approval.use)
+        ],
     }
+
+
+def _plain(row: object, *names: str) -> dict[str, Any]:
+    """Values only: a template of a customer's own must not reach from a row to others."""
+    return {name: getattr(row, name) for name in names}
 
 
 @transaction.atomic

@@ -11,7 +11,10 @@ from django.shortcuts import redirect, render
 from apps.access.guards import why_not
 from apps.approvals.queries import find_approval
 from apps.audit import timestamps
+from apps.gates.coverage import frameworks
+from apps.inventory.queries import find_version
 from apps.reports import commands, guards, queries
+from apps.reports.states import TITLES
 from apps.reports.verification import verify_report
 from apps.web.pages import done, page, reauthenticated_at
 from apps.web.views.reviews import require_fresh
@@ -46,6 +49,38 @@ def report_page(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpRes
         "here": request.path,
     }
     return render(request, "reports/record.html", context)
+
+
+@page()
+def report_list(request: HttpRequest, *, by: Person) -> HttpResponse:
+    """Ask for a report, and those asked for."""
+    context = {
+        "title": "Reports",
+        "asked": queries.asked_by(by),
+        "kinds": [(kind, TITLES[kind]) for kind in (*guards.OF_VERSION, *guards.OF_MANY)],
+        "of_version": guards.OF_VERSION,
+        "frameworks": [(key, found.title) for key, (found, _) in frameworks().items()],
+    }
+    return render(request, "reports/list.html", context)
+
+
+@page("POST")
+def ask(request: HttpRequest, *, by: Person) -> HttpResponse:
+    """Ask a worker for a report of a kind."""
+    kind, named = request.POST.get("kind", ""), request.POST.get("version", "").strip()
+    key, _, label = named.partition("@")
+    version = find_version(by, key, label) if kind in guards.OF_VERSION and named else None
+    scope = {name: request.POST.get(name, "") for name in ("framework", "since", "until")}
+    commands.ask_report(by=by, kind=kind, version=version, scope=scope)
+    return done(request, "The report is being made; it appears here within a minute.", "/reports")
+
+
+@page()
+def html(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpResponse:
+    """The report as a page to take home."""
+    report = queries.find_report(by, report_id)
+    told = {"Content-Disposition": f'attachment; filename="{queries.file_name(report, "html")}"'}
+    return HttpResponse(queries.report_page(report), content_type="text/html; charset=utf-8", headers=told)
 
 
 @page("POST")

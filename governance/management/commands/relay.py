@@ -18,7 +18,7 @@ from apps.approvals.commands import open_monitoring_findings
 from apps.audit.forwarding import Forwarder
 from apps.audit.states import system
 from apps.gates.commands import request_due, send_hints, take_back
-from apps.reports.commands import archive_due, complete_waiting, make_missing
+from apps.reports.commands import archive_due, complete_waiting, make_asked, make_missing
 
 # One relay works, the others wait; the lock falls with the connection of whoever holds it.
 LOCK = 0x72656C61  # "rela"
@@ -72,6 +72,7 @@ class Relay:
             _Duty(5, lambda: open_monitoring_findings(by=MONITOR)),
             _Duty(10, lambda: request_due(by=RELAY)),
             _Duty(15, lambda: complete_waiting(by=RELAY)),
+            _Duty(20, lambda: make_asked(by=RELAY)),
             _Duty(300, lambda: archive_due(by=RELAY)),
         ]
 

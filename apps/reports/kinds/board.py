@@ -1,0 +1,207 @@
+"""Reports over many models: the portfolio, a period's attestations, who may do what, policy coverage."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Sum
+
+from apps.access.models import ApiToken, Person
+from apps.access.queries import standing_grants, visible_models
+from apps.access.states import APPROVES, BUILDS, ROLES
+from apps.approvals.models import Attestation, Waiver
+from apps.approvals.queries import open_counts, visible_findings
+from apps.costs.models import CostEntry
+from apps.costs.queries import currency
+from apps.gates import coverage
+from apps.gates.queries import newest_outcomes
+from apps.inventory.queries import with_standing
+from apps.reports.documents import COUNTED, RECORDED, SEALED, Document, Section, Table, number, words
+
+SOON = timedelta(days=60)
+
+
+def portfolio(by: Person, now: datetime) -> Document:
+    """What a board asks: how many models, how many fail, what is open, what ends soon, what it costs."""
+    models: list[Any] = list(
+        with_standing(visible_models(by)).select_related("owner", "unit").order_by("key")
+    )
+    outcomes, findings = newest_outcomes(models), open_counts(models)
+    failing = [m for m in models if outcomes.get(m.pk) in ("fail", "insufficient", "error")]
+    overdue = visible_findings(by).exclude(state="closed").filter(due__lt=now.date()).count()
+    spent = CostEntry.objects.filter(currency=currency(), entered_at__gte=now - timedelta(days=365))
+    amount = spent.aggregate(sum=Sum("amount"))["sum"] or 0
+    waivers = Waiver.objects.filter(version__model__in=models, valid_from__lte=now, valid_to__gt=now)
+    ending = waivers.filter(valid_to__lte=now + SOON).count()
+    summary = [
+        f"{len(models)} models are in the inventory; {len(failing)} do not meet their requirements now.",
+        f"{sum(findings.values())} findings are open, {overdue} of them past their date.",
+        f"{waivers.count()} waivers hold; {ending} end within 60 days.",
+        f"Control cost {amount:.2f} {currency()} in the last twelve months.",
+    ]
+    rows = [
+        [
+            words(m.key),
+            words(m.owner),
+            number(m.tier, SEALED),
+            words(outcomes.get(m.pk, "not decided"), SEALED),
+            number(findings.get(m.pk, 0), COUNTED),
+        ]
+        for m in models
+    ]
+    tiers = Counter(str(m.tier or "none") for m in models)
+    by_tier = [[words(tier), number(count, COUNTED)] for tier, count in sorted(tiers.items())]
+    sections = [
+        Section("By tier", [], [Table("Models by tier", ("Tier", "Models"), by_tier)]),
+        Section(
+            "Model by model",
+            [],
+            [Table("Portfolio", ("Model", "Owner", "Tier", "Newest decision", "Open findings"), rows)],
+        ),
+        Section("Waivers that hold", [], [_waivers(list(waivers.order_by("valid_to")))]),
+    ]
+    return Document("Portfolio report", f"as of {now:%Y-%m-%d %H:%M} UTC", summary, sections)
+
+
+def _waivers(rows: list[Waiver]) -> Table:
+    return Table(
+        "Waivers, soonest end first",
+        ("Version", "Gate", "Until", "Compensating control"),
+        [
+            [
+                words(w.version, SEALED, w.statement_digest),
+                words(w.gate, SEALED, w.statement_digest),
+                words(f"{w.valid_to:%Y-%m-%d}", SEALED, w.statement_digest),
+                words(w.compensating_control, SEALED, w.statement_digest),
+            ]
+            for w in rows
+        ],
+        empty="Nothing is waived.",
+    )
+
+
+def attestations(by: Person, now: datetime, since: datetime, until: datetime) -> Document:
+    """Which entries were attested within a period, by whom; and which were not."""
+    models = list(visible_models(by).select_related("owner").order_by("key"))
+    rows = Attestation.objects.filter(model__in=models, attested_at__gte=since, attested_at__lt=until)
+    last = {row.model_id: row for row in rows.select_related("person").order_by("attested_at")}
+    missing = [m for m in models if m.pk not in last]
+    summary = [
+        f"{len(last)} of {len(models)} entries were attested from {since:%Y-%m-%d} to {until:%Y-%m-%d}.",
+        f"{len(missing)} were not." if missing else "None is missing.",
+    ]
+    table = [
+        [
+            words(m.key),
+            words(m.owner),
+            words(last[m.pk].person if m.pk in last else "not attested", SEALED, _digest(last.get(m.pk))),
+            words(
+                f"{last[m.pk].attested_at:%Y-%m-%d}" if m.pk in last else "", SEALED, _digest(last.get(m.pk))
+            ),
+        ]
+        for m in models
+    ]
+    head = ("Model", "Owner", "Attested by", "On")
+    sections = [Section("Entry by entry", [], [Table("Attestations", head, table)])]
+    return Document("Period attestation", f"{since:%Y-%m-%d} to {until:%Y-%m-%d}", summary, sections)
+
+
+def _digest(row: Attestation | None) -> str:
+    return row.statement_digest if row is not None else ""
+
+
+def access_review(by: Person, now: datetime) -> Document:
+    """Who holds which role where, who could both build and approve, and which tokens are out."""
+    grants = list(
+        standing_grants().select_related("person", "granted_by").order_by("person__username", "role")
+    )
+    tokens = ApiToken.objects.filter(revoked_at=None, expires_at__gt=now).select_related("person")
+    held: dict[Person, set[str]] = {}
+    for grant in grants:
+        held.setdefault(grant.person, set()).add(grant.role)
+    both = [person for person, roles in held.items() if _builds(roles) and _approves(roles)]
+    summary = [
+        f"{len(held)} people and services hold {len(grants)} roles.",
+        f"{len(both)} hold roles that build and roles that approve; the service refuses both on one model.",
+        f"{tokens.count()} tokens are valid.",
+    ]
+    roles = [
+        [
+            words(g.person),
+            words(ROLES[g.role].title if g.role in ROLES else g.role),
+            words(f"{g.scope} {g.scope_key}".strip()),
+            words(f"{g.valid_from:%Y-%m-%d}"),
+            words(f"{g.valid_to:%Y-%m-%d}" if g.valid_to else "without end"),
+            words(g.granted_by),
+            words(g.reason),
+        ]
+        for g in grants
+    ]
+    out = [
+        [words(t.person), words(t.name), words(", ".join(t.scopes)), words(f"{t.expires_at:%Y-%m-%d}")]
+        for t in tokens.order_by("expires_at")
+    ]
+    sections = [
+        Section(
+            "Roles",
+            [],
+            [
+                Table(
+                    "Grants that hold",
+                    ("Who", "Role", "Where", "From", "Until", "Granted by", "Reason"),
+                    roles,
+                )
+            ],
+        ),
+        Section(
+            "Both sides",
+            [],
+            [Table("Who could build and approve", ("Who",), [[words(p)] for p in both], empty="Nobody.")],
+        ),
+        Section(
+            "Tokens",
+            [],
+            [Table("Tokens that are valid", ("Whose", "Name", "May", "Until"), out, empty="None.")],
+        ),
+    ]
+    return Document("Access review", f"as of {now:%Y-%m-%d %H:%M} UTC", summary, sections)
+
+
+def _builds(roles: set[str]) -> bool:
+    return any(ROLES[role].permissions & BUILDS for role in roles if role in ROLES)
+
+
+def _approves(roles: set[str]) -> bool:
+    return any(ROLES[role].permissions & APPROVES for role in roles if role in ROLES)
+
+
+def policy_coverage(by: Person, now: datetime, framework: str) -> Document:
+    """For each control of a framework: what serves it, and for which models it holds."""
+    found, _ = coverage.framework(framework)
+    rows = coverage.covered(by, framework, now)
+    served = [row for row in rows if row.served]
+    summary = [
+        f"{len(served)} of {len(rows)} controls of {found.title} are served by the policies in force.",
+        *[f"Nothing serves {row.control.id}: {row.control.title}." for row in rows if not row.served],
+    ]
+    table = [
+        [
+            words(row.control.id),
+            words(row.control.title),
+            words(row.control.citation),
+            words(", ".join(f"{one.policy}: {one.title}" for one in row.served) or "nothing", RECORDED),
+            number(len(row.covered), COUNTED),
+            number(len(row.partly), COUNTED),
+            number(len(row.uncovered), COUNTED),
+        ]
+        for row in rows
+    ]
+    head = ("Control", "Asks", "Citation", "Served by", "Held", "Partly", "Not held")
+    return Document(
+        "Policy coverage",
+        found.title,
+        summary,
+        [Section("Control by control", [], [Table("Coverage", head, table)])],
+    )

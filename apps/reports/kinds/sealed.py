@@ -1,0 +1,79 @@
+"""The newest decisions of a version as their statements say them, with the measurements they rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.audit.queries import keys, read_statement
+from apps.gates.queries import latest_decision
+from apps.inventory.models import ModelVersion, Use
+from apps.inventory.queries import uses_of
+from apps.reports.documents import MEASURED, SEALED, Cell, Table, number, words
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A decision for one use, read only after every signature held."""
+
+    use: Use
+    digest: str
+    predicate: Mapping[str, Any]
+    statements: Mapping[str, Any]
+
+    def measurement(self, gate: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a gate's evidence seals; nothing where the gate was not measured."""
+        found = self.statements.get(str(gate.get("evidence")))
+        return found["predicate"]["measurement"] if found else {}
+
+
+def sealed_decisions(version: ModelVersion) -> list[Sealed]:
+    """The newest decision for each use that has one."""
+    trusted, found = keys(), []
+    for use in uses_of(version.model):
+        decision = latest_decision(version, use)
+        if decision is None:
+            continue
+        behind = decision.run.evidence.values_list("statement_digest", flat=True)
+        digests = [decision.statement_digest, *behind]
+        statements = {d: read_statement(d, trusted=trusted) for d in digests}
+        said = statements[decision.statement_digest]["predicate"]
+        found.append(Sealed(use, decision.statement_digest, said, statements))
+    return found
+
+
+def gates_table(sealed: Sealed) -> Table:
+    """Every gate with its value, interval and bound, each linked to its evidence."""
+    return Table(
+        f"Gates for {sealed.use.key}",
+        ("Gate", "Result", "Value", "95 % interval", "Must hold", "Bound set by", "n"),
+        [_gate_row(sealed, gate) for gate in sealed.predicate["gates"]],
+        empty="No gate applied.",
+    )
+
+
+def _gate_row(sealed: Sealed, gate: Mapping[str, Any]) -> list[Cell]:
+    found, evidence = sealed.measurement(gate), str(gate.get("evidence") or "")
+    low, high = found.get("interval") or (None, None)
+    interval = f"{low:.4f} to {high:.4f}" if low is not None and high is not None else "–"
+    bound = ", ".join(
+        f"{'at least' if k == 'min' else 'at most'} {v}" for k, v in (gate.get("bound") or {}).items()
+    )
+    return [
+        words(gate["id"], SEALED, sealed.digest),
+        words(gate["outcome"], SEALED, sealed.digest),
+        number(found.get("value"), str(found.get("provenance") or MEASURED), evidence),
+        words(interval, str(found.get("provenance") or MEASURED), evidence),
+        words(bound, SEALED, sealed.digest),
+        words(gate.get("source"), SEALED, sealed.digest),
+        number(found.get("n"), MEASURED, evidence),
+    ]
+
+
+def outcome_sentence(sealed: Sealed) -> str:
+    """One sentence of what was decided for a use."""
+    gates = sealed.predicate["gates"]
+    met = sum(g["outcome"] in ("pass", "warn") for g in gates)
+    told = f"{met} of {len(gates)} gates are met"
+    return f"For {sealed.use.key} the decision is {sealed.predicate['outcome']}: {told}."

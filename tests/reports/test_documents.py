@@ -1,0 +1,206 @@
+"""Reports of every kind: asked for, made once, sealed, every number with where it comes from."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as configured
+from django.test import Client
+from django.utils import timezone
+from pypdf import PdfReader
+
+from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
+from apps.reports import drawing, kinds, queries
+from apps.reports.commands import ask_report, make_asked, make_document
+from apps.reports.documents import Document, Section, Table, number, words
+from apps.reports.models import Report
+from apps.reports.states import ReportKind
+from apps.reports.templates import rendered
+from apps.reports.verification import verify_report
+from tests import factories
+from tests.flows import bank
+
+pytestmark = pytest.mark.usefixtures("small_bank")
+PERIOD = {"since": "2026-01-01T00:00:00+00:00", "until": "2030-01-01T00:00:00+00:00"}
+
+
+def content(kind: str, **given: Any) -> Document:
+    given = {"version": None, "scope": {}, "by": factories.risk_officer(), **given}
+    return kinds.content(kind, now=timezone.now(), **given)
+
+
+def text_of(document: Document) -> str:
+    return json.dumps(document.as_json(), default=str)
+
+
+def test_a_dossier_tells_what_is_on_record() -> None:
+    version = bank.granted().version
+    found = content(ReportKind.DOSSIER, version=version)
+    told = text_of(found)
+    assert version.digest in told
+    assert "I looked at every gate." in told
+    numbers = [c for s in found.sections for t in s.tables for row in t.rows for c in row if c.number]
+    assert numbers
+    assert all(cell.provenance for cell in numbers)
+    measured = [c for c in numbers if c.provenance == "measured" and c.text != "–"]
+    assert measured
+    assert {c.evidence for c in measured} <= set(found.statements)
+
+
+def test_annex_iv_names_what_is_missing() -> None:
+    summary = content(ReportKind.ANNEX_IV, version=bank.version()).summary
+    assert "6 of 9 sections" in summary[0] or "5 of 9 sections" in summary[0]
+    assert any("8. EU declaration of conformity" in s for s in summary)
+
+
+def test_a_bias_audit_without_its_measurements_is_refused() -> None:
+    with pytest.raises(Refused, match="No impact ratio"):
+        content(ReportKind.BIAS_AUDIT, version=bank.version())
+
+
+def test_a_bias_audit_shows_rates_and_ratios_by_category(monkeypatch: pytest.MonkeyPatch) -> None:
+    from apps.reports.kinds import model, sealed
+
+    group = {"attribute": "sex", "group": "F", "n": 40, "value": 0.25, "ratio": 0.5, "status": "measured"}
+    gate = {
+        "id": "ll144.selection",
+        "title": "Impact ratios",
+        "check": "fairness.ll144_selection",
+        "outcome": "pass",
+        "evidence": "sha256:" + "1" * 64,
+    }
+    said = {"predicate": {"measurement": {"n": 80, "groups": [group], "notes": []}}}
+    use = bank.version().model.uses.get()
+    one = sealed.Sealed(
+        use, "sha256:" + "2" * 64, {"outcome": "pass", "gates": [gate]}, {gate["evidence"]: said}
+    )
+    monkeypatch.setattr(model, "sealed_decisions", lambda _: [one])
+    table = content(ReportKind.BIAS_AUDIT, version=bank.version()).sections[0].tables[0]
+    assert [cell.text for cell in table.rows[0]] == ["F", "40", "0.250", "0.500", "measured"]
+
+
+def test_reports_over_many_models() -> None:
+    bank.finding(bank.version())
+    told = text_of(content(ReportKind.PORTFOLIO))
+    assert "credit-pd" in told
+    assert "1 findings are open" in told
+    assert "credit-pd" in text_of(content(ReportKind.ATTESTATIONS, scope=PERIOD))
+    assert "Validator" in text_of(content(ReportKind.ACCESS_REVIEW))
+    told = text_of(content(ReportKind.COVERAGE, scope={"framework": "us-sr26-2"}))
+    assert "controls of" in told
+
+
+@pytest.mark.slow
+def test_it_is_made_once_from_the_row_and_verified() -> None:
+    request = ask_report(by=factories.validator(), kind="dossier", version=bank.version())
+    assert list(queries.waiting_requests()) == [request]
+    assert make_asked(by=bank.WORKER) == 0
+    report = make_document(by=bank.WORKER, request=request)
+    assert make_document(by=bank.WORKER, request=request) == report
+    assert verify_report(report).genuine
+    pdf = PdfReader(io.BytesIO(queries.report_pdf(report)))
+    attached = json.loads(pdf.attachments["evidence.json"][0])
+    assert attached["title"] == "Model dossier"
+    assert "page 1 of" in pdf.pages[0].extract_text()
+    page = queries.report_page(report).decode()
+    assert "In plain words" in page
+    assert "file://" not in page
+
+
+def test_what_cannot_be_made_says_why() -> None:
+    request = ask_report(by=factories.validator(), kind="bias-audit", version=bank.version())
+    assert make_document(by=bank.WORKER, request=request) is None
+    assert "No impact ratio" in queries.asked_by(factories.validator())[0].refusal.why
+
+
+def test_who_may_ask_for_what() -> None:
+    with pytest.raises(Forbidden):
+        ask_report(by=factories.developer(), kind="dossier", version=bank.version())
+    with pytest.raises(Forbidden):
+        ask_report(by=factories.developer(), kind="portfolio")
+    with pytest.raises(Forbidden):
+        ask_report(by=factories.validator(), kind="access-review")
+    with pytest.raises(Invalid, match="no kind of report"):
+        ask_report(by=factories.validator(), kind="novel")
+    with pytest.raises(Invalid, match="which version"):
+        ask_report(by=factories.validator(), kind="dossier")
+    scope = {"since": "2026-02-01", "until": "2026-01-01"}
+    with pytest.raises(Invalid, match="begins before it ends"):
+        ask_report(by=factories.risk_officer(), kind="attestations", scope=scope)
+    with pytest.raises(Invalid, match="is no day"):
+        ask_report(by=factories.risk_officer(), kind="attestations", scope={"since": "soon"})
+
+
+@pytest.mark.slow
+def test_a_report_over_many_is_seen_by_whoever_asked_and_by_readers_of_the_trail() -> None:
+    asked = ask_report(by=factories.risk_officer(), kind="portfolio")
+    report = make_document(by=bank.WORKER, request=asked)
+    assert queries.find_report(factories.risk_officer(), report.pk) == report
+    with pytest.raises(NotFound):
+        queries.find_report(factories.developer(), report.pk)
+    client = Client()
+    client.force_login(factories.risk_officer())
+    for path in ("/reports", f"/reports/{report.pk}", f"/reports/{report.pk}/page.html"):
+        assert client.get(path).status_code == 200, path
+    assert "Portfolio report" in client.get("/reports").content.decode()
+    told = client.post("/reports/ask", {"kind": "coverage", "framework": "us-sr26-2"})
+    assert told.status_code == 302
+    assert Report.objects.count() == 1
+
+
+def sample(text: str) -> dict[str, Any]:
+    table = Table("T", ("a",), [[words(text), number(1.5, "measured", "sha256:" + "0" * 64)]])
+    return {"document": {"title": text, "summary": [text], "sections": [Section(text, [text], [table])]}}
+
+
+def test_a_template_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(configured, "REPORT_TEMPLATES", tmp_path)
+    (tmp_path / "head.html").write_text("<h1>{{ document.title }}</h1>")
+    (tmp_path / "document.html").write_text('{% include "head.html" %}')
+    assert rendered("document.html", sample("<b>")) == "<h1>&lt;b&gt;</h1>"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% load static %}",
+        '{% include "../../secret.html" %}',
+        '{% include "/etc/passwd" %}',
+        '{% extends "reports/validation.html" %}',
+        "{% url 'x' %}",
+        "{% for a in document.summary %}",
+        "x" * ((256 << 10) + 1),
+    ],
+)
+def test_a_template_reaches_nothing_outside_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    monkeypatch.setattr(configured, "REPORT_TEMPLATES", tmp_path / "own")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "secret.html").write_text("secret")
+    (tmp_path / "own" / "document.html").write_text(source)
+    with pytest.raises(Refused, match="cannot be used"):
+        rendered("document.html", sample("x"))
+
+
+def test_a_template_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(configured, "REPORT_TEMPLATES", tmp_path)
+    monkeypatch.setattr("apps.reports.templates.PATIENCE_S", 0.3)
+    loop = '{% for a in "x"|ljust:"9999" %}'
+    (tmp_path / "document.html").write_text(loop * 3 + "x" + "{% endfor %}" * 3)
+    with pytest.raises(Refused, match="longer than"):
+        rendered("document.html", sample("x"))
+
+
+@pytest.mark.slow
+def test_a_page_of_ones_own_fetches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(configured, "REPORT_TEMPLATES", tmp_path)
+    hostile = '<link rel="attachment" href="file:///etc/passwd"><img src="file:///etc/passwd">'
+    (tmp_path / "document.html").write_text(f"<html><body>{hostile}{{{{ document.title }}}}</body></html>")
+    made = drawing.draw_document(Document("T", "a", ["s"], []), made_at=timezone.now())
+    assert list(PdfReader(io.BytesIO(made.pdf)).attachments) == ["evidence.json"]
+    assert b"root:x:0" not in made.pdf
