@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from apps.audit.models import Event
 from apps.gates.models import PolicyProposal, PolicyRelease
 from apps.web.policy_editor.pace import Pace, TooFast
 from apps.web.views import policy_editor
@@ -130,6 +131,12 @@ def test_a_copy_takes_the_new_name_with_its_cases(author: Browser, start: str) -
     assert "It is the first version" in plain(page)
 
 
+def test_a_copy_of_what_is_over_begins_anew(author: Browser) -> None:
+    page = author.get("/policies/new?start=shipped:us-sr11-7-legacy&id=mine")
+    assert "until: null" in fields(page)["text"]
+    assert "cases hold" in slot(page, "status")
+
+
 def test_a_start_that_does_not_exist_is_refused(author: Browser) -> None:
     assert "such as card-limits" in plain(author.get("/policies/new?start=blank&id=Card Limits", 422))
     author.get("/policies/new?start=shipped:nothing&id=x", 404)
@@ -211,6 +218,19 @@ def test_a_fault_of_a_gate_stands_beside_its_field(author: Browser, old: str, ne
     beside = re.findall(r'<p class="wrong" id="f-gates-0-[^"]*" data-slot>([^<]+)</p>', page)
     assert any(said in html.unescape(one) for one in beside)
     assert 'aria-invalid="true"' in page
+
+
+def test_what_it_extends_must_be_released(author: Browser) -> None:
+    before = fields(author.get(EDIT))
+    text = before["text"].replace("baseline-all@2", "baseline-al@2")
+    assert 'Did you mean "baseline-all"?' in plain(post(author, {**before, "text": text}))
+
+
+def test_checking_writes_nothing(author: Browser) -> None:
+    before, events = fields(author.get(EDIT)), Event.objects.count()
+    for do in ("check", "weaken", "impact", "write-cases", "add-file", "remove-gate:performance.ks"):
+        post(author, before, do=do)
+    assert Event.objects.count() == events
 
 
 def test_hostile_cases_are_told_and_never_fail(author: Browser) -> None:

@@ -16,6 +16,7 @@ _SOURCES = {
     "guidance": "A supervisor's guidance suggests the bound.",
     "firm": "The bound is the firm's own.",
 }
+_NO_DATA = {"artifact?", "declared"}
 _ENFORCED = {
     "mandatory": "If it does not hold, nothing goes into production and nobody can waive it.",
     "waivable": "If it does not hold, nothing goes into production until a waiver covers it for a time.",
@@ -51,11 +52,12 @@ def gate_sentence(gate: Gate) -> str:
 
 def _demand(gate: Gate, check: Check | None) -> str:
     name = check.title if check is not None else gate.check
-    compares = check is not None and any(need.startswith("reference") for need in check.needs)
-    against = f" against “{gate.reference}”" if compares else ""
+    needs = check.needs if check is not None else ()
+    on = "" if needs and set(needs) <= _NO_DATA else f" on the data “{gate.dataset}”"
+    against = f" against “{gate.reference}”" if any(need.startswith("reference") for need in needs) else ""
     words = gate.bound.words()
     must = "must have been done" if words == "any number" else f"must be {words}"
-    return f"{gate.title}: “{name}” on the data “{gate.dataset}”{against} {must}."
+    return f"{gate.title}: “{name}”{on}{against} {must}."
 
 
 def _terms(gate: Gate) -> Iterator[str]:

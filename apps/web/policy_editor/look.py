@@ -18,9 +18,9 @@ from apps.engine.policy.gate_rules import gate_faults
 from apps.engine.policy.read import examine
 from apps.engine.strict_yaml import Document, Path
 from apps.gates import queries
-from apps.gates.impacts import released_library
 from apps.web.policy_editor.faults import MOST_TOLD, Wrong, beside, document, wrong_with
 from apps.web.policy_editor.fields import Field, drawn_gates, head_fields
+from apps.web.policy_editor.parents import Released
 from apps.web.policy_editor.tried import Tried, tried
 
 
@@ -120,7 +120,7 @@ class Look:
 
 def look_at(text: str, cases: Mapping[str, str]) -> Look:
     """Everything that can be said of a draft without writing anything."""
-    library = released_library()
+    library = Released()
     wrongs = wrong_with(text, library=library)
     read = document(text)
     if read is None:

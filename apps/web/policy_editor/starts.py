@@ -96,6 +96,11 @@ def _renamed(copy: Start, policy: str, title: str, today: date) -> Start:
     for name, value in changes.items():
         text = replaced(text, ("metadata", name), value, order=order_of(("metadata", name)))
     text = replaced(text, ("effective", "from"), today.isoformat())
+    known = document_of(text)
+    if str(known["effective"].get("until") or "9999") <= today.isoformat():
+        text = replaced(text, ("effective", "until"), None)
+    if "status" in known["metadata"]:
+        text = replaced(text, ("metadata", "status"), "live")
     return Start(text, {name: _of_policy(case, policy) for name, case in copy.cases.items()})
 
 

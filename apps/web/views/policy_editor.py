@@ -14,12 +14,13 @@ from apps.audit.errors import Forbidden, Invalid, Refused
 from apps.engine.catalogue import all_checks
 from apps.engine.errors import Problem
 from apps.gates import commands, queries
-from apps.gates.impacts import impact_of, released_library
+from apps.gates.impacts import impact_of
 from apps.web.pages import done, page, refusal
 from apps.web.policy_editor import sent as forms
 from apps.web.policy_editor import starts
 from apps.web.policy_editor.look import Look, look_at
 from apps.web.policy_editor.pace import Pace, TooFast
+from apps.web.policy_editor.parents import Released
 from apps.web.policy_editor.sent import Sent
 from apps.web.policy_editor.tried import Weakened, weakened
 
@@ -76,7 +77,7 @@ def _answered(request: HttpRequest, by: Person) -> HttpResponse:
         PACE.take(by.pk, _COST.get(sent.do, 1))
     except TooFast as error:
         return refusal(request, error, 429)
-    sent = forms.done(sent, library=released_library())
+    sent = forms.done(sent, library=Released())
     return _proposed(request, by, sent) if sent.do == "propose" else _checked(request, by, sent)
 
 
