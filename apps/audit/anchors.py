@@ -86,6 +86,24 @@ class AnchorFile:
             ) from error
 
 
+class AnchorCopies(AnchorFile):
+    """Copies of checkpoints as they lie in a folder, or in a clone of the repository they were pushed to."""
+
+    def __iter__(self) -> Iterator[Anchor]:
+        found = []
+        for path in self.path.rglob("*.note"):
+            try:
+                found.append(Anchor.of(path.read_bytes()))
+            except (Problem, OSError) as error:
+                raise Refused(f"The copy {path} cannot be read: {error}", code="anchor_damaged") from error
+        yield from sorted(found, key=lambda a: (epoch_of(a.checkpoint.origin), a.checkpoint.size))
+
+
+def kept_at(path: Path) -> AnchorFile:
+    """Checkpoints kept elsewhere: a file as the service writes it, or a folder of copies."""
+    return AnchorCopies(path) if path.is_dir() else AnchorFile(path)
+
+
 def _drop_torn_line(descriptor: int) -> None:
     size = os.fstat(descriptor).st_size
     start = max(0, size - _TAIL)

@@ -15,7 +15,7 @@ from apps.audit.anchoring.anchorer import Anchorer
 from apps.audit.anchoring.copies import Folder, Git, NotCopied
 from apps.audit.anchoring.standing import Colour, standing, why_nothing_is_admitted
 from apps.audit.anchoring.witnesses import Unreachable, configured
-from apps.audit.anchors import anchor_file
+from apps.audit.anchors import anchor_file, kept_at
 from apps.audit.commands import record
 from apps.audit.events import EventName
 from apps.audit.models import AnchorPlace, Cosignature, TimeStamp
@@ -206,6 +206,7 @@ def test_copies_in_a_folder_are_made_once(log, settings, tmp_path):
     assert copy.read_bytes() == store.head().cosigned()
     assert copy.stat().st_mode & 0o222 == 0
     anchor(later=90_000)
+    assert log.faults(kept_at(tmp_path / "worm")) == []
     copy.chmod(0o600)
     copy.write_bytes(copy.read_bytes().replace(b"\n12\n", b"\n13\n"))
     with pytest.raises(NotCopied, match="another tree"):

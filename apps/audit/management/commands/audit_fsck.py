@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import ProgrammingError, connection, transaction
 
 from apps.audit import queries, walls
-from apps.audit.anchors import AnchorFile, anchor_file
+from apps.audit.anchors import AnchorFile, anchor_file, kept_at
 from apps.audit.digests import Kept, own_file
 from apps.audit.fsck import Account, examine
 
@@ -39,14 +39,16 @@ class Command(BaseCommand):
     help = "Verify the audit log against itself and against the file of checkpoints outside the database."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--anchors", type=Path, help="a file of checkpoints kept elsewhere")
+        parser.add_argument(
+            "--anchors", type=Path, help="checkpoints kept elsewhere: a file, or copies in a folder"
+        )
         parser.add_argument(
             "--digests", type=Path, action="append", help="a file of events' digests; of each host its own"
         )
         parser.add_argument("--all", action="store_true", help="name everything that is wrong")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        anchors = AnchorFile(options["anchors"]) if options["anchors"] else anchor_file()
+        anchors = kept_at(options["anchors"]) if options["anchors"] else anchor_file()
         digests = [Kept.of(path) for path in options["digests"] or [own_file()]]
         with transaction.atomic():
             with connection.cursor() as cursor:
