@@ -124,10 +124,14 @@ def readable_policy(data: bytes, *, name: str, library: Library) -> Policy:
         policy = read_policy(data, name=name, library=library)
     except BadInput as problem:
         raise Invalid(str(problem), field="policy") from problem
-    faults = lint(data, name=name, library=library, controls=_controls(), others=True)
-    if faults:
+    if faults := faults_of(data, name=name, library=library):
         raise Invalid(faults[0], field="policy")
     return policy
+
+
+def faults_of(data: bytes, *, name: str, library: Library) -> list[str]:
+    """Everything for which a policy would be refused before its cases are run."""
+    return lint(data, name=name, library=library, controls=_controls(), others=True)
 
 
 @cache

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from apps.engine import strict_yaml
 from apps.engine.errors import BadInput
 from apps.engine.policy import Library
-from apps.engine.policy.lint import lint
 from apps.engine.strict_yaml import Document, Path
+from apps.gates.guards import faults_of
 
 MOST_TOLD = 50
 _PLACED = re.compile(
@@ -38,7 +38,7 @@ def document(text: str) -> Document | None:
 
 def wrong_with(text: str, *, library: Library) -> list[Wrong]:
     """Every fault that lint finds, in the order of the text."""
-    told = lint(text.encode(), name="policy.yaml", library=library)
+    told = faults_of(text.encode(), name="policy.yaml", library=library)
     places = _places(document(text))
     return sorted((_wrong(one, places) for one in told), key=lambda w: (w.line, w.column))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -217,7 +217,7 @@ def difference_of(policy: Policy) -> Difference | None:
         return None
     old = queries.policy_of(release)
     changes = diff(old, policy)
-    kind = _kind(old, policy, changes)
+    kind = _kind(old, policy)
     return Difference(
         old=str(release),
         changes=changes,
@@ -227,12 +227,12 @@ def difference_of(policy: Policy) -> Difference | None:
     )
 
 
-def _kind(old: Policy, new: Policy, changes: Sequence[Change]) -> str:
+def _kind(old: Policy, new: Policy) -> str:
+    """The least change that the version may call itself."""
     if new.major > old.major:
         return "MAJOR"
-    if any(change.effect != "text" for change in changes):
-        return "MINOR"
-    return "PATCH"
+    as_patch = replace(new, version=_next(old, "PATCH"))
+    return "MINOR" if bump_fault(old, as_patch) else "PATCH"
 
 
 def _next(old: Policy, kind: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from apps.engine.errors import BadInput
 from apps.engine.policy import Library, Policy, read_policy
-from apps.engine.policy.lint import lint
+from apps.gates.guards import faults_of
 from apps.web.policy_editor import edits, starters
 from apps.web.policy_editor.starts import FIRST_FILE, Start
 
@@ -94,6 +94,6 @@ def _asked(sent: Sent, word: str, what: str, library: Library) -> Sent:
 
 
 def _policy(text: str, library: Library) -> Policy:
-    if lint(text.encode(), name="policy.yaml", library=library):
+    if faults_of(text.encode(), name="policy.yaml", library=library):
         raise BadInput("Cases are written for a policy without faults; mend the policy first.")
     return read_policy(text.encode(), name="policy.yaml", library=library)
