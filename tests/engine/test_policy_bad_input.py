@@ -68,6 +68,21 @@ def test_the_policy_itself_is_right() -> None:
         (("quorum: 1}", "quorum: 0}"), "line 13, column 49", "must be at least 1, not 0"),
         (("quorum: 1}", "quorum: 21}"), "line 13, column 49", "The step validation asks for 21 people."),
         (("quorum: 1", "quorum: 12"), "line 13, column 5", "together for 24 different people of the"),
+        (
+            ("approvals:", "waivers: {approval: {role: committee, quorum: 30}}\napprovals:"),
+            "line 10, column 47",
+            "A waiver would ask for 30 people.",
+        ),
+        (
+            ("model.vendor: [true]", "model.regimes: [us-sr26]"),
+            "line 6, column 63",
+            'No model has the model.regimes "us-sr26". Did you mean "us-sr26-2"?',
+        ),
+        (
+            ("max: 0.25}}", "max: 0.25}, unless: {model.kind: clasifier}}"),
+            "line 9, column 77",
+            'No model has the model.kind "clasifier". Did you mean "classifier"?',
+        ),
         (("max: 0.25}}", "max: 0.25}, source: law}"), "line 9, column 64", "the gate names no control"),
     ],
 )

@@ -11,7 +11,7 @@ from apps.engine.policy.build import plain, policy_of
 from apps.engine.policy.form import Fault
 from apps.engine.policy.library import Library
 from apps.engine.policy.model import Policy, Step
-from apps.engine.policy.reach import unasked
+from apps.engine.policy.reach import nameless, unasked
 from apps.engine.policy.read import examine, sentence
 from apps.engine.policy.regulation import Controls
 from apps.engine.policy.vocabulary import nearest
@@ -49,6 +49,7 @@ def lint(
         faults = [
             *_people(document, policy),
             *unasked(document.value),
+            *nameless(document.value, sorted({one.framework for one in (controls or {}).values()})),
             *_itself(document, policy),
             *_sources(document, controls),
             *(() if others else _controls(document, controls)),
@@ -65,6 +66,9 @@ def _people(document: Document, policy: Policy) -> Iterator[Fault]:
         if step.quorum > MOST_PEOPLE:
             yield Fault((*path, "quorum"), f"The step {step.id} asks for {step.quorum} people.")
     yield from _together(policy)
+    if policy.waivers.quorum > MOST_PEOPLE:
+        words = f"A waiver would ask for {policy.waivers.quorum} people."
+        yield Fault(("waivers", "approval", "quorum"), words)
     conditional, full = policy.validity.conditional, policy.validity.approval
     if conditional > full:
         words = f"A conditional approval would last {conditional.days} days, a full one only {full.days}."

@@ -1,12 +1,12 @@
-"""Gates, documents and steps that no model could ever be asked for, because the policy leaves it out."""
+"""What no model could ever be asked for: because the policy leaves it out, or names a value that none has."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from apps.engine.policy.form import Fault, Path
-from apps.engine.policy.vocabulary import FIELDS
+from apps.engine.policy.vocabulary import FIELDS, MODEL_KINDS, nearest
 
 _PLACES: tuple[Path, ...] = (("gates",), ("evidence",), ("approvals", "steps"))
 
@@ -28,6 +28,32 @@ def unasked(document: Mapping[str, Any]) -> Iterator[Fault]:
         for i, item in enumerate(_items(document, place)):
             for field, wanted in meant.items():
                 yield from _against(item, field, _values(field, wanted), (*place, i))
+
+
+def nameless(document: Mapping[str, Any], regimes: Collection[str]) -> Iterator[Fault]:
+    """Each kind and regime in a condition that no model can have: the line would never hold.
+
+    Examples
+    --------
+    >>> applies = {"match": {"model.kind": ["clasifier"]}}
+    >>> [fault.sentence for fault in nameless({"applies_to": applies}, ())]
+    ['No model has the model.kind "clasifier". Did you mean "classifier"?']
+    """
+    known = {"model.kind": MODEL_KINDS, "model.regimes": tuple(regimes)}
+    owners: list[tuple[Path, Mapping[str, Any]]] = [(("applies_to",), document.get("applies_to") or {})]
+    for place in _PLACES:
+        owners += [((*place, i), item) for i, item in enumerate(_items(document, place))]
+    for path, owner in owners:
+        for word in ("match", "unless"):
+            for field in known.keys() & (owner.get(word) or {}).keys():
+                yield from _strangers(owner[word][field], known[field], (*path, word, field))
+
+
+def _strangers(wanted: Any, known: Collection[str], path: Path) -> Iterator[Fault]:
+    for line in wanted.values() if isinstance(wanted, Mapping) else [wanted]:
+        for value in line if isinstance(line, list) else [line]:
+            if known and value not in known:
+                yield Fault(path, f'No model has the {path[-1]} "{value}".{nearest(value, known)}')
 
 
 def _items(document: Mapping[str, Any], place: Path) -> list[Mapping[str, Any]]:
