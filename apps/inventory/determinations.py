@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
+from apps.access.models import Person
+from apps.access.queries import visible_models
 from apps.audit.errors import Invalid, Refused
 from apps.audit.past import clock
 from apps.audit.trail import contents
@@ -14,9 +16,11 @@ from apps.engine import determination, regimes
 from apps.engine.determination import Determined, Questionnaire
 from apps.engine.errors import BadInput
 from apps.engine.regimes import Suggestion
-from apps.inventory.models import Determination, RegimeDecision, RegisteredModel
+from apps.inventory.models import Determination, RegimeDecision, RegisteredModel, Tiering
 from apps.inventory.queries import newest_regimes
 from apps.inventory.sealed import says_determination, says_regime
+
+SOON_DAYS = 30
 
 
 def questionnaire() -> Questionnaire:
@@ -107,6 +111,36 @@ def _facts(model: RegisteredModel) -> dict[str, Any]:
         "model.jurisdictions": list(model.jurisdictions) or None,
         "model.vendor": model.vendor,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class AskedAgain:
+    """What an owner is asked again: the model, what about, where, and by when."""
+
+    model: RegisteredModel
+    what: str
+    page: str
+    due: date
+
+
+def asked_again(by: Person, today: date | None = None) -> list[AskedAgain]:
+    """Determinations and tiers of the person's own models whose day has come, or comes within 30 days."""
+    soon = (today or clock().date()) + timedelta(days=SOON_DAYS)
+    mine = visible_models(by).filter(owner=by)
+    told = Determination.objects.filter(model__in=mine).order_by("model_id", "-determined_at", "-id")
+    tiers = Tiering.objects.filter(model__in=mine).order_by("model_id", "-assigned_at", "-id")
+    found = [
+        *(
+            AskedAgain(row.model, "Is it a model still?", "determination", row.ask_again)
+            for row in told.distinct("model_id").select_related("model")
+        ),
+        *(
+            AskedAgain(row.model, f"Is tier {row.tier} right still?", "tier", row.review_due)
+            for row in tiers.distinct("model_id").select_related("model")
+            if row.review_due is not None
+        ),
+    ]
+    return sorted((one for one in found if one.due <= soon), key=lambda one: (one.due, one.model.key))
 
 
 def regime_history(model: RegisteredModel) -> list[RegimeDecision]:

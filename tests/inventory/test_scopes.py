@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError
 from django.utils import timezone
 
 from apps.audit.errors import Forbidden, Invalid, Refused
@@ -11,9 +12,9 @@ from apps.audit.models import Event, Statement
 from apps.audit.trail import contents
 from apps.engine.regimes import known
 from apps.inventory.commands import assign_tier, decide_regime, determine
-from apps.inventory.determinations import determination_of, regime_history, regime_lines
+from apps.inventory.determinations import asked_again, determination_of, regime_history, regime_lines
 from apps.inventory.models import Determination, RegimeDecision, RegisteredModel, Tiering
-from apps.inventory.sealed import says_regime, sealed_fields
+from apps.inventory.sealed import says_regime, says_tier, sealed_fields
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -183,3 +184,21 @@ def test_a_determination_that_nobody_signed_is_told() -> None:
         **fields,
     )
     assert not determination_of(model).genuine
+
+
+def test_an_owner_is_asked_again_when_the_day_comes() -> None:
+    model = factories.model()
+    row = made(model)
+    tier = assign_tier(by=factories.head(), model=model, answers={"purpose": "internal"}, rationale="x")
+    owner, day = factories.owner(), row.ask_again
+    assert asked_again(owner) == []
+    found = asked_again(owner, day - timedelta(days=30))
+    assert {(one.page, one.due) for one in found} == {("determination", day), ("tier", tier.review_due)}
+    assert asked_again(factories.head(), day) == []
+
+
+def test_the_database_takes_no_new_tier_without_a_statement() -> None:
+    row = Tiering(model=factories.model(), tier=4, rationale="x", assigned_by=factories.head())
+    assert says_tier({}, row, row.model)  # what stood there before statements did
+    with pytest.raises(IntegrityError, match="tiering_sealed"):
+        row.save(force_insert=True)
