@@ -15,15 +15,17 @@ from django.utils import timezone
 
 from apps.audit import keyring
 from apps.audit.errors import NotFound
-from apps.audit.models import Checkpoint, Event, Leaf, Pending, Personal, SigningKey, Statement
+from apps.audit.models import Checkpoint, Cosignature, Event, Leaf, Pending, Personal, SigningKey, Statement
 from apps.audit.states import Referable
 from apps.audit.tree import stored_node
+from apps.engine.cosignature import cosigned
 from apps.engine.keys import KeySet
 from apps.engine.merkle import consistency_proof, inclusion_proof
 from apps.engine.note import LogProof
 from apps.engine.statement import verify
 
 ERASED = "(erased)"
+_MOST_LINES = 16  # of witnesses over one checkpoint
 
 
 def events_about(subject: Referable) -> QuerySet[Event]:
@@ -111,14 +113,35 @@ def latest_checkpoint() -> Checkpoint | None:
     return Checkpoint.objects.order_by("-size").first()
 
 
-def inclusion(event_id: UUID | str) -> LogProof | None:
-    """That an event stands in the log, under the newest checkpoint; None while it is still waiting."""
-    found = event(event_id)
-    leaf, newest = Leaf.objects.filter(event=found).first(), latest_checkpoint()
-    if leaf is None or newest is None or leaf.idx >= newest.size:
+def witnessed_checkpoint(covering: int = 0) -> tuple[Checkpoint, bytes] | None:
+    """The newest checkpoint over more than so many events that a witness cosigned, with its lines.
+
+    Where no witness has yet, the newest one that the log alone signed.
+    """
+    lines = list(Cosignature.objects.filter(size__gt=covering).order_by("-size", "witness")[:_MOST_LINES])
+    signed = Checkpoint.objects.filter(size=lines[0].size).first() if lines else None
+    found = signed or latest_checkpoint()
+    if found is None or found.size <= covering:
         return None
+    note = bytes(found.note)
+    mine = [row.line for row in lines if (row.size, row.origin) == (found.size, _origin(note))]
+    return found, cosigned(note, mine)
+
+
+def _origin(note: bytes) -> str:
+    return note.partition(b"\n")[0].decode()
+
+
+def inclusion(event_id: UUID | str) -> LogProof | None:
+    """That an event stands in the log, under the newest witnessed checkpoint; None while it is waiting."""
+    found = event(event_id)
+    leaf = Leaf.objects.filter(event=found).first()
+    under = witnessed_checkpoint(leaf.idx) if leaf is not None else None
+    if leaf is None or under is None:
+        return None
+    newest, note = under
     hashes = inclusion_proof(leaf.idx, newest.size, stored_node)
-    return LogProof(leaf.idx, tuple(hashes), bytes(newest.note), extra=bytes(found.body))
+    return LogProof(leaf.idx, tuple(hashes), note, extra=bytes(found.body))
 
 
 def wait_for_inclusion(event_id: UUID | str, *, seconds: float = 2.0) -> LogProof | None:

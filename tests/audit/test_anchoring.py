@@ -10,6 +10,7 @@ from django.core.management.base import CommandError
 from django.db import connection, transaction
 from django.utils import timezone
 
+from apps.audit import queries
 from apps.audit.anchoring import duties, store
 from apps.audit.anchoring.anchorer import Anchorer
 from apps.audit.anchoring.copies import Folder, Git, NotCopied
@@ -18,7 +19,7 @@ from apps.audit.anchoring.witnesses import Unreachable, configured
 from apps.audit.anchors import anchor_file, kept_at
 from apps.audit.commands import record
 from apps.audit.events import EventName
-from apps.audit.models import AnchorPlace, Cosignature, TimeStamp
+from apps.audit.models import AnchorPlace, Cosignature, Event, TimeStamp
 from apps.audit.sequencer import Disagrees
 from apps.audit.stopping import LogStopped, mark, stopped
 from apps.audit.timestamps import verify
@@ -51,12 +52,17 @@ def anchor(*, later: float = 0) -> None:
     connection.close()
 
 
-def test_a_published_checkpoint_is_cosigned_and_kept(witness):
+def test_a_published_checkpoint_is_cosigned_kept_and_in_receipts(log, witness):
     anchor()
     row = Cosignature.objects.get()
     cosigner = Cosigner.parse(witness.rpartition("@")[0])
     assert (row.size, row.witness) == (12, "witness.example/w1")
     assert cosigner.signed_at(Note.parse(store.head().cosigned())) == row.at
+    log.grow(1)
+    log.sequence()
+    receipt = queries.inclusion(Event.objects.get(leaf__idx=3).pk)  # under what was witnessed, not the newest
+    assert receipt.verify(receipt.extra, queries.keys()).size == 12
+    assert cosigner.signed_at(Note.parse(receipt.checkpoint)) == row.at
 
 
 def test_a_log_that_grew_is_shown_to_have_grown(log, witness):

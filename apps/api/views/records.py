@@ -54,12 +54,12 @@ def show_proof(request: HttpRequest, event_id: UUID, *, by: Person) -> HttpRespo
     return answer({"id": event.id, "body": event.text, "proof": told})
 
 
-@operation("GET", "The newest signed checkpoint of the log, as a signed note.", answers={200: "The note."})
+@operation("GET", "The newest witnessed checkpoint of the log, as a signed note.", answers={200: "The note."})
 def show_checkpoint(request: HttpRequest, *, by: Person | None) -> HttpResponse:
-    newest = audit.latest_checkpoint()
+    newest = audit.witnessed_checkpoint()
     if newest is None:
         raise NotFound("No checkpoint is signed yet.")
-    return HttpResponse(bytes(newest.note), content_type="text/plain; charset=utf-8")
+    return HttpResponse(newest[1], content_type="text/plain; charset=utf-8")
 
 
 @operation("GET", "One report with its signatures.", answers={200: "The report."})
