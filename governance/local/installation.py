@@ -124,6 +124,7 @@ class Installation:
         if Environment(self.environment).text("COUNTERSIGN_WITNESSES"):
             return []
         listener = self.witness.listen()
+        self.supervisor.afterwards(self.witness.close)
         command = [sys.executable, "-m", "witness", "serve", "--folder", str(self.places.witness)]
         command += ["--fd", str(listener.fileno())]
         self._service("witness", command, descriptors=(listener.fileno(),))

@@ -51,6 +51,7 @@ class Supervisor:
     def __init__(self, say: Say) -> None:
         self.say = say
         self.services: list[Service] = []
+        self._afterwards: list[Callable[[], None]] = []
         self._former: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Self:
@@ -65,6 +66,8 @@ class Supervisor:
             signal.signal(number, signal.SIG_IGN)
         for service in reversed(self.services):
             service.stop()
+        for close in self._afterwards:
+            close()
         for number, handler in self._former.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
@@ -72,6 +75,10 @@ class Supervisor:
         """Start a service now and watch it from now on."""
         self.services.append(service)
         service.start()
+
+    def afterwards(self, close: Callable[[], None]) -> None:
+        """Let go of something once every service is stopped."""
+        self._afterwards.append(close)
 
     def run(self, launch: Callable[[], subprocess.Popen[bytes]]) -> int:
         """Run one command to its end while the services are watched. It ends with the supervisor."""
