@@ -101,7 +101,7 @@ def blank() -> bytes:
 
 @cache
 def authority() -> Stamper:
-    return stamper(Path(tempfile.mkdtemp(prefix="countersign-test-authority-")))
+    return stamper(Path(tempfile.mkdtemp(prefix="authority-of-tests-")))
 
 
 def signed_by(

@@ -107,6 +107,15 @@ def test_a_revision_of_nobodys(report: Any, change: Any) -> None:
     assert "changed after signature 1" in told
 
 
+@pytest.mark.skipif(shutil.which("pdfsig") is None, reason="poppler is not installed")
+def test_a_second_opinion(report: Any, tmp_path: Path) -> None:
+    """Poppler knows neither our root nor revisions; what it can see, it must accept."""
+    (tmp_path / "in.pdf").write_bytes(queries.report_pdf(report))
+    said = subprocess.run(["pdfsig", "in.pdf"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert said.stdout.count("Signature Validation: Signature is Valid.") == 2
+    assert said.stdout.count("ETSI.CAdES.detached") == 2
+
+
 def test_somebody_elses_pdf(report: Any) -> None:
     for data in (b"", b"nonsense", b"%PDF-1.7\n" + b"x" * 5000):
         assert "not a file that this service sealed" in refused(data)
