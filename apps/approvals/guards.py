@@ -20,7 +20,8 @@ from apps.approvals.steps import ROLE_PERMISSION, Step, open_step
 from apps.audit.errors import Forbidden, Invalid, Refused
 from apps.gates.clock import database_now
 from apps.gates.models import Decision
-from apps.gates.queries import latest_decision, policies_for
+from apps.gates.queries import latest_decision, pinned_policies, policies_for
+from apps.gates.quorum import authors_of
 from apps.gates.states import Purpose
 from apps.inventory.models import ModelVersion, RegisteredModel, Use
 
@@ -97,6 +98,8 @@ def independent(by: Person, approval: Approval) -> None:
     part = built(by, model)
     if part:
         raise Forbidden(f"You cannot sign: {part}.")
+    if by.identity in authors_of(pinned_policies(approval.decision.run)):
+        raise Forbidden("You cannot sign: you offered or released a policy whose authors sign nothing.")
 
 
 def can_sign(by: Person, approval: Approval) -> Step:

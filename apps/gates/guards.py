@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -190,12 +190,12 @@ def as_proposed(proposal: PolicyProposal, policy: Policy) -> None:
         )
 
 
-def fillable(policy: Policy, now: datetime) -> None:
+def fillable(policy: Policy, now: datetime, authors: Iterable[str] = ()) -> None:
     """Refused where the policy would leave a model that could be approved without anybody who may.
 
     Who holds a role on the day the policy comes into force counts: a role may be given from that day on.
     """
-    taken = [one for one in blocked_by(policy, now) if one.newly]
+    taken = [one for one in blocked_by(policy, now, authors) if one.newly]
     if not taken:
         return
     models = sorted({model for one in taken for model in one.models})

@@ -40,7 +40,7 @@ def still_fillable(proposal: PolicyProposal) -> None:
     if getattr(proposal, "release", None) is None:
         data = bytes(proposal.text)
         policy = guards.readable_policy(data, name=str(proposal), library=released_library())
-        guards.fillable(policy, database_now())
+        guards.fillable(policy, database_now(), (proposal.proposed_by.identity,))
 
 
 def impact_of(

@@ -27,6 +27,7 @@ SIGNS: Mapping[str, Permission] = {
     "head-of-model-risk": Permission.WAIVER_GRANT,
 }
 MOST_NAMED = 20
+AUTHOR = "policy.author"
 
 
 class Signers:
@@ -101,22 +102,50 @@ class Blocked:
         }
 
 
-def blocked_by(draft: Policy, now: datetime) -> list[Blocked]:
+def authors_of(policies: Iterable[Policy]) -> frozenset[str]:
+    """Who offered or released these policies, of those that say that their authors sign nothing."""
+    digests = [policy.digest for policy in policies if AUTHOR in policy.approvals.approver_not]
+    if not digests:
+        return frozenset()
+    rows = PolicyRelease.objects.filter(digest__in=digests)
+    pairs = rows.values_list("proposed_by__identity", "released_by__identity")
+    return frozenset(identity for pair in pairs for identity in pair)
+
+
+class _Authors:
+    """The same for many models, each set of policies asked of once."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, ...], frozenset[str]] = {}
+
+    def of(self, policies: Sequence[Policy]) -> frozenset[str]:
+        key = tuple(policy.digest for policy in policies)
+        if key not in self._held:
+            self._held[key] = authors_of(policies)
+        return self._held[key]
+
+
+def blocked_by(draft: Policy, now: datetime, authors: Iterable[str] = ()) -> list[Blocked]:
     """The models of its scope that nobody could approve on the day the draft comes into force.
 
     Those that could not be approved without it either are told too: the draft is not to blame for them.
-    Where it speaks of no model yet, the people of the whole organisation are counted.
+    Where it speaks of no model yet, the people of the whole organisation are counted. `authors` are the
+    humans who offer and release it, so far as they are known.
     """
+    mine = frozenset(authors) if AUTHOR in draft.approvals.approver_not else frozenset()
     at = max(now, datetime.combine(draft.effective.start, time(), UTC))
     signers, asked = Signers(at), list(_asked(draft, at))
     if not asked:
-        everywhere = short_of(draft.approvals.steps, signers, model=None, apart=())
+        everywhere = short_of(draft.approvals.steps, signers, model=None, apart=mine)
         return [Blocked(sentence=everywhere, newly=False)] if everywhere else []
     found: dict[tuple[str, bool], Blocked] = {}
+    wrote = _Authors()
     for model, facts, before, after, apart in asked:
-        sentence = short_of(steps_for(after, facts), signers, model=model, apart=apart)
+        barred = apart | mine | wrote.of(after)
+        sentence = short_of(steps_for(after, facts), signers, model=model, apart=barred)
         if sentence:
-            newly = not short_of(steps_for(before, facts), signers, model=model, apart=apart)
+            without = apart | wrote.of(before)
+            newly = not short_of(steps_for(before, facts), signers, model=model, apart=without)
             one = found.setdefault((sentence, newly), Blocked(sentence=sentence, newly=newly))
             if model.key not in one.models:
                 one.models.append(model.key)
@@ -165,6 +194,6 @@ def _builders() -> dict[int, frozenset[str]]:
     return {model: frozenset(people) for model, people in found.items()}
 
 
-def short_for(model: RegisteredModel, steps: Sequence[Step], *, submitter: str, at: datetime) -> str:
+def short_for(model: RegisteredModel, steps: Sequence[Step], *, apart: frozenset[str], at: datetime) -> str:
     """Why a review of a model with these steps could never be completed; nothing when it could."""
-    return short_of(steps, Signers(at), model=model, apart=builders_of(model) | {submitter})
+    return short_of(steps, Signers(at), model=model, apart=builders_of(model) | apart)

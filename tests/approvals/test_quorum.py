@@ -5,7 +5,7 @@ import pytest
 from apps.access.guards import why_not
 from apps.access.models import RoleGrant
 from apps.approvals import guards
-from apps.audit.errors import Refused
+from apps.audit.errors import Forbidden, Refused
 from apps.gates.clock import database_now
 from tests import factories
 from tests.flows import bank
@@ -36,3 +36,15 @@ def test_the_page_shows_the_sentence_that_refuses(small_bank) -> None:
     assert why_not(guards.fillable, factories.developer(), bank.decided(made)) == SENTENCE
     bank.reviewers()
     assert why_not(guards.fillable, factories.developer(), bank.decided(made)) == ""
+
+
+def test_an_author_of_a_policy_that_says_so_signs_nothing(
+    small_bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen from the gate's own guard; what such a policy asks stands in its released text."""
+    approval, rob = bank.submitted(), factories.risk_officer()
+    bank.signed(approval, factories.validator())
+    assert guards.can_sign(rob, approval)["id"] == "risk"
+    monkeypatch.setattr(guards, "authors_of", lambda policies: frozenset({rob.identity}))
+    with pytest.raises(Forbidden, match="a policy whose authors sign nothing"):
+        guards.can_sign(rob, approval)

@@ -9,7 +9,8 @@ from apps.audit.errors import Refused
 from apps.engine.policy import Policy, Step, read_policy
 from apps.gates import commands, guards
 from apps.gates.clock import database_now
-from apps.gates.quorum import Signers, blocked_by, short_for, short_of
+from apps.gates.queries import policy_of
+from apps.gates.quorum import Signers, authors_of, blocked_by, short_for, short_of
 from apps.inventory.models import Contribution, RegisteredModel
 from tests.gates import rows
 
@@ -130,8 +131,18 @@ def test_without_models_the_organisation_is_told_of(db) -> None:
 
 def test_the_submitter_is_kept_apart_too(model) -> None:
     steps = [Step(id="risk", role="risk-officer")]
-    assert short_for(model, steps, submitter="dora", at=database_now()) == ""
-    assert "nobody is left" in short_for(model, steps, submitter="rob", at=database_now())
+    assert short_for(model, steps, apart=frozenset({"dora"}), at=database_now()) == ""
+    assert "nobody is left" in short_for(model, steps, apart=frozenset({"rob"}), at=database_now())
+
+
+def test_authors_are_kept_apart_where_the_policy_says_so(model) -> None:
+    apart = "  separation_of_duties: [{rule: approver_not, of: [policy.author]}]\n  steps:"
+    asks = read_policy(text().replace(b"  steps:", apart.encode()), name="policy.yaml")
+    assert blocked_by(asks, database_now(), ("pat",)) == []
+    assert "nobody is left" in blocked_by(asks, database_now(), ("pat", "rob"))[0].sentence
+    assert blocked_by(policy(), database_now(), ("pat", "rob")) == []
+    release = rows.release(rows.person("pat"), rows.person("rob-2", identity="rob"), text())
+    assert authors_of([policy_of(release)]) == frozenset()
 
 
 def test_a_step_of_the_head_can_be_signed(model) -> None:

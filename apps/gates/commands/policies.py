@@ -60,7 +60,7 @@ def release_proposal(*, by: Person, proposal: PolicyProposal) -> PolicyRelease:
     guards.as_proposed(proposal, policy)
     guards.fits(newest, policy)
     guards.cases_hold(policy, cases)
-    guards.fillable(policy, database_now())
+    guards.fillable(policy, database_now(), (by.identity, proposal.proposed_by.identity))
     return _release(by, proposal, policy, data, cases)
 
 

@@ -43,10 +43,10 @@ def propose_policy(
     guards.publishes(by, policy, newest)
     guards.fits(newest, policy)
     tried = guards.cases_hold(policy, cases)
-    return _offer(by, policy, data, cases, note=note.strip(), shown=_shown(policy, tried))
+    return _offer(by, policy, data, cases, note=note.strip(), shown=_shown(by, policy, tried))
 
 
-def _shown(policy: Policy, tried: int) -> dict[str, Any]:
+def _shown(by: Person, policy: Policy, tried: int) -> dict[str, Any]:
     """What a second person must have seen before releasing it."""
     before, now = queries.newest_release(policy.id), database_now()
     changes = [] if before is None else [str(c) for c in diff(queries.policy_of(before), policy)]
@@ -57,7 +57,7 @@ def _shown(policy: Policy, tried: int) -> dict[str, Any]:
         "changes": changes,
         "impact": replayed(RegisteredModel.objects.all(), draft=policy, now=now).as_json(),
         "used_by": [one.as_json() for one in used_by(policy.id, policy)],
-        "quorum": [one.as_json() for one in blocked_by(policy, now)],
+        "quorum": [one.as_json() for one in blocked_by(policy, now, (by.identity,))],
     }
 
 
