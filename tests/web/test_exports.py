@@ -78,6 +78,14 @@ def test_a_spreadsheet_obeys_nothing(world: Standing, text: str) -> None:
     assert found["tier"] == "2"
 
 
+def test_a_list_that_was_narrowed_since_is_taken_as_it_is_shown_now(world: Standing) -> None:
+    """The address follows the filter without the page being drawn anew; the form goes by the address."""
+    client = as_role(world, "auditor")
+    there = {"Referer": "http://testserver/models?q=limit"}
+    answer = client.post("/exports", {"list": "models", "format": "csv", "q": "credit"}, headers=there)
+    assert [row["key"] for row in rows_of(bytes_of(answer))] == ["card-limit"]
+
+
 def test_json_lines_hold_types(world: Standing) -> None:
     lines = [json.loads(line) for line in taken(world, "models", "jsonl").splitlines()]
     assert {line["key"]: line["tier"] for line in lines} == {"card-limit": 1, "credit-pd": 2}

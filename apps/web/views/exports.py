@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
@@ -20,7 +21,7 @@ from apps.reports.commands.packing import make_pack
 from apps.reports.facts import readable_statement
 from apps.reports.packs_scope import asked_scope
 from apps.reports.tables import TABLES
-from apps.web.pages import page
+from apps.web.pages import LISTS, own_path, page
 
 if TYPE_CHECKING:
     from apps.access.models import Person
@@ -47,13 +48,21 @@ def _list(request: HttpRequest, by: Person) -> HttpResponseBase:
     name = lists.known_list(request.POST.get("list", "models"))
     kind = known_format(request.POST.get("format", "csv"))
     lists.may_take(by, name)
-    filters = lists.known_filters(name, {key: str(value) for key, value in request.POST.items()})
+    filters = lists.known_filters(name, _given(request, name))
     if name == "admissions":
         rows: Any = lists.pages(lambda cursor: decision_feed(by, filters, cursor))
     else:
         rows = lists.rows_of(name, by, filters)
     made = export_list(by=by, name=name, rows=rows, format=kind, filters=filters)
     return _sent(made.file, made.name, made.media)
+
+
+def _given(request: HttpRequest, name: str) -> dict[str, str]:
+    """What the list is narrowed by on the page that the form stands on, else what the form says."""
+    at = urlsplit(own_path(request, request.headers.get("Referer", "")))
+    if LISTS.get(at.path) == name:
+        return dict(parse_qsl(at.query))
+    return {key: str(value) for key, value in request.POST.items()}
 
 
 @page("POST")
