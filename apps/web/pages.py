@@ -62,6 +62,7 @@ LISTS = {
     "/findings": "findings",
     "/waivers": "waivers",
     "/decisions": "admissions",
+    "/reports": "reports",
     "/costs": "costs",
     "/events": "events",
 }
@@ -82,6 +83,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     return {
         "rail": rail,
         "export": _exportable(request, held),
+        "may_export": Permission.EXPORT_MAKE in held,
         "roles_held": [role.title for role in roles],
         "as_of": as_of(),
         "has_past": past.has_past(request.path),
