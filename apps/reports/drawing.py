@@ -36,7 +36,9 @@ def fonts_folder() -> Path:
     return Path(settings.BASE_DIR) / "templates" / "reports" / "fonts"
 
 
-def draw(facts: Mapping[str, Any], *, evidence: Mapping[str, Any], made_at: datetime) -> Drawn:
+def draw(
+    facts: Mapping[str, Any], *, evidence: Mapping[str, Any], made_at: datetime, authority: str = ""
+) -> Drawn:
     """Draw the validation report of these facts, with the evidence attached as JSON."""
     gates = sorted(facts["decision"]["gates"], key=lambda g: (_rank(g["outcome"]), g["id"]))
     specs = {g["id"]: (str(g.get("title") or g["id"]), charts.chart_of(g)) for g in gates}
@@ -45,6 +47,7 @@ def draw(facts: Mapping[str, Any], *, evidence: Mapping[str, Any], made_at: date
         **facts,
         "lines": [{"gate": g, "picture": picture(drawn.get(g["id"], ("", ""))[1])} for g in gates],
         "summary": summary(facts["decision"]),
+        "authority": authority,
         "made_at": made_at,
         "fonts": font_faces(),
     }

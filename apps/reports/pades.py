@@ -109,6 +109,15 @@ def archive(pdf: bytes, *, certificates: Sequence[str], lists: Sequence[bytes]) 
     return _appended(pdf, out.getvalue(), "the stamp of the archive")
 
 
+def attached(pdf: bytes) -> bytes:
+    """The one file that a report of ours carries."""
+    from pyhanko.pdf_utils.reader import PdfFileReader
+
+    _, specification = PdfFileReader(io.BytesIO(pdf)).root["/Names"]["/EmbeddedFiles"]["/Names"]
+    data: bytes = specification.get_object()["/EF"]["/F"].data
+    return data
+
+
 def newest_stamp(pdf: bytes) -> datetime:
     """The time of the last signature's stamp, or of the last stamp of the whole document."""
     from pyhanko.pdf_utils.reader import PdfFileReader

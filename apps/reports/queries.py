@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from apps.approvals.states import ApprovalState
 from apps.audit.errors import NotFound
 from apps.inventory import store
 from apps.inventory.models import Blob
+from apps.reports.docx import docx
 from apps.reports.models import (
     Report,
     ReportArchive,
@@ -27,6 +29,7 @@ from apps.reports.models import (
     ReportSignature,
     SigningAct,
 )
+from apps.reports.pades import attached
 from apps.reports.states import Standing
 
 
@@ -121,6 +124,15 @@ def report_page(report: Report) -> bytes:
         raise NotFound("This report has no page; it is a PDF only.")
     with store.open(report.page.digest) as file:
         return file.read()
+
+
+def report_docx(report: Report) -> bytes:
+    """The report as an editable copy, from the content that the sealed PDF carries."""
+    if report.page_id is None:
+        raise NotFound("This report has no editable copy; it is a PDF only.")
+    with store.open(report.blob_id) as file:
+        content = json.loads(attached(file.read()))
+    return docx(content, digest=report.blob_id)
 
 
 def file_name(report: Report, extension: str = "pdf") -> str:

@@ -94,6 +94,7 @@ urlpatterns = [
     path("reports/ask", reports.ask),
     path("reports/<uuid:report_id>", reports.report_page),
     path("reports/<uuid:report_id>/page.html", reports.html),
+    path("reports/<uuid:report_id>/document.docx", reports.word),
     path("reports/<uuid:report_id>/file.pdf", reports.pdf),
     path("reports/<uuid:report_id>/sign", reports.sign),
     path("reports/<uuid:report_id>/charts/<str:gate>.svg", reports.chart),

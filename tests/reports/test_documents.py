@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from django.conf import settings as configured
@@ -106,6 +108,9 @@ def test_it_is_made_once_from_the_row_and_verified() -> None:
     attached = json.loads(pdf.attachments["evidence.json"][0])
     assert attached["title"] == "Model dossier"
     assert "page 1 of" in pdf.pages[0].extract_text()
+    with zipfile.ZipFile(io.BytesIO(queries.report_docx(report))) as copy:
+        text = ElementTree.fromstring(copy.read("word/document.xml"))  # noqa: S314 - our own
+    assert report.blob_id in "".join(text.itertext())
     page = queries.report_page(report).decode()
     assert "In plain words" in page
     assert "file://" not in page

@@ -19,6 +19,7 @@ from apps.access.states import Permission
 from apps.approvals.models import Approval
 from apps.approvals.queries import open_findings, valid_waivers
 from apps.audit import commands as audit
+from apps.audit import timestamps
 from apps.audit.events import EventName
 from apps.audit.queries import keys, read_statement
 from apps.audit.states import Acting, Ref
@@ -70,7 +71,13 @@ def make_report(*, by: Acting, approval: Approval) -> Report:
     made_at = timezone.now()
     statements = _verified(held)
     evidence = {"kind": "Evidence", "statements": statements}
-    drawn = drawing.draw(facts_of(held, statements), evidence=evidence, made_at=made_at)
+    stamping = timestamps.authority()
+    drawn = drawing.draw(
+        facts_of(held, statements),
+        evidence=evidence,
+        made_at=made_at,
+        authority=stamping.words if stamping else "",
+    )
     pdf = pades.with_fields(drawn.pdf, queries.seats(held))
     return _keep(by, held, pdf, drawn, made_at)
 

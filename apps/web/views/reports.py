@@ -14,6 +14,7 @@ from apps.audit import timestamps
 from apps.gates.coverage import frameworks
 from apps.inventory.queries import find_version
 from apps.reports import commands, guards, queries
+from apps.reports.docx import MEDIA
 from apps.reports.states import TITLES
 from apps.reports.verification import verify_report
 from apps.web.pages import done, page, reauthenticated_at
@@ -81,6 +82,14 @@ def html(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpResponse:
     report = queries.find_report(by, report_id)
     told = {"Content-Disposition": f'attachment; filename="{queries.file_name(report, "html")}"'}
     return HttpResponse(queries.report_page(report), content_type="text/html; charset=utf-8", headers=told)
+
+
+@page()
+def word(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpResponse:
+    """The report as an editable copy."""
+    report = queries.find_report(by, report_id)
+    told = {"Content-Disposition": f'attachment; filename="{queries.file_name(report, "docx")}"'}
+    return HttpResponse(queries.report_docx(report), content_type=f"{MEDIA}.document", headers=told)
 
 
 @page("POST")
