@@ -210,6 +210,7 @@ def test_a_text_that_is_no_policy_is_told_where(author: Browser, text: str, said
         ("pass: {min: 0.70}", "pass: {max: 0.70}", "needs min, not max"),
         ("pass: {min: 0.70}", "pass: {min: 1.5}", "nothing can pass"),
         ("pass: {min: 0.70}", "pass: {min: -0.70}", "everything passes"),
+        ("source: firm", "source: law", "law"),
     ],
 )
 def test_a_fault_of_a_gate_stands_beside_its_field(author: Browser, old: str, new: str, said: str) -> None:
@@ -218,6 +219,22 @@ def test_a_fault_of_a_gate_stands_beside_its_field(author: Browser, old: str, ne
     beside = re.findall(r'<p class="wrong" id="f-gates-0-[^"]*" data-slot>([^<]+)</p>', page)
     assert any(said in html.unescape(one) for one in beside)
     assert 'aria-invalid="true"' in page
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind"),
+    [
+        ("title: The model separates", "title: It separates", "PATCH"),
+        ("remind_before: [P60D, P30D, P7D]", "remind_before: [P60D]", "MINOR"),
+        ("version: 3.1.0", "version: 4.0.0", "MAJOR"),
+    ],
+)
+def test_the_kind_of_change_is_the_least_that_a_release_takes(
+    author: Browser, old: str, new: str, kind: str
+) -> None:
+    before = fields(author.get(EDIT))
+    page = post(author, {**before, "text": before["text"].replace(old, new)})
+    assert f"This is {kind}" in slot(page, "changes")
 
 
 def test_what_it_extends_must_be_released(author: Browser) -> None:
