@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection, transaction
 
 from apps.audit.anchors import AnchorFile, anchor_file
 from apps.audit.fsck import examine
@@ -193,3 +194,19 @@ def test_a_sequencer_that_does_not_run_is_told(log, monkeypatch):
     call_command("audit_fsck", stdout=out)
     assert "warning: 2 events wait for the tree since" in out.getvalue()
     assert "all in order" in out.getvalue()
+
+
+def test_the_sequencer_may_not_read_what_is_verified(log):
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ROLE cs_seq")
+        with pytest.raises(CommandError, match="Verify it as the service does"):
+            call_command("audit_fsck", stdout=io.StringIO())
+
+
+def test_the_log_is_introduced_by_its_verifier_keys(log, tmp_path, capsys):
+    call_command("keys", "--verifier-keys")
+    key = capsys.readouterr().out.strip()
+    assert key.startswith("127.0.0.1:8000/audit/1+")
+    for _ in range(2):
+        call_command("keys", "--introduce", str(tmp_path / "logs"), verbosity=0)
+    assert (tmp_path / "logs").read_text() == f"{key}\n"

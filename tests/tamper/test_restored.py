@@ -108,7 +108,8 @@ def test_a_new_log_takes_two_and_goes_on_from_what_is_left(stopped_log):
     epoch = audit.confirm_epoch(by=OMAR)
     stopped_log.sequence()
     assert stopped() is None
-    assert Leaf.objects.get(idx=9).event_id == epoch.event_id
+    first = Leaf.objects.get(idx=9).event
+    assert (first.pk, first.action) == (epoch.event_id, "epoch.opened")
     newest = open_checkpoint(bytes(queries.latest_checkpoint().note), queries.keys())
     assert (newest.origin, newest.size) == ("127.0.0.1:8000/audit/2", TreeState.objects.get().size)
     stopped_log.grow(2)
