@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from apps.engine.cosignature import Cosigner
+from apps.engine.errors import BadInput
+
 _YES = {"1", "true", "yes", "on"}
 _NO = {"", "0", "false", "no", "off"}
 _SCHEMES = {"postgres", "postgresql"}
@@ -102,3 +105,16 @@ def parse_database_url(raw: str, *, named: str) -> dict[str, Any]:
         "PORT": options.pop("port", port),
         "OPTIONS": options,
     }
+
+
+def witness_named(text: str, *, by: str) -> str:
+    """A witness written as verifier-key@url, once both can be used."""
+    key, _, url = text.rpartition("@")
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise EnvironmentRefused(f"{by} holds {text[:80]!r}; expected verifier-key@https://host.")
+    try:
+        Cosigner.parse(key)
+    except BadInput as error:
+        raise EnvironmentRefused(f"{by}: {error}") from error
+    return text

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from apps.engine.policy.library import shipped_folder
-from governance.env import Environment
+from governance.env import Environment, witness_named
 from governance.local.places import Places, default_state
 from governance.secret import kept_secret
 
@@ -202,7 +202,7 @@ TEST_AUTHORITY = PLACES.test_authority
 
 # Who outside vouches for the log: witnesses as verifier-key@url, and from which age of their newest
 # signature on that is told (amber) and nothing is admitted any more (red).
-WITNESSES = _env.words("COUNTERSIGN_WITNESSES")
+WITNESSES = [witness_named(text, by="COUNTERSIGN_WITNESSES") for text in _env.words("COUNTERSIGN_WITNESSES")]
 WITNESS_QUORUM = _env.whole("COUNTERSIGN_WITNESS_QUORUM", 1, least=1)
 WITNESS_EVERY_SECONDS = _env.whole("COUNTERSIGN_WITNESS_EVERY_SECONDS", 3, least=1)
 ANCHOR_AMBER_SECONDS = _env.whole("COUNTERSIGN_ANCHOR_AMBER_SECONDS", 300, least=1)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from governance.env import Environment, EnvironmentRefused, parse_database_url
+from apps.engine.cosignature import Cosigner
+from governance.env import Environment, EnvironmentRefused, parse_database_url, witness_named
 
 
 def test_an_empty_variable_is_an_unset_one():
@@ -82,3 +83,11 @@ def test_a_database_on_a_unix_socket():
 def test_what_is_no_postgresql_address_is_refused(raw: str, words: str):
     with pytest.raises(EnvironmentRefused, match=words):
         Environment({"DATABASE_URL": raw}).database("DATABASE_URL")
+
+
+def test_a_witness_that_cannot_be_one_is_refused_by_name():
+    good = f"{Cosigner('witness.example/w1', bytes(32)).text()}@https://witness.example"
+    assert witness_named(good, by="W") == good
+    for text in ("nonsense", good.replace("https", "ftp"), f"w+00000000+AAAA@{good.rpartition('@')[2]}"):
+        with pytest.raises(EnvironmentRefused, match="W"):
+            witness_named(text, by="W")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from django.conf import settings
+
 from apps.audit import queries
 from apps.audit.anchors import anchor_file, first_origin
 from apps.audit.epochs import openings
@@ -18,6 +20,13 @@ def verifier_keys() -> list[str]:
     names = {last.checkpoint.origin if last else first_origin(), *(o.origin for o in openings())}
     keys = [record for record in queries.keys().of(Purpose.CHECKPOINT) if record.revoked_at is None]
     return [verifier_key(name, key.public) for name in sorted(names) for key in keys]
+
+
+def introduce_beside() -> None:
+    """To the witness that runs beside `demo` and `serve`, where there is one."""
+    logs = Path(settings.STATE) / "witness" / "logs"
+    if logs.exists():
+        introduce(logs)
 
 
 def introduce(path: Path) -> None:

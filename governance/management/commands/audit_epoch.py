@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apps.access import commands as access
 from apps.access.models import Person
-from apps.audit.anchoring.introduction import verifier_keys
+from apps.audit.anchoring.introduction import introduce_beside, verifier_keys
 from apps.audit.errors import Refused
 from apps.engine.errors import Problem
 from governance.management.commands.administer import ask
@@ -46,6 +46,7 @@ def _propose(by: Person, options: dict[str, Any]) -> str:
 
 def _confirm(by: Person) -> str:
     made = access.confirm_epoch(by=by)
+    introduce_beside()
     keys = "\n".join(line for line in verifier_keys() if line.startswith(f"{made.proposal.origin}+"))
     return (
         f"{made.proposal.origin} is begun. Start the sequencer again, and give its witnesses this "

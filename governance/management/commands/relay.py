@@ -17,6 +17,7 @@ from django.db import InterfaceError, OperationalError, connection
 from apps.approvals.commands import open_monitoring_findings
 from apps.audit.forwarding import Forwarder
 from apps.audit.states import system
+from apps.audit.stopping import LogStopped
 from apps.gates.commands import request_due, send_hints, take_back
 from apps.reports.commands import archive_due, complete_waiting, make_asked, make_missing
 
@@ -64,7 +65,7 @@ class Relay:
         self._interval, self._end = interval, threading.Event()
         self._locked_on: object = None
         self._told: dict[UUID, float] = {}
-        self._forwarder = Forwarder()
+        self._forwarder, self._quiet_until = Forwarder(), 0.0
         self._duties = [
             _Duty(0, lambda: take_back(by=RELAY)),
             _Duty(0, lambda: send_hints(by=RELAY)),
@@ -104,8 +105,16 @@ class Relay:
             do()
         except (InterfaceError, OperationalError):
             raise
+        except LogStopped as stopped:
+            self._tell_of(stopped)
         except Exception:
             log.exception("a duty of the relay failed; the others go on")
+
+    def _tell_of(self, stopped: LogStopped) -> None:
+        """Each duty meets the stop in each turn; it is told once a minute."""
+        if time.monotonic() >= self._quiet_until:
+            self._quiet_until = time.monotonic() + REMIND_S
+            log.error("%s", stopped)
 
     def _send_for_reports(self) -> None:
         now = time.monotonic()

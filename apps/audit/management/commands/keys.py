@@ -53,6 +53,7 @@ class Command(BaseCommand):
             steps[action](key_id, options)
             if options["introduce"]:
                 introduction.introduce(options["introduce"])
+            introduction.introduce_beside()
         except Refused as error:
             raise CommandError(str(error)) from error
         if options["verifier_keys"]:
