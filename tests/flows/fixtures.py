@@ -81,17 +81,19 @@ def bank_database(
         database.drop(found.name)
 
 
-@pytest.fixture
-def small_bank(bank_database: BankDatabase, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+@contextmanager
+def on_stage(place: BankDatabase, blocker: DjangoDbBlocker) -> Iterator[None]:
     """The bank, in a transaction that is undone."""
-    with (
-        django_db_blocker.unblock(),
-        connected_to(bank_database.name),
-        state_in(bank_database.folder),
-        transaction.atomic(),
-    ):
+    with blocker.unblock(), connected_to(place.name), state_in(place.folder), transaction.atomic():
         yield
         transaction.set_rollback(True)
+
+
+@pytest.fixture
+def small_bank(bank_database: BankDatabase, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The bank for one test."""
+    with on_stage(bank_database, django_db_blocker):
+        yield
 
 
 @pytest.fixture

@@ -82,9 +82,11 @@ def end_grant(*, by: Person, grant: RoleGrant, reason: str) -> RoleGrant:
     """Take a role away from this moment on."""
     require(by, Permission.ROLE_GRANT)
     said = required(reason, field="reason", lines=True)
+    before = _told(grant)
     ended = RoleGrant.objects.filter(pk=grant.pk).exclude(valid_to__lte=Now()).update(valid_to=Now())
     if not ended:
         raise Refused(f"The grant of {grant} has ended already.")
     grant.refresh_from_db()
-    audit.record(by=by, action=EventName.ROLE_ENDED, subject=grant, after=_told(grant), reason=said)
+    after = _told(grant)
+    audit.record(by=by, action=EventName.ROLE_ENDED, subject=grant, before=before, after=after, reason=said)
     return grant

@@ -51,6 +51,12 @@ def revoke_token(*, by: Person, token: ApiToken, reason: str = "") -> ApiToken:
     if not ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=Now()):
         raise Refused(f"The token {token} was revoked before.")
     token.refresh_from_db()
-    after = {"person": str(token.person_id)}
-    audit.record(by=by, action=EventName.TOKEN_REVOKED, subject=token, after=after, reason=reason)
+    audit.record(
+        by=by,
+        action=EventName.TOKEN_REVOKED,
+        subject=token,
+        before={"person": str(token.person_id), "revoked_at": None},
+        after={"person": str(token.person_id), "revoked_at": token.revoked_at},
+        reason=reason,
+    )
     return token

@@ -60,5 +60,12 @@ def end_schedule(*, by: Person, schedule: Schedule, reason: str) -> Schedule:
     said = guards.said(reason, "reason")
     held.ended_at, held.ended_by = database_now(), by
     held.save(update_fields=["ended_at", "ended_by"])
-    audit.record(by=by, action=EventName.SCHEDULE_ENDED, subject=held, reason=said)
+    audit.record(
+        by=by,
+        action=EventName.SCHEDULE_ENDED,
+        subject=held,
+        before={"ended_at": None},
+        after={"ended_at": held.ended_at},
+        reason=said,
+    )
     return held

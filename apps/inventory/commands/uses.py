@@ -42,5 +42,12 @@ def retire_use(*, by: Person, use: Use, reason: str) -> Use:
     if not Use.objects.filter(pk=use.pk, retired_at=None).update(retired_at=now, retired_by=by):
         raise Refused(f"The use {use.key} of {use.model.key} was retired before.")
     use.refresh_from_db()
-    audit.record(by=by, action=EventName.USE_RETIRED, subject=use, after={"retired_at": now}, reason=said)
+    audit.record(
+        by=by,
+        action=EventName.USE_RETIRED,
+        subject=use,
+        before={"retired_at": None},
+        after={"retired_at": now},
+        reason=said,
+    )
     return use

@@ -1,0 +1,152 @@
+"""Every write leaves its event: all commands are played, and what each wrote is held against what it told.
+
+A command that no scene plays, a table that no command writes, a business write without its event, or another
+number of events than is declared here fails.
+"""
+
+from __future__ import annotations
+
+import pytest
+from pytest_django import DjangoDbBlocker
+
+from apps.audit.models import Event
+from tests.flows.fixtures import BankDatabase, on_stage
+from tests.laws import scenes
+from tests.laws.accounting import THE_THREE, Account, Call, accounted, tables
+from tests.laws.source import PROJECT
+from tests.laws.test_commands import COMMANDS, WITHOUT_TRACE
+
+pytestmark = pytest.mark.slow
+
+# How many events one call leaves, where it is not exactly one for one thing that was done.
+EVENTS: dict[str, set[int]] = {
+    "access.sign_in": {1},  # an event alone: nothing of the bank's changes
+    "access.reauthenticate": {1},
+    "access.erase_person": {0},  # told by the erasure beside the trail, which it calls
+    "audit.erase_personal": {1},
+    "audit.rotate_key": {2},  # one key comes, one goes
+    "approvals.close_finding": {2},  # sealed, then moved
+    "approvals.sign_off": {1, 3, 4},  # the last one closes the review, and a grant is sealed
+    "gates.decide_and_seal": set(range(3, 300)),  # one for each piece of evidence, the decision, the run
+    "inventory.assign_tier": {2},  # sealed, then told of the model
+    "inventory.register_version": set(range(2, 60)),  # the version, its use, each data set and builder
+}
+# Events of a change: each holds the fields before and after it.
+CHANGES = {
+    "model.changed",
+    "use.retired",
+    "person.disabled",
+    "role.ended",
+    "token.revoked",
+    "schedule.ended",
+    "run.claimed",
+    "run.cancelled",
+    "run.decided",
+    "approval.granted",
+    "approval.returned",
+    "approval.withdrawn",
+    "approval.reopened",
+    "approval.revoked",
+    "finding.remediated",
+    "finding.closed",
+    "finding.reopened",
+    "key.retired",
+    "key.revoked",
+}
+# Played elsewhere, on a stage of their own, by a test that looks for the event.
+ELSEWHERE = {
+    "access.confirm_epoch": ("tests/tamper/test_restored.py", "confirm_epoch"),
+    "access.propose_epoch": ("tests/tamper/test_restored.py", "propose_epoch"),
+    "audit.confirm_epoch": ("tests/tamper/test_restored.py", "confirm_epoch"),
+    "audit.propose_epoch": ("tests/tamper/test_restored.py", "propose_epoch"),
+    "access.first_administrator": ("tests/access/test_people.py", "first_administrator"),
+    "reports.ask_report": ("tests/reports/test_documents.py", "ask_report"),
+    "reports.make_asked": ("tests/reports/test_documents.py", "make_asked"),
+    "reports.make_document": ("tests/reports/test_documents.py", "make_document"),
+    "inventory.purge_blobs": ("tests/audit/test_retention.py", "blob.purged"),
+}
+# Tables that the scenes leave alone, with the reason.
+UNWRITTEN = {
+    "reports_reportrequest": "reports asked for by kind: tests/reports/test_documents.py",
+    "reports_reportrefusal": "one that cannot be made: the same",
+    "reports_signingend": "a signing that comes to nothing: tests/reports/test_signing.py",
+    "reports_signingtry": "one that waits for its time stamp: the same",
+}
+
+
+@pytest.fixture(scope="module")
+def account(bank_database: BankDatabase, django_db_blocker: DjangoDbBlocker) -> Account:
+    with on_stage(bank_database, django_db_blocker), accounted() as found:
+        scenes.everything()
+        found.told = list(Event.objects.order_by("recorded_at").values_list("doc", flat=True))
+    return found
+
+
+def test_every_command_is_played(account: Account) -> None:
+    played = {call.name for call in account.calls}
+    assert set(COMMANDS) - THE_THREE - played == set(ELSEWHERE) - played
+
+
+@pytest.mark.parametrize("name", sorted(ELSEWHERE))
+def test_what_is_played_elsewhere_is_looked_for_there(name: str) -> None:
+    path, word = ELSEWHERE[name]
+    assert word in (PROJECT / path).read_text()
+
+
+def test_each_call_leaves_as_many_events_as_are_declared(account: Account) -> None:
+    wrong = {
+        name: sorted({(call.events, *sorted(call.business)) for call in calls})
+        for name in sorted({call.name for call in account.calls})
+        if (calls := [call for call in account.of(name) if not _right(call)])
+    }
+    assert not wrong, "\n".join(f"{name}: {calls}" for name, calls in wrong.items())
+
+
+def _right(call: Call) -> bool:
+    if call.name.partition(".")[2] in WITHOUT_TRACE:
+        return call.events == 0
+    if not call.business:
+        return call.events in {0, *EVENTS.get(call.name, ())}
+    return call.events in EVENTS.get(call.name, {1})
+
+
+def test_every_table_is_written_by_a_command_that_leaves_an_event(account: Account) -> None:
+    told = {table for call in account.calls if call.events for table in call.business}
+    quiet = {table for call in account.calls for table in call.business}
+    assert tables() - told == set(UNWRITTEN), f"written without an event: {sorted(quiet - told)}"
+
+
+def test_every_event_says_who_did_what_to_what(account: Account) -> None:
+    assert len(account.told) > 100
+    for doc in account.told:
+        assert doc["v"] in (1, 2)
+        assert {"id", "ts", "action", "actor", "object", "prev_object_event"} <= doc.keys()
+        assert {"type", "id"} <= doc["actor"].keys() & doc["object"].keys()
+        for name in ("before", "after"):
+            assert (name in doc) == (name in doc.get("digests", {}))
+
+
+def test_each_event_names_the_one_before_it_of_the_same_thing(account: Account) -> None:
+    newest: dict[tuple[str, str], str] = {}
+    for doc in account.told:
+        thing = doc["object"]["type"], doc["object"]["id"]
+        assert doc["prev_object_event"] == newest.get(thing), doc
+        newest[thing] = doc["id"]
+
+
+def test_what_changes_tells_what_stood_there_before(account: Account) -> None:
+    silent = {
+        doc["action"]
+        for doc in account.told
+        if doc["action"] in CHANGES and not doc.get("before", {}).keys() <= doc.get("after", {}).keys()
+    }
+    assert silent == set()
+    assert {doc["action"] for doc in account.told} >= CHANGES
+    assert not [d["action"] for d in account.told if d["action"] in CHANGES and "before" not in d]
+
+
+def test_what_policies_decided_names_them(account: Account) -> None:
+    for action in ("decision.sealed", "admission.answered", "approval.sealed"):
+        found = [doc for doc in account.told if doc["action"] == action]
+        assert found
+        assert all(doc["policies"] for doc in found), action
