@@ -38,6 +38,9 @@ def add(commands: Any) -> None:
     propose.add_argument("file", metavar="FILE", help="a policy or its folder; its cases lie in cases/")
     propose.add_argument("--note", default="", help="what changes and why; kept with the proposal")
     propose.add_argument("--server", metavar="URL", help="instead of COUNTERSIGN_URL")
+    users = verbs.add_parser("used-by", help="list the policies that rest on one, and on which version of it")
+    users.add_argument("policy", metavar="POLICY", help="the id of a released policy")
+    users.add_argument("--server", metavar="URL", help="instead of COUNTERSIGN_URL")
     for verb in (lint, test):
         verb.add_argument(
             "files", nargs="+", metavar="FILE", help="a policy, its folder, or a folder of policies"
@@ -59,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
         "test": _test,
         "diff": _diff,
         "propose": _propose,
+        "used-by": _used_by,
     }
     return verbs[args.verb](args)
 
@@ -235,6 +239,12 @@ def _diff_scorecards(one: Path, other: Path) -> int:
 
 
 # propose -------------------------------------------------------------------------------------------
+
+
+def _used_by(args: argparse.Namespace) -> int:
+    from apps.cli.policy_used_by import used_by
+
+    return used_by(args.policy, server=args.server)
 
 
 def _propose(args: argparse.Namespace) -> int:

@@ -25,7 +25,9 @@ def impact(request: HttpRequest, *, by: Person) -> StreamingHttpResponse:
     if not text.strip():
         raise Invalid("Please write the policy, or paste its file.", field="text")
     steps = impact_steps(by=by, data=text.encode())
-    frame = render_to_string("policies/impact_page.html", {"title": "What it would change"}, request)
+    frame = render_to_string(
+        "policies/impact_page.html", {"title": "What it would change", "has_past": False}, request
+    )
     headers = {"X-Accel-Buffering": "no", "Cache-Control": "private, no-store"}
     return StreamingHttpResponse(_parts(frame, steps), headers=headers)
 
