@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from apps.reports.intervals import intervals
+
 FONT = "DejaVu Sans"
-INK, QUIET, ACCENT, BAD = "#1b1f24", "#545b66", "#1c4f8f", "#a3211b"
+INK, QUIET, ACCENT = "#1b1f24", "#545b66", "#1c4f8f"
 MOST = 30
 
 Spec = dict[str, Any]
@@ -27,38 +29,7 @@ def chart_of(gate: Gate) -> Spec | None:
 def groups_with_intervals(gate: Gate, groups: Sequence[Mapping[str, Any]]) -> Spec | None:
     """A dot and its interval for each group, n at the right, thin groups greyed."""
     rows = [_group_row(g) for g in groups[:MOST]]
-    if not rows:
-        return None
-    measured = {"condition": {"test": "datum.status !== 'measured'", "value": "#9aa0aa"}, "value": ACCENT}
-    y = {"field": "group", "type": "nominal", "title": None, "sort": None}
-    return _framed(
-        _title(gate),
-        layer=[
-            {
-                "mark": {"type": "rule", "strokeWidth": 3},
-                "encoding": {
-                    "y": y,
-                    "x": _x("low", "value with 95 % interval"),
-                    "x2": {"field": "high"},
-                    "color": measured,
-                },
-            },
-            {
-                "mark": {"type": "point", "filled": True, "size": 70},
-                "encoding": {"y": y, "x": _x("value", "value with 95 % interval"), "color": measured},
-            },
-            {
-                "mark": {"type": "text", "align": "left", "dx": 8, "fontSize": 10, "color": QUIET},
-                "encoding": {
-                    "y": y,
-                    "x": _x("high", "value with 95 % interval"),
-                    "text": {"field": "n_label"},
-                },
-            },
-        ],
-        rows=rows,
-        height=24 * len(rows),
-    )
+    return {"svg": intervals(_title(gate), rows)} if rows else None
 
 
 def _group_row(group: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,6 +129,8 @@ def _framed(title: str, *, layer: list[Spec], rows: list[dict[str, Any]], height
 
 def draw(spec: Spec) -> str:
     """The SVG of a spec; offline, no browser."""
+    if "svg" in spec:
+        return str(spec["svg"])
     import vl_convert
 
     svg: str = vl_convert.vegalite_to_svg(spec)

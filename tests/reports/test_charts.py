@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from apps.engine.measure import measure
 from apps.engine.subject import load
 from apps.reports.charts import chart_of, draw
+from apps.reports.intervals import intervals, ticks
 
 MODEL = Path(__file__).parents[2] / "fixtures" / "models" / "credit-pd-1" / "model.yaml"
 
@@ -28,3 +30,27 @@ def test_a_check_with_a_picture_is_drawn_from_its_own_tables(check: str, word: s
 
     assert spec is not None
     assert word in draw(spec)
+
+
+def test_intervals_hold_whatever_the_numbers_and_names_are() -> None:
+    rows = [
+        {
+            "group": "a\x0b<b>" * 20,
+            "value": 0.5,
+            "low": 0.5,
+            "high": 0.5,
+            "n_label": "n = 1",
+            "status": "thin",
+        }
+    ]
+    drawn = ElementTree.fromstring(intervals("T & <t>", rows))  # noqa: S314 - our own
+    assert "T & <t>" in "".join(drawn.itertext())
+    assert all("nan" not in str(e.attrib) for e in drawn)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-3.0, 7.5), (1e-12, 2e-12), (5.0, 5.0), (0, 10**9)])
+def test_ticks_span_the_values(low: float, high: float) -> None:
+    found = ticks(low, high)
+    assert found[0] <= low + 1e-9
+    assert found[-1] >= high - 1e-9
+    assert 3 <= len(found) <= 12

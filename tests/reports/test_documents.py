@@ -16,6 +16,7 @@ from django.utils import timezone
 from pypdf import PdfReader
 
 from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
+from apps.audit.models import Event
 from apps.reports import drawing, kinds, queries
 from apps.reports.commands import ask_report, make_asked, make_document
 from apps.reports.documents import Document, Section, Table, number, words
@@ -120,6 +121,8 @@ def test_what_cannot_be_made_says_why() -> None:
     request = ask_report(by=factories.validator(), kind="bias-audit", version=bank.version())
     assert make_document(by=bank.WORKER, request=request) is None
     assert "No impact ratio" in queries.asked_by(factories.validator())[0].refusal.why
+    for action in ("report.asked", "report.refused"):
+        assert Event.objects.filter(action=action).count() == 1
 
 
 def test_who_may_ask_for_what() -> None:

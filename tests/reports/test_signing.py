@@ -90,6 +90,7 @@ class TestInTime:
         assert (number("report.signed"), number("report.signing_waits")) == (1, 1)
         assert verification.verify_report(report).genuine
         assert sign(report, factories.risk_officer()) is not None
+        assert number("report.signing_agreed") == 2
 
     def test_an_agreement_becomes_void_where_the_signer_leaves(self, away: Any) -> None:
         report = bank.reported(bank.granted())
@@ -100,6 +101,7 @@ class TestInTime:
         act.refresh_from_db()
         assert complete_signing(by=bank.WORKER, act=SigningAct.objects.get()) is None
         assert "may no longer sign in" in act.end.why
+        assert number("report.signing_ended") == 1
         assert queries.standing_of(report) == Standing.UNSIGNED
 
     def test_an_agreement_lapses(self, away: Any, monkeypatch: pytest.MonkeyPatch) -> None:
