@@ -98,11 +98,10 @@ def _whole(
         return Colour.RED, f"The log is stopped: {stop.reason}"
     if not settings.WITNESSES:
         return _without_witness(waiting, now)
-    since = anchored or _waited_for(rows)
-    if since is None:
-        return Colour.RED, "No witness was ever asked to vouch for the log; is the anchorer running?"
-    colour = max(_by_age(since, now), _by_age(waiting, now), key=_ORDER.index)
-    return colour, _words(colour, anchored, since, waiting, now)
+    if anchored is None:
+        return Colour.RED, f"{_never(rows)} Nothing is admitted until enough of them have."
+    colour = max(_by_age(anchored, now), _by_age(waiting, now), key=_ORDER.index)
+    return colour, _words(colour, anchored, waiting, now)
 
 
 def _without_witness(waiting: datetime | None, now: datetime) -> tuple[Colour, str]:
@@ -114,21 +113,20 @@ def _without_witness(waiting: datetime | None, now: datetime) -> tuple[Colour, s
     )
 
 
-def _waited_for(rows: dict[str, AnchorPlace]) -> datetime | None:
-    """Since when a witness is asked that never answered, the newest of them."""
-    return max((row.since for row in rows.values() if row.kind == "witness"), default=None)
+def _never(rows: dict[str, AnchorPlace]) -> str:
+    """Nothing that holds says that a witness ever signed; what else a row says counts for nothing."""
+    failures = [row.failure for row in rows.values() if row.kind == "witness" and row.failure]
+    if not rows:
+        return "No witness was ever asked to vouch for the log; is the anchorer running?"
+    return " ".join(["No witness has vouched for the log yet.", *failures[:1]])
 
 
-def _words(
-    colour: Colour, anchored: datetime | None, since: datetime, waiting: datetime | None, now: datetime
-) -> str:
+def _words(colour: Colour, since: datetime, waiting: datetime | None, now: datetime) -> str:
     if colour == Colour.GREEN:
         return f"Witnesses vouch for the log as of {_at(since)}."
     ends = " Nothing is admitted until that is so again." if colour == Colour.RED else ""
     if _by_age(since, now) == Colour.GREEN and waiting is not None:
         return f"Events wait for their place in the log since {_at(waiting)}; is the sequencer running?{ends}"
-    if anchored is None:
-        return f"No witness has vouched for the log since it is asked, {_at(since)}.{ends}"
     minutes = int((now - since).total_seconds() // 60)
     return f"No witness has vouched for the log since {_at(since)}, {minutes} minutes ago.{ends}"
 
