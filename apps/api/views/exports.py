@@ -12,7 +12,7 @@ from apps.api import reading
 from apps.api.endpoints import endpoint, operation
 from apps.api.views.facts import visible_statement
 from apps.approvals.queries import hides
-from apps.audit.errors import NotFound
+from apps.audit.errors import Invalid, NotFound
 from apps.audit.queries import inclusion, statement
 from apps.deploys.queries import decision_feed
 from apps.reports import lists
@@ -63,6 +63,10 @@ def _sent(file: IO[bytes], name: str, media: str, digest: str) -> HttpResponseBa
     media="application/zip",
 )
 def take_pack(request: HttpRequest, *, by: Person) -> HttpResponseBase:
+    if request.headers.get("Idempotency-Key"):
+        raise Invalid(
+            "A file is not kept to be given twice: send no Idempotency-Key.", field="Idempotency-Key"
+        )
     told = reading.body(request)
     scope = asked_scope(by, {name: told.get(name) for name in ("model", "from", "to")})
     made = make_pack(by=by, scope=scope)
