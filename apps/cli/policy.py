@@ -103,7 +103,9 @@ def _lint(args: argparse.Namespace) -> int:
         )
         lines += faults
         good += not faults
-    lines += _twins(files)
+    twins = list(_twins(files))
+    lines += twins
+    good = max(0, good - len(twins))
     lines.append(f"{good} of {len(files)} policies are right.")
     put("\n".join(lines) + "\n", None)
     return GOOD if len(lines) == 1 else BAD

@@ -170,6 +170,9 @@ class _Reader:
             raise self._refuse(event, f'the tag "{event.tag}" is not allowed')
         if len(path) > MAX_DEPTH:
             raise self._refuse(event, f"more than {MAX_DEPTH} levels are not allowed")
+        odd = _UNPRINTABLE.search(event.value) if isinstance(event, yaml.ScalarEvent) else None
+        if odd is not None:
+            raise self._refuse(event, f"{_odd(odd[0])} is not allowed, written out or escaped")
 
     def _mapping(self, path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}

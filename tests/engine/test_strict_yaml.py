@@ -145,3 +145,10 @@ def test_a_key_without_a_value_is_refused(text: str) -> None:
 def test_an_empty_value_after_a_colon_is_null() -> None:
     assert read("{a: , b: }") == {"a": None, "b": None}
     assert read("a:\nb:\n") == {"a": None, "b": None}
+
+
+@pytest.mark.parametrize("hidden", ["\\u202e", "\\x00", "\\u200b", "\\x1b", "\\uFEFF"])
+@pytest.mark.parametrize("place", ['title: "ab{}"', '"ti{}tle": x', '- "x{}"'])
+def test_a_hidden_character_is_refused_though_it_is_escaped(hidden: str, place: str) -> None:
+    with pytest.raises(BadInput, match=r"line 1, column \d+: .* is not allowed, written out or escaped"):
+        strict_yaml.read(place.format(hidden).encode(), name="p.yaml")

@@ -39,7 +39,7 @@ RATIO = ("measure", "model.yaml", "--check", "fairness.selection_rate_ratio", "-
         ("holdout.csv", ".", "(.)"),
         ("holdout.csv", "s3://bucket/h.csv", "only files are opened"),
         ("holdout.csv", "file://elsewhere/h.csv", "only files are opened"),
-        ("holdout.csv", '"a\\0b"', "does not exist"),
+        ("holdout.csv", '"a\\0b"', "is not allowed"),
         ("holdout.csv", f"holdout.csv\n      sha256: {'0' * 64}", "is not the file that the manifest names"),
         ("holdout.csv", "holdout.csv\n      sha256: abc", "64 hexadecimal digits"),
         ("column: score", "column: scores", 'Did you mean "score"?'),
