@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @operation(
     "POST",
     "Verify a report: the body is the PDF.",
+    media="application/pdf",
     answers={200: "The answer.", 413: "Too large.", 415: "No PDF.", 429: "Too many at once."},
 )
 def verify_file(request: HttpRequest, *, by: Person | None) -> HttpResponse:
