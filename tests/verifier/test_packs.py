@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from apps.audit.anchors import anchor_file
@@ -66,6 +69,22 @@ def test_who_exported_what_is_an_event(sequenced: Standing, tmp_path: Path) -> N
     said = json.loads(bytes(Statement.objects.get(event=event).payload))["predicate"]
     assert said["scope"] == {"kind": "model", "model": "credit-pd"}
     assert said["counts"]["statements"] > 5
+
+
+def test_the_command_writes_a_pack_that_nobody_else_may_read(sequenced: Standing, tmp_path: Path) -> None:
+    out, told = (
+        io.StringIO(),
+        {"by": "a-auditor", "out": tmp_path, "model": "card-limit", "stderr": io.StringIO()},
+    )
+    call_command("auditor_pack", stdout=out, **told)
+    (place,) = tmp_path.glob("auditor-pack-*.zip")
+    assert place.stat().st_mode & 0o777 == 0o600
+    assert f"{place}: " in out.getvalue()
+    (tmp_path / "keys.json").write_text(json.dumps(keys().as_json()))
+    assert both(place) == (0, 0)
+    for wrong in ({"by": "nobody"}, {"by": "dev"}, {"since": "2026-01-01"}, {"out": place, "model": ""}):
+        with pytest.raises(CommandError):
+            call_command("auditor_pack", **{**told, **wrong})
 
 
 @pytest.mark.parametrize("role", ["developer", "administrator", "elsewhere", "risk-officer"])
