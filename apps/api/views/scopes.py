@@ -45,7 +45,7 @@ def scorecard_impact(request: HttpRequest, *, by: Person) -> HttpResponse:
 
 
 @operation("GET", "Scorecards offered for release, newest first.", answers={200: "Proposals."})
-def list_proposals(request: HttpRequest, *, by: Person) -> HttpResponse:
+def list_scorecard_proposals(request: HttpRequest, *, by: Person) -> HttpResponse:
     return answer({"proposals": [_proposal(by, row) for row in scorecards.open_proposals()]})
 
 
@@ -59,7 +59,7 @@ def _proposal(by: Person, row: ScorecardProposal) -> dict[str, Any]:
     request={"scorecard": "string", "note": "string?"},
     answers={201: "The proposal, with its cases, what changes and which models would move."},
 )
-def propose(request: HttpRequest, *, by: Person) -> HttpResponse:
+def offer_scorecard(request: HttpRequest, *, by: Person) -> HttpResponse:
     require(by, Permission.POLICY_PROPOSE)
     fields = Fields(body(request))
     text, note = fields.verbatim("scorecard", longest=LONGEST), fields.text("note", "")
@@ -70,7 +70,7 @@ def propose(request: HttpRequest, *, by: Person) -> HttpResponse:
 
 
 @operation("GET", "One proposal of a scorecard.", answers={200: "The proposal.", 404: "No such proposal."})
-def show_proposal(request: HttpRequest, proposal_id: UUID, *, by: Person) -> HttpResponse:
+def show_scorecard_proposal(request: HttpRequest, proposal_id: UUID, *, by: Person) -> HttpResponse:
     return answer(_proposal(by, scorecards.find_proposal(proposal_id)))
 
 
@@ -201,8 +201,8 @@ def determine(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
 
 card = endpoint(show_scorecard)
 card_impact = endpoint(scorecard_impact)
-card_proposals = endpoint(list_proposals, propose)
-card_proposal = endpoint(show_proposal)
+card_proposals = endpoint(list_scorecard_proposals, offer_scorecard)
+card_proposal = endpoint(show_scorecard_proposal)
 tier = endpoint(show_tier, assign_tier)
 tier_preview = endpoint(preview_tier)
 regimes = endpoint(show_regimes, decide_regime)
