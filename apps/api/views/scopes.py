@@ -185,7 +185,7 @@ def show_determination(request: HttpRequest, key: str, *, by: Person) -> HttpRes
 @operation(
     "POST",
     "Determine whether it is a model, by answers yes or no; what is not answered takes nothing out.",
-    request={"answers": "object", "rationale": "string", "ask_again": "string? (a day)"},
+    request={"answers": "object", "rationale": "string", "ask_again": "string (a day)?"},
     answers={201: "The determination, sealed."},
 )
 def determine(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
