@@ -55,8 +55,8 @@ def _holds(cursor, table: str, column: str, kind: str, needle: str) -> bool:
 @pytest.fixture
 def zebulon(world: Standing) -> Person:
     """Somebody who did much: signed, talked, found, was given a role and a token, signed in, was refused."""
+    person = factories.person(HANDLE, "validator", name=NAME, email=MAIL)
     with surrounded(Context(request_id="r", ip=ADDRESS)):
-        person = factories.person(HANDLE, "validator", name=NAME, email=MAIL)
         access.sign_in(username=HANDLE, password=factories.PASSWORD, address=ADDRESS)
         with pytest.raises(Forbidden):
             access.sign_in(username=HANDLE, password="wrong", address=ADDRESS)
