@@ -32,6 +32,7 @@ OTHERS = {
     ("apps/audit/keyring.py", "create"),
     ("apps/inventory/store.py", "update"),
     ("apps/reports/packs_archive.py", "update"),
+    ("apps/reports/verification.py", "update"),
 }
 NO_ORM = {"engine", "cli"}
 

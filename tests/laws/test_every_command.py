@@ -61,6 +61,8 @@ ELSEWHERE = {
     "audit.propose_epoch": ("tests/tamper/test_restored.py", "propose_epoch"),
     "access.first_administrator": ("tests/access/test_people.py", "first_administrator"),
     "reports.ask_report": ("tests/reports/test_documents.py", "ask_report"),
+    "reports.export_list": ("tests/web/test_exports.py", "export.made"),
+    "reports.make_pack": ("tests/verifier/test_packs.py", "export.made"),
     "reports.make_asked": ("tests/reports/test_documents.py", "make_asked"),
     "reports.make_document": ("tests/reports/test_documents.py", "make_document"),
     "inventory.purge_blobs": ("tests/audit/test_retention.py", "blob.purged"),

@@ -37,9 +37,7 @@ def day(request: HttpRequest, name: str) -> date:
 def finding_list(request: HttpRequest, *, by: Person) -> HttpResponse:
     """Findings, open ones first and the soonest due on top."""
     rows = sorted(queries.visible_findings(by)[:500], key=lambda f: (f.state == "closed", f.due))
-    return render(
-        request, "findings/list.html", {"title": "Findings", "rows": rows, "today": clock().date()}
-    )
+    return render(request, "findings/list.html", {"title": "Findings", "rows": rows, "today": clock().date()})
 
 
 @page()
