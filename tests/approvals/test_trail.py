@@ -94,6 +94,7 @@ def test_comments_attestations_reports_and_answers(told) -> None:
         "comment.added",
         "attestation.made",
         "report.made",
+        "report.signing_agreed",
         "report.signed",
         "document.given",
         "admission.answered",

@@ -84,9 +84,23 @@ def bank_database(
 @contextmanager
 def on_stage(place: BankDatabase, blocker: DjangoDbBlocker) -> Iterator[None]:
     """The bank, in a transaction that is undone."""
-    with blocker.unblock(), connected_to(place.name), state_in(place.folder), transaction.atomic():
+    with blocker.unblock(), connected_to(place.name), state_in(place.folder), keys_kept(place.folder):
+        with transaction.atomic():
+            yield
+            transaction.set_rollback(True)
+
+
+@contextmanager
+def keys_kept(state: Path) -> Iterator[None]:
+    """Key files as they were before, whatever is rotated: no transaction undoes those."""
+    keys, kept = state / "keys", Path(tempfile.mkdtemp(prefix="countersign-keys-"))
+    shutil.copytree(keys, kept, dirs_exist_ok=True)
+    try:
         yield
-        transaction.set_rollback(True)
+    finally:
+        shutil.rmtree(keys)
+        shutil.copytree(kept, keys)
+        shutil.rmtree(kept)
 
 
 @pytest.fixture
@@ -107,7 +121,8 @@ def fresh_bank(
         database.clone(bank_database.name, name)
         try:
             with connected_to(name), state_in(bank_database.folder), digests_in(tmp_path):
-                yield FreshDatabase(name)
+                with keys_kept(bank_database.folder):
+                    yield FreshDatabase(name)
         finally:
             database.drop(name)
 

@@ -43,6 +43,8 @@ def asked(client: Client, attempt: Try, world: Standing) -> int:
             answer = client.post(address, dict(attempt.body))
         transaction.set_rollback(True)
     client.cookies = cookies
+    if answer.streaming:
+        list(answer)  # read to its end, else its file stays open
     return int(answer.status_code)
 
 
@@ -95,7 +97,7 @@ def test_unsafe_requests_of_a_session_need_its_anti_forgery_token(world: Standin
     for attempt in tries(world):
         if attempt.method not in WRITING or expected()[attempt.name]["developer"] == 405:
             continue
-        if attempt.is_api and attempt.name in FOR_EVERYBODY:
+        if attempt.name in FOR_EVERYBODY:
             continue
         address = place(attempt.route, world)
         media = "application/json" if attempt.is_api else "application/x-www-form-urlencoded"
