@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import connection, transaction
+from django.db import connection
 
 from apps.audit.anchors import AnchorFile, anchor_file
 from apps.audit.fsck import examine

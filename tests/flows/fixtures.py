@@ -84,10 +84,10 @@ def bank_database(
 @contextmanager
 def on_stage(place: BankDatabase, blocker: DjangoDbBlocker) -> Iterator[None]:
     """The bank, in a transaction that is undone."""
-    with blocker.unblock(), connected_to(place.name), state_in(place.folder), keys_kept(place.folder):
-        with transaction.atomic():
-            yield
-            transaction.set_rollback(True)
+    kept = keys_kept(place.folder)
+    with blocker.unblock(), connected_to(place.name), state_in(place.folder), kept, transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 @contextmanager
@@ -120,9 +120,9 @@ def fresh_bank(
         database.drop(name)
         database.clone(bank_database.name, name)
         try:
-            with connected_to(name), state_in(bank_database.folder), digests_in(tmp_path):
-                with keys_kept(bank_database.folder):
-                    yield FreshDatabase(name)
+            place = bank_database.folder
+            with connected_to(name), state_in(place), digests_in(tmp_path), keys_kept(place):
+                yield FreshDatabase(name)
         finally:
             database.drop(name)
 
