@@ -17,7 +17,7 @@ from governance.local.bootstrap import bootstrap
 from governance.local.errors import LocalRefused
 from governance.local.places import Places
 from governance.local.postgres import Postgres
-from governance.local.processes import Start, dying_with, spawn
+from governance.local.processes import Start, dying_with, spawn, stop
 from governance.local.supervisor import Service, Supervisor
 from governance.local.valkey import Valkey
 from governance.local.witness import LocalWitness
@@ -107,7 +107,7 @@ class Installation:
 
     def compile_kernels(self) -> None:
         """Compile the engine's inner loops behind everybody's back: what needs them sooner does without."""
-        spawn(
+        process = spawn(
             Start(
                 command=[*_LAST, sys.executable, "-m", "apps.engine.compile_kernels"],
                 log=self.places.logs / "kernels.log",
@@ -115,6 +115,7 @@ class Installation:
                 folder=PROJECT,
             )
         )
+        self.supervisor.afterwards(lambda: stop(process, first=signal.SIGTERM, patience=2))
 
     def _manage(self, name: str, word: str) -> None:
         self._service(name, [sys.executable, str(PROJECT / "manage.py"), word])
