@@ -40,18 +40,28 @@ UNITS = (
     ("health-insurance", "Health insurance"),
 )
 ENVIRONMENTS = (("staging", "Staging"), ("production", "Production"))
-MODELS = (
-    ("credit-pd-1", 1, "A large portfolio, decided without a person in the loop."),
-    ("card-limit-1", 1, "Decides on people's credit."),
-    ("sme-default-1", 1, "Decides on firms' credit."),
-    ("overdraft-pd-1", 1, "Decides on people's credit."),
-    ("breast-triage-1", 2, "A physician looks at every case."),
-    ("collections-priority-1", 2, "Orders calls; decides nothing."),
-    ("vendor-fraud-1", 2, "Holds payments back for an hour."),
-    ("wine-cultivar-1", 3, "A small cellar."),
-    ("diabetes-progress-1", 3, "Helps to plan visits."),
-    ("credit-pd-2", 1, ""),
-)
+# Each with what the firm answers to its scorecard, and why; the second version of a model keeps the tier.
+QUESTIONS = ("purpose", "exposure_eur", "customer_impact", "complexity", "autonomy")
+MODELS: tuple[tuple[str, tuple[object, ...], str], ...] = (
+    ("credit-pd-1", ("credit_decision", 120_000_000, "denial", "trees", "nobody"),
+     "A large portfolio, decided without a person in the loop."),
+    ("card-limit-1", ("credit_decision", 20_000_000, "denial", "trees", "person_confirms"),
+     "Decides on people's credit."),
+    ("sme-default-1", ("credit_decision", 90_000_000, "denial", "trees", "person_decides"),
+     "Decides on firms' credit."),
+    ("overdraft-pd-1", ("credit_decision", 12_000_000, "denial", "linear", "person_confirms"),
+     "Decides on people's credit."),
+    ("breast-triage-1", ("internal", 0, "denial", "linear", "person_confirms"),
+     "A physician looks at every case."),
+    ("collections-priority-1", ("collections", 5_000_000, "inconvenience", "trees", "person_decides"),
+     "Orders calls; decides nothing."),
+    ("vendor-fraud-1", ("fraud", 3_000_000, "inconvenience", "trees", "person_may_stop"),
+     "Holds payments back for an hour."),
+    ("wine-cultivar-1", ("internal", 0, "none", "linear", "person_decides"), "A small cellar."),
+    ("diabetes-progress-1", ("internal", 0, "inconvenience", "linear", "person_decides"),
+     "Helps to plan visits."),
+    ("credit-pd-2", (), ""),
+)  # fmt: skip
 # The one pack of a regulation that the demo's firm has adopted, and the models that it is for.
 ADOPTED = "nist-ai-rmf"
 IN_SCOPE = {
@@ -95,11 +105,12 @@ def _prepare(cast: Cast, say: Say) -> None:
 def _register(cast: Cast, say: Say) -> tuple[dict[str, ModelVersion], list[Run]]:
     """Register each version and ask for its run at once: the workers begin while the next is registered."""
     versions, runs = {}, []
-    for number, (folder, tier, why) in enumerate(MODELS, 1):
+    for number, (folder, answers, why) in enumerate(MODELS, 1):
         say(f"Registering {folder} ({number} of {len(MODELS)})")
         version = versions[folder] = register(cast["dana"], folder)
         if why:
-            inventory.assign_tier(by=cast["hana"], model=version.model, tier=tier, rationale=why)
+            told = dict(zip(QUESTIONS, answers, strict=True))
+            inventory.assign_tier(by=cast["hana"], model=version.model, answers=told, rationale=why)
             _scope(cast, version.model)
         runs.append(_run(cast, version))
     return versions, runs
