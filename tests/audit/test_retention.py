@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -22,9 +22,17 @@ from apps.inventory.retention import Retention, read_retention, removable, reten
 from apps.inventory.store import the_store
 from tests import factories
 from tests.flows import bank
+from tests.flows.fixtures import folder_kept
 
 pytestmark = pytest.mark.usefixtures("small_bank")
 SHIPPED = Path(settings.BASE_DIR) / "policies" / "tiering" / "retention.yaml"
+
+
+@pytest.fixture(autouse=True)
+def _bytes_are_put_back(small_bank) -> Iterator[None]:
+    """What is purged here is of a bank that later tests find as it was."""
+    with folder_kept(Path(settings.STATE) / "blobs"):
+        yield
 
 
 @pytest.fixture

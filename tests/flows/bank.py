@@ -21,6 +21,7 @@ from apps.deploys.models import Environment
 from apps.gates import commands as gates
 from apps.gates.models import Decision, PolicyRelease
 from apps.gates.queries import latest_decision
+from apps.gates.states import RunState
 from apps.inventory import commands as inventory
 from apps.inventory.models import ModelVersion, Use
 from apps.reports.commands import make_report, sign_report
@@ -106,6 +107,7 @@ def measured(made: ModelVersion) -> Decision:
     run = gates.request_run(by=factories.developer(), version=made, use=use_of(made))
     gates.execute_run(by=WORKER, run_id=run.pk, owner="a test")
     run.refresh_from_db()
+    assert run.state == RunState.DECIDED, f"The run is {run.state}: {run.cause}"
     return run.decision
 
 
@@ -116,6 +118,7 @@ def monitored(made: ModelVersion) -> Decision:
     )
     gates.execute_run(by=WORKER, run_id=run.pk, owner="a test")
     run.refresh_from_db()
+    assert run.state == RunState.DECIDED, f"The run is {run.state}: {run.cause}"
     return run.decision
 
 

@@ -93,13 +93,20 @@ def on_stage(place: BankDatabase, blocker: DjangoDbBlocker) -> Iterator[None]:
 @contextmanager
 def keys_kept(state: Path) -> Iterator[None]:
     """Key files as they were before, whatever is rotated: no transaction undoes those."""
-    keys, kept = state / "keys", Path(tempfile.mkdtemp(prefix="countersign-keys-"))
-    shutil.copytree(keys, kept, dirs_exist_ok=True)
+    with folder_kept(state / "keys"):
+        yield
+
+
+@contextmanager
+def folder_kept(folder: Path) -> Iterator[None]:
+    """A folder's files as they were before."""
+    kept = Path(tempfile.mkdtemp(prefix="countersign-kept-"))
+    shutil.copytree(folder, kept, dirs_exist_ok=True)
     try:
         yield
     finally:
-        shutil.rmtree(keys)
-        shutil.copytree(kept, keys)
+        shutil.rmtree(folder)
+        shutil.copytree(kept, folder)
         shutil.rmtree(kept)
 
 
