@@ -1,4 +1,4 @@
-"""Judge a report that anybody may have made in a process of its own, bounded in memory and time.
+"""Judge a report that anybody may have made in a process of its own, behind the walls that models have too.
 
 A PDF can make its reader loop or swell; a child that does so is ended and costs its parent nothing.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import threading
@@ -19,10 +18,10 @@ from apps.engine.canonical import read_time, rfc3339
 from apps.engine.errors import Problem
 from apps.engine.keys import KeySet
 from apps.engine.verified import Question
+from apps.engine.walls import Limits, raise_walls
 
 PATIENCE_S: Final = 20.0
-CPU_S: Final = 15
-MEMORY: Final = 1 << 30
+LIMITS: Final = Limits(cpu_s=15, memory=1 << 30, files=64, file_bytes=0)
 AT_ONCE: Final = 2
 
 _places = threading.BoundedSemaphore(AT_ONCE)
@@ -71,16 +70,9 @@ def _gave_up(why: str) -> dict[str, Any]:
     return {"signatures": [], "archived": [], "pinned": True, "wrong": f"The file is no report: {why}."}
 
 
-def _limits() -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-
-
 def main() -> None:
-    """The child: one question and one file in, one line of JSON out."""
-    _limits()
+    """The child: one question and one file in, one line of JSON out; it reaches no file but its own code."""
+    raise_walls(LIMITS)
     from apps.engine.verify_pdf import judge_report
 
     head = json.loads(sys.stdin.buffer.readline())
