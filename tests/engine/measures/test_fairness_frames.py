@@ -122,7 +122,7 @@ def test_bad_input_is_named():
         frames({"g": np.zeros(0, int)}, np.zeros(0, bool), np.zeros(0, bool))
 
 
-@pytest.mark.parametrize("n", [0, 1, 5, 70_001, 300_003])
+@pytest.mark.parametrize("n", [0, 1, 5, 70_001, 300_003, 600_007])
 @pytest.mark.parametrize("sizes", [[3], [2, 5], [70, 3], [300, 300]])
 def test_cells_are_counted_alike_in_every_way(n, sizes):
     source = np.random.default_rng(n)
