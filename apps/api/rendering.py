@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from apps.approvals.models import Approval, Comment, Finding, SignOff, Waiver, WaiverRequest
     from apps.deploys.models import Admission
     from apps.gates.models import Decision, Evidence, PolicyProposal, PolicyRelease, Run
-    from apps.inventory.models import ModelVersion, RegisteredModel
+    from apps.inventory.models import DataSet, ModelVersion, RegisteredModel
     from apps.reports.models import Report, ReportRequest
 
 Json = dict[str, Any]
@@ -49,10 +49,16 @@ def version(row: ModelVersion) -> Json:
         "artifact": row.artifact_id,
         "format": row.artifact_format,
         "source": {"repository": row.source_repository, "commit": row.source_commit},
-        "datasets": {d.name: {"digest": d.digest, "rows": d.rows} for d in row.datasets.all()},
+        "datasets": {d.name: _dataset(d) for d in row.datasets.prefetch_related("parts")},
         "registered_by": person(row.registered_by),
         "registered_at": row.registered_at,
     }
+
+
+def _dataset(row: DataSet) -> Json:
+    """Of a folder also the digest of each of its parts."""
+    parts = {part.name: part.blob_id for part in row.parts.all()}
+    return {"digest": row.digest, "rows": row.rows} | ({"parts": parts} if parts else {})
 
 
 def run(row: Run) -> Json:

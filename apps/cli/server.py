@@ -17,6 +17,7 @@ from apps.cli.client import Client, NotConfigured, RefusedByServer, Unreachable,
 from apps.cli.output import put
 from apps.cli.text import safe
 from apps.engine.errors import BadInput
+from apps.engine.files import part_files
 
 ALLOW, DENY, USAGE, PENDING, COULD_NOT = 0, 1, 2, 3, 4
 PAUSE = 2.0  # seconds between two questions at least
@@ -93,10 +94,9 @@ def _register(args: argparse.Namespace, client: Client) -> int:
     from apps.engine.subject import load
 
     subject = load(Path(args.manifest))
-    files = {name: _one_file(data.path) for name, data in subject.datasets.items()}
     if subject.artifact is not None:
         _send(client, "artifact", subject.artifact.path)
-    digests = {name: _send(client, name, path) for name, path in files.items()}
+    digests = {name: _send_data(client, name, data.path) for name, data in subject.datasets.items()}
     blobs: dict[str, Any] = {"datasets": digests}
     if subject.artifact is not None:
         blobs["artifact"] = f"sha256:{subject.artifact.sha256}"
@@ -104,10 +104,12 @@ def _register(args: argparse.Namespace, client: Client) -> int:
     return _store(client, subject.manifest.model, {"manifest": raw, "blobs": blobs})
 
 
-def _one_file(path: Path) -> Path:
-    if path.is_dir():
-        raise BadInput(f"{path.name} is a directory of parts; the server takes one file a data set for now.")
-    return path
+def _send_data(client: Client, name: str, path: Path) -> str | dict[str, dict[str, str]]:
+    """A file by its digest, a folder by the digest of each of its parts."""
+    if not path.is_dir():
+        return _send(client, name, path)
+    parts = part_files(path, name=f"The folder {path.name} of {name}")
+    return {"parts": {part.name: _send(client, name, part) for part in parts}}
 
 
 def _send(client: Client, name: str, path: Path) -> str:

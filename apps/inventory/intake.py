@@ -8,9 +8,10 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ from apps.inventory.layout import localised, put_down
 from apps.inventory.store import plain_digest
 
 LIMITS = Limits(wall_s=120, cpu_s=120, memory=8 << 30)
+MOST_PARTS = 4096
+# No point and no underscore first: the engine reads past such files, as the tools that write folders do.
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]{0,118}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +41,18 @@ class Intake:
     artifact: str | None
     datasets: Mapping[str, str]
     digest: str
+    # By the name of each data set that is a folder, the digest of each of its parts by name.
+    parts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def files(self) -> set[str]:
-        return {*self.datasets.values(), *([self.artifact] if self.artifact else [])}
+        whole = {digest for name, digest in self.datasets.items() if name not in self.parts}
+        inside = {digest for part in self.parts.values() for digest in part.values()}
+        return {*whole, *inside, *([self.artifact] if self.artifact else [])}
+
+    def lists(self) -> dict[str, bytes]:
+        """By data set, the list of its parts: the bytes of its digest."""
+        return {name: parts_list(given) for name, given in self.parts.items()}
 
 
 def read_intake(manifest: Mapping[str, Any] | bytes, blobs: Mapping[str, Any]) -> Intake:
@@ -52,9 +64,10 @@ def read_intake(manifest: Mapping[str, Any] | bytes, blobs: Mapping[str, Any]) -
         raise Invalid(str(problem), field="manifest") from problem
     for where, text in _texts(read.document.value, "manifest"):
         refuse_hidden(text, field=where)
-    artifact, datasets = _artifact(read, blobs), _datasets(read, blobs)
+    parts = _parts(blobs)
+    artifact, datasets = _artifact(read, blobs), _datasets(read, blobs, parts)
     digest = version_digest(read.metadata, read, artifact, datasets)
-    return Intake(manifest=read, raw=raw, artifact=artifact, datasets=datasets, digest=digest)
+    return Intake(manifest=read, raw=raw, artifact=artifact, datasets=datasets, digest=digest, parts=parts)
 
 
 def _as_bytes(manifest: Mapping[str, Any]) -> bytes:
@@ -86,15 +99,60 @@ def _artifact(manifest: Manifest, blobs: Mapping[str, Any]) -> str | None:
     return _named(given, manifest.artifact_sha256, "artifact", manifest.artifact_path)
 
 
-def _datasets(manifest: Manifest, blobs: Mapping[str, Any]) -> dict[str, str]:
+def _datasets(
+    manifest: Manifest, blobs: Mapping[str, Any], parts: Mapping[str, Mapping[str, str]]
+) -> dict[str, str]:
+    given = _given(blobs)
+    _known_only(given, tuple(manifest.datasets), "blobs.datasets")
+    whole = {
+        name: "sha256:" + hashlib.sha256(parts_list(inside)).hexdigest() for name, inside in parts.items()
+    }
+    return {
+        name: _named({**given, **whole}.get(name), spec.sha256, f"datasets.{name}", spec.path)
+        for name, spec in manifest.datasets.items()
+    }
+
+
+def _given(blobs: Mapping[str, Any]) -> Mapping[str, Any]:
     given = blobs.get("datasets") or {}
     if not isinstance(given, Mapping):
         raise Invalid('"blobs.datasets" must give a digest for each data set.', field="blobs.datasets")
-    _known_only(given, tuple(manifest.datasets), "blobs.datasets")
-    return {
-        name: _named(given.get(name), spec.sha256, f"datasets.{name}", spec.path)
-        for name, spec in manifest.datasets.items()
-    }
+    return given
+
+
+def _parts(blobs: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """The data sets that come in parts: ``{"parts": {name: digest}}`` in place of a digest."""
+    if not isinstance(blobs, Mapping):
+        raise Invalid('"blobs" must be a mapping.', field="blobs")
+    inside = {name: value for name, value in _given(blobs).items() if isinstance(value, Mapping)}
+    return {name: _parts_of(value, f"blobs.datasets.{name}") for name, value in inside.items()}
+
+
+def _parts_of(given: Mapping[str, Any], where: str) -> dict[str, str]:
+    parts = given.get("parts")
+    if list(given) != ["parts"] or not isinstance(parts, Mapping) or not parts:
+        raise Invalid(f'"{where}" must be a digest, or {{"parts": {{name: digest}}}}.', field=where)
+    if len(parts) > MOST_PARTS:
+        told = f'"{where}" has {len(parts):,} parts; a data set has at most {MOST_PARTS:,}.'
+        raise Invalid(told, field=where)
+    for name in parts:
+        if not isinstance(name, str) or not _PART.match(name):
+            raise Invalid(
+                f"{str(name)[:80]!r} of {where} is no name of a part: letters, digits and . _ = - are, "
+                "a letter or digit first.",
+                field=where,
+            )
+    return {name: plain_digest(parts[name]) for name in sorted(parts)}
+
+
+def parts_list(parts: Mapping[str, str]) -> bytes:
+    """A line ``digest  name`` for each part; its digest is that of the folder, as the engine takes it.
+
+    >>> parts_list({"b.parquet": "sha256:02", "a.parquet": "sha256:01"})
+    b'01  a.parquet\\n02  b.parquet\\n'
+    """
+    lines = (f"{digest.removeprefix('sha256:')}  {name}\n" for name, digest in sorted(parts.items()))
+    return "".join(lines).encode()
 
 
 def _known_only(given: Mapping[str, Any], known: Sequence[str], where: str) -> None:
@@ -154,7 +212,7 @@ _ANYBODY = {"model": "inspected", "version": "0"}
 def inspect(intake: Intake) -> dict[str, int]:
     """Open every file in a child process: the rows of each data set, and that columns and inputs fit."""
     document = {**plain(intake.manifest.document.value), "metadata": _ANYBODY}
-    local, files = localised(document, intake.artifact, intake.datasets)
+    local, files = localised(document, intake.artifact, intake.datasets, intake.parts)
     found = _inspected(json.dumps(local, sort_keys=True), tuple(sorted(files.items())))
     expected = version_digest(_ANYBODY, intake.manifest, intake.artifact, intake.datasets)
     if found["digest"] != expected:

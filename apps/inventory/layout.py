@@ -10,17 +10,34 @@ from typing import Any
 
 from apps.engine.manifest import plain, read_manifest
 from apps.inventory import store
-from apps.inventory.models import ModelVersion
+from apps.inventory.models import DataPart, ModelVersion
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 
 
+Parts = Mapping[str, Mapping[str, str]]
+
+
 def lay_out(version: ModelVersion, folder: Path) -> Path:
     """Write ``model.yaml`` and the files that it names below a folder, every digest checked."""
+    return put_down(folder, *files_of(version))
+
+
+def files_of(version: ModelVersion) -> tuple[dict[str, Any], dict[str, str]]:
+    """The manifest of a version with paths of our own, and the digest that belongs at each of them."""
     with store.open(version.manifest_digest) as file:
         manifest = plain(read_manifest(file.read()).document.value)
     datasets = dict(version.datasets.values_list("name", "blob_id"))
-    return put_down(folder, *localised(manifest, version.artifact_id, datasets))
+    return localised(manifest, version.artifact_id, datasets, parts_of(version))
+
+
+def parts_of(version: ModelVersion) -> dict[str, dict[str, str]]:
+    """By the name of each data set that is a folder, the digest of each of its parts by name."""
+    found: dict[str, dict[str, str]] = {}
+    rows = DataPart.objects.filter(dataset__version=version).order_by("dataset__name", "name")
+    for name, part, digest in rows.values_list("dataset__name", "name", "blob_id"):
+        found.setdefault(name, {})[part] = digest
+    return found
 
 
 def put_down(folder: Path, manifest: Mapping[str, Any], files: Mapping[str, str]) -> Path:
@@ -33,7 +50,7 @@ def put_down(folder: Path, manifest: Mapping[str, Any], files: Mapping[str, str]
 
 
 def localised(
-    manifest: Mapping[str, Any], artifact: str | None, datasets: Mapping[str, str]
+    manifest: Mapping[str, Any], artifact: str | None, datasets: Mapping[str, str], parts: Parts | None = None
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The manifest with paths of our own, and the digest that belongs at each of them."""
     spec, files = dict(manifest["spec"]), {}
@@ -43,11 +60,14 @@ def localised(
     spec["datasets"] = {}
     for name, declared in manifest["spec"]["datasets"].items():
         place = f"data/{name}/{safe_name(declared['path'], name)}"
-        spec["datasets"][name], files[place] = {**declared, "path": place}, datasets[name]
+        spec["datasets"][name] = {**declared, "path": place}
+        inside = (parts or {}).get(name)
+        lying = {place: datasets[name]} if inside is None else {f"{place}/{p}": d for p, d in inside.items()}
+        files |= lying
     return {**manifest, "spec": spec}, files
 
 
 def safe_name(path: str, default: str) -> str:
     """The last part of a path, where it is a plain file name."""
-    last = path.rpartition("/")[2]
+    last = path.rstrip("/").rpartition("/")[2]
     return last if _SAFE.match(last) else default

@@ -322,6 +322,28 @@ class DataSet(models.Model):
         return Ref(type="dataset", id=str(self.pk), name=str(self), digest=self.digest)
 
 
+class DataPart(models.Model):
+    """One file of a data set that is a folder of parts. A fact: never updated.
+
+    The blob of such a data set is the list of these: a line ``digest  name`` for each, sorted by name.
+    So the digest of the list is the digest that the engine gives the folder.
+    """
+
+    dataset = models.ForeignKey(DataSet, on_delete=models.PROTECT, related_name="parts")
+    name = models.CharField(max_length=120)
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["dataset", "name"]
+        constraints = [models.UniqueConstraint(fields=["dataset", "name"], name="part_once_per_dataset")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.dataset}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="dataset_part", id=str(self.pk), name=str(self), digest=self.blob_id)
+
+
 class Contribution(models.Model):
     """Who built what: the history that separation of duties is checked against."""
 

@@ -112,6 +112,7 @@ def visible_blobs(by: Person) -> QuerySet[Blob]:
     parts = (
         Q(pk__in=seen.values("artifact_id"))
         | Q(pk__in=seen.values("datasets__blob_id"))
+        | Q(pk__in=seen.values("datasets__parts__blob_id"))
         | Q(pk__in=seen.values("manifest_digest"))
     )
     return Blob.objects.filter(own | parts).distinct()

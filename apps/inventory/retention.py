@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from apps.audit.errors import Invalid, Refused
 from apps.audit.holds import refuse_held, standing_holds
 from apps.audit.models import LegalHold
 from apps.engine import strict_yaml
 from apps.inventory.determinations import regime_lines
-from apps.inventory.models import Blob, DataSet, ModelVersion, RegisteredModel
+from apps.inventory.models import Blob, DataPart, DataSet, ModelVersion, RegisteredModel
 
 LONGEST = 200
 # Whatever else names a blob keeps it: reports, signatures, manifests, what a later app brings.
-REMOVABLE = frozenset({("DataSet", "blob"), ("ModelVersion", "artifact"), ("Possession", "blob")})
+REMOVABLE = frozenset(
+    {("DataPart", "blob"), ("DataSet", "blob"), ("ModelVersion", "artifact"), ("Possession", "blob")}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,8 @@ def removable(today: date) -> list[Removable]:
 
 def _candidates() -> QuerySet[Blob]:
     datasets, artifacts = DataSet.objects.values("blob_id"), ModelVersion.objects.values("artifact_id")
-    return (Blob.objects.filter(pk__in=datasets) | Blob.objects.filter(pk__in=artifacts)).order_by("pk")
+    parts = DataPart.objects.values("blob_id")
+    return Blob.objects.filter(Q(pk__in=datasets) | Q(pk__in=parts) | Q(pk__in=artifacts)).order_by("pk")
 
 
 def _judged(
@@ -119,7 +122,8 @@ def _judged(
 ) -> Removable | None:
     if _kept_by_another(blob):
         return None
-    versions = ModelVersion.objects.filter(artifact=blob) | ModelVersion.objects.filter(datasets__blob=blob)
+    named = Q(artifact=blob) | Q(datasets__blob=blob) | Q(datasets__parts__blob=blob)
+    versions = ModelVersion.objects.filter(named)
     models = list(RegisteredModel.objects.filter(versions__in=versions).distinct().order_by("key"))
     days = [_end(model, rules, holds, ends) for model in models]
     if not days or any(day is None for day in days):

@@ -358,26 +358,28 @@ def test_a_refused_upload_says_why(folder: Path, server: Loopback, program: Prog
     assert (code, "too large" in err) == (1, True)
 
 
-def test_a_folder_of_parts_is_refused_with_a_sentence(
-    folder: Path, server: Loopback, program: Program
-) -> None:
+def test_a_folder_is_sent_part_by_part(folder: Path, server: Loopback, program: Program) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     parts = folder / "parts"
     parts.mkdir()
-    rows = {"age": [0.1, 0.2], "income": [1.0, 2.0], "defaulted": [0, 1], "sex": ["F", "M"]}
-    pq.write_table(pa.table(rows), parts / "0.parquet")
+    for number in (0, 1):
+        rows = {"age": [0.1, 0.2], "income": [1.0, 2.0], "defaulted": [0, 1], "sex": ["F", f"M{number}"]}
+        pq.write_table(pa.table(rows), parts / f"{number}.parquet")
     text = (folder / "model.yaml").read_text()
     (folder / "model.yaml").write_text(
         text.replace("holdout.csv", "parts").replace("holdout.parquet", "parts")
     )
+    server.answer = register_answers
 
     code, _, err = program("register", "model.yaml")
 
-    assert code == 4
-    assert "is a directory of parts" in err
-    assert server.asked == []
+    assert code == 0, err
+    given = server.asked[-1].json["blobs"]["datasets"]["holdout"]
+    sent = {a.path.rpartition("/")[2] for a in server.asked if a.method == "PUT"}
+    assert list(given["parts"]) == ["0.parquet", "1.parquet"]
+    assert set(given["parts"].values()) <= sent
 
 
 def run_of(state: str, outcome: str = "", **more: Any) -> dict[str, Any]:

@@ -34,6 +34,7 @@ FACTS = (
     "gates.PolicyProposal",
     "gates.PolicyRelease",
     "inventory.Contribution",
+    "inventory.DataPart",
     "inventory.DataSet",
     "inventory.Determination",
     "inventory.ModelVersion",

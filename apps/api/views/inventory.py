@@ -86,7 +86,10 @@ def show_model(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
 @operation(
     "POST",
     "Register a version: its manifest, and the digests of the bytes uploaded before.",
-    request={"manifest": "string (model.yaml)", "blobs": "object (artifact and datasets by digest)"},
+    request={
+        "manifest": "string (model.yaml)",
+        "blobs": "object (artifact and datasets by digest, or {parts: {name: digest}} for a folder)",
+    },
     answers={
         201: "The version.",
         409: "The label stands for other bytes.",

@@ -21,7 +21,7 @@ from apps.inventory.commands.blobs import store_bytes
 from apps.inventory.commands.models import hold_model, register_model
 from apps.inventory.commands.uses import use_of
 from apps.inventory.intake import Intake, inspect, read_intake
-from apps.inventory.models import Contribution, DataSet, ModelVersion, RegisteredModel
+from apps.inventory.models import Contribution, DataPart, DataSet, ModelVersion, RegisteredModel
 from apps.inventory.states import Part
 
 
@@ -41,6 +41,8 @@ def register_version(
     guards.holds_bytes(by, intake)
     rows = inspect(intake)  # in a child process, so outside of any transaction
     store_bytes(by=by, data=intake.raw, media="application/yaml")
+    for listed in intake.lists().values():
+        store_bytes(by=by, data=listed, media="text/plain")
     return _register(by=by, intake=intake, rows=rows)
 
 
@@ -166,11 +168,12 @@ def _store_dataset(
         digest=blob,
         rows=rows,
         declared=declared,
-        filename=str(declared["path"]).rpartition("/")[2][-255:],
+        filename=str(declared["path"]).rstrip("/").rpartition("/")[2][-255:],
     )
-    audit.record(
-        by=by, action=EventName.DATASET_REGISTERED, subject=dataset, after={"digest": blob, "rows": rows}
-    )
+    parts = intake.parts.get(name, {})
+    DataPart.objects.bulk_create(DataPart(dataset=dataset, name=n, blob_id=d) for n, d in parts.items())
+    after = {"digest": blob, "rows": rows} | ({"parts": len(parts)} if parts else {})
+    audit.record(by=by, action=EventName.DATASET_REGISTERED, subject=dataset, after=after)
 
 
 def _builders(by: Person, intake: Intake) -> Iterator[tuple[Person, Part]]:
