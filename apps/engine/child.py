@@ -14,9 +14,10 @@ task["do"]           answer
 ``merged``           ``summaries: [file]``, ``gates``, ``seed`` → as ``gates``, without the data files
 ==================== ===========================================================================
 
-Every task names its ``manifest`` (a path), and may hand in ``files`` (manifest path → real path) and the
-``device`` that array work may use. A device changes no exact number and is no part of a result: the answer
-names it beside, as it does ``walls`` and ``usage``.
+Every task names its ``manifest`` (a path), and may hand in ``files`` (manifest path → real path), the
+``device`` that array work may use, and ``way_out``: two descriptors that lead to whoever asks a service.
+A device changes no exact number and is no part of a result: the answer names it beside, as it does
+``walls`` and ``usage``.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ class _Parent:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            pass_fds=(writing,),
+            pass_fds=(writing, *task.get("way_out", ())),
             start_new_session=True,
             cwd=scratch,
             env=_environment(scratch),
@@ -281,10 +282,19 @@ def main() -> None:
             pipe.flush()
 
         claim(lambda what: say("step", what), apart=True)
+        if "way_out" in given["task"]:
+            _hold_way_out(*given["task"]["way_out"])
         say("walls", raise_walls(Limits(**given["limits"]), _reach(given["task"])))
         answer = _answer(given["task"], lambda step: say("progress", step))
         _close_models()
         say("answer", answer)
+
+
+def _hold_way_out(reading: int, writing: int) -> None:
+    """Keep what leads to the process that may ask a service, for the model that needs it."""
+    from apps.engine.apart.relay import hold
+
+    hold(reading, writing)
 
 
 def _close_models() -> None:

@@ -45,7 +45,10 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from apps.engine.columns import Columns, FloatArray
 
-FORMATS = ("onnx", "xgboost", "lightgbm", "skops", "none")
+# Of those that are no file here: "endpoint" is asked for scores, "batch" hands them in with the rows, and "none"
+# is no model: the columns are what is measured.
+PATHLESS = ("endpoint", "batch", "none")
+FORMATS = ("onnx", "xgboost", "lightgbm", "skops", *PATHLESS)
 
 
 @dataclass(frozen=True, slots=True)

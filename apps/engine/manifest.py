@@ -15,7 +15,8 @@ from typing import Any
 from apps.engine import strict_yaml
 from apps.engine.errors import NotDeclared
 from apps.engine.fields import NAME, Fields, Scalar, dotted
-from apps.engine.inputs import FORMATS
+from apps.engine.inputs import FORMATS, PATHLESS
+from apps.engine.manifest_endpoint import Endpoint, endpoint_of
 from apps.engine.strict_yaml import Document, Path
 
 API_VERSION = "governance/v1"
@@ -25,10 +26,10 @@ INVENTORY = (
     "limitations", "intended_use", "prohibited_use", "population", "tier", "exposure_eur", "exposure",
     "unit", "regimes", "autonomy", "documents", "source", "licence", "training", "monitoring",
     "contacts", "tags", "contract", "sbom",
-    "monotone", "output", "baseline", "materiality", "annotations",
+    "monotone", "output", "baseline", "materiality", "implementation", "annotations",
 )  # fmt: skip
 _METADATA = ("model", "version", "title", "description", "owner", "tags", "annotations", "labels")
-_SPEC = ("use", "kind", "artifact", "features", "datasets", *INVENTORY)
+_SPEC = ("use", "kind", "artifact", "endpoint", "features", "datasets", *INVENTORY)
 _DATASET = (
     "path", "sha256", "label", "favourable", "score", "decision", "protected", "weight", "period",
     "missing", "title", "description", "source", "contract", "annotations",
@@ -73,7 +74,10 @@ class Manifest:
     spec : dict
         The `spec` as read, in plain JSON values.
     artifact_path, artifact_sha256 : str or None
-        None where the format is ``"none"``: the scores come in a column.
+        None where there is no file: the scores come in a column, or from a service.
+    endpoint : Endpoint or None
+        The service that gives the scores where the format is ``"endpoint"``; beside another format a
+        second implementation to compare with.
     """
 
     model: str
@@ -83,6 +87,7 @@ class Manifest:
     format: str
     artifact_path: str | None
     artifact_sha256: str | None
+    endpoint: Endpoint | None
     features: tuple[str, ...] | None
     datasets: Mapping[str, DatasetSpec]
     metadata: Mapping[str, Any]
@@ -137,7 +142,14 @@ class _Reader(Fields):
         self.constant(top, "kind", "ModelVersion")
         metadata = self.mapping(("metadata",), _METADATA, required=_REQUIRED["metadata"])
         spec = self.mapping(("spec",), _SPEC, required=_REQUIRED["spec"])
-        artifact = self.artifact(spec.get("artifact"))
+        endpoint = endpoint_of(self, ("spec", "endpoint"))
+        artifact = self.artifact(spec.get("artifact"), endpoint)
+        features = self.texts(("spec", "features"), distinct=True) or None
+        if endpoint is not None and features is None:
+            raise self.refuse(("spec", "endpoint"), "spec.endpoint needs spec.features: what it is sent.")
+        datasets = self.datasets(spec["datasets"])
+        if artifact["format"] == "batch":
+            self.scored(datasets)
         return Manifest(
             model=self.label(("metadata", "model")),
             version=self.label(("metadata", "version")),
@@ -146,23 +158,36 @@ class _Reader(Fields):
             format=artifact["format"],
             artifact_path=artifact["path"],
             artifact_sha256=artifact["sha256"],
-            features=self.texts(("spec", "features"), distinct=True) or None,
-            datasets=self.datasets(spec["datasets"]),
+            endpoint=endpoint,
+            features=features,
+            datasets=datasets,
             metadata=plain(metadata),
             spec=plain(spec),
             document=self.document,
         )
 
-    def artifact(self, value: Any) -> dict[str, Any]:
+    def artifact(self, value: Any, endpoint: Endpoint | None) -> dict[str, Any]:
         if value is None:
-            return {"format": "none", "path": None, "sha256": None}
+            return {"format": "endpoint" if endpoint else "none", "path": None, "sha256": None}
         here: Path = ("spec", "artifact")
         self.mapping(here, ("path", "format", "sha256"), required=("format",))
         kind, path = self.choice((*here, "format"), FORMATS), self.text((*here, "path"))
-        if (path is None) != (kind == "none"):
+        if (path is None) != (kind in PATHLESS):
             wanted = "needs no path" if path else "needs the field path"
             raise self.refuse(here, f'An artifact of the format "{kind}" {wanted}.')
+        if kind == "endpoint" and endpoint is None:
+            raise self.refuse(here, 'An artifact of the format "endpoint" needs spec.endpoint.')
         return {"format": kind, "path": path, "sha256": self.digest((*here, "sha256"))}
+
+    def scored(self, datasets: Mapping[str, DatasetSpec]) -> None:
+        """Refuse a data set without the scores of a model that hands them in as a file."""
+        for name, spec in datasets.items():
+            if spec.score is None:
+                raise self.refuse(
+                    ("spec", "datasets", name),
+                    f'spec.datasets.{name} needs the field "score" (score: {{column: …}}): the scores of a '
+                    'model of the format "batch" come with its rows.',
+                )
 
     def datasets(self, value: Any) -> dict[str, DatasetSpec]:
         here: Path = ("spec", "datasets")

@@ -94,7 +94,9 @@ class Subject:
 
     @cached_property
     def model(self) -> Model | None:
-        """The loaded model; None where the scores come in a column."""
+        """The loaded model, or the service that is asked; None where the scores come in a column."""
+        if self.manifest.format == "endpoint":
+            return self.service
         if self.artifact is None:
             return None
         if models_apart():
@@ -102,6 +104,16 @@ class Subject:
         from apps.engine.artifacts import open_model
 
         return open_model(self.artifact, self.manifest.features, positive=self._positive)
+
+    @cached_property
+    def service(self) -> Model | None:
+        """The service that the manifest names; None where it names none."""
+        endpoint = self.manifest.endpoint
+        if endpoint is None:
+            return None
+        from apps.engine.apart.client import begin_endpoint
+
+        return begin_endpoint(endpoint, self.manifest.features or ())()
 
     @cached_property
     def _opening(self) -> Callable[[], Model]:

@@ -12,10 +12,13 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn, cast, get_args
 
 import numpy as np
 
+from apps.engine.apart import endpoint as services
+from apps.engine.apart import relay
 from apps.engine.apart.packed import unpack
 from apps.engine.apart.wire import TYPES, Lane, Shared
 from apps.engine.artifacts import opening_seconds
@@ -26,11 +29,12 @@ from apps.engine.errors import BadInput, Unmeasurable
 from apps.engine.explain.ensemble import Ensemble, Link
 from apps.engine.explain.refuse import Unreadable
 from apps.engine.inputs import Artifact
+from apps.engine.manifest_endpoint import Endpoint
 from apps.engine.process import Ended, step, work
 from apps.engine.resources import current
 
 _COMMAND = (sys.executable, "-s", "-P", "-m", "apps.engine.apart.server")
-_PRINTED, _PATIENCE_S = 2_000, 5
+_PRINTED, _PATIENCE_S, _PREPARING_S = 2_000, 5, 15
 _held: list[_Process] = []
 
 
@@ -69,6 +73,20 @@ def begin_apart(
     return opened
 
 
+def begin_endpoint(endpoint: Endpoint, features: Sequence[str]) -> Callable[[], ApartModel]:
+    """As `begin_apart`, for a model that is a service: its process has the way out and no file."""
+    name, way = endpoint.host, relay.taken()
+    held = _Process(name, way or ())
+    _held.append(held)
+    begun = held.begin({**services.described(endpoint, features, way), "threads": current().threads})
+
+    def opened() -> ApartModel:
+        with step(f"the endpoint {name} was being prepared", seconds=_PREPARING_S):
+            return _Service(Artifact(Path(name), "endpoint", ""), held, begun())
+
+    return opened
+
+
 class ApartModel:
     """A model whose file is open elsewhere; the features that it takes, and the scores that it gives."""
 
@@ -82,14 +100,15 @@ class ApartModel:
 
     def score(self, features: Columns) -> FloatArray:
         """The positive class's score of each row, float64 (n,)."""
-        if not self._texts:
+        texts = self._texts_of(features)
+        if not texts:
             return self.score_matrix(number_matrix(features, self.features))
         named: list[tuple[str, list[str] | None]] = []
         matrix = np.empty((features.rows, len(self.features)))
         for place, name in enumerate(self.features):
             if name not in features:
                 raise BadInput(f'The data has no column "{name}", which the model needs.')
-            if name not in self._texts:
+            if name not in texts:
                 matrix[:, place] = features[name].numbers()
                 named.append((name, None))
                 continue
@@ -97,6 +116,10 @@ class ApartModel:
             matrix[:, place] = coded.codes
             named.append((name, list(coded.levels)))
         return self._scored("columns", matrix, names=named)
+
+    def _texts_of(self, _: Columns) -> frozenset[str]:
+        """Its inputs that are text."""
+        return self._texts
 
     def score_matrix(self, matrix: FloatArray) -> FloatArray:
         """The same for a numeric matrix (n, len(features)); BadInput where the model needs text."""
@@ -145,11 +168,19 @@ class _Batched(ApartModel):
         return network_of_file(self.path, arrays, few, self.score_batch(few))
 
 
-class _Process:
-    """The process, and the lanes to it that are free."""
+class _Service(ApartModel):
+    """One that is asked elsewhere: the data say which of its inputs are text."""
 
-    def __init__(self, name: str) -> None:
-        self._name, self._code = name, -1
+    def _texts_of(self, features: Columns) -> frozenset[str]:
+        there = [name for name in self.features if name in features]
+        return frozenset(name for name in there if features[name].kind not in services.NUMERIC)
+
+
+class _Process:
+    """The process, and the lanes to it that are free; descriptors `given` to it are closed here."""
+
+    def __init__(self, name: str, given: Sequence[int] = ()) -> None:
+        self._name, self._code, self._given = name, -1, tuple(given)
         lanes, theirs = zip(*(_lane() for _ in range(current().workers)), strict=True)
         self._lanes, self._free = lanes, queue.LifoQueue[Lane]()
         for lane in reversed(lanes):
@@ -160,7 +191,7 @@ class _Process:
 
     def _watch(self, theirs: Sequence[tuple[int, ...]], started: threading.Event) -> None:
         """Start the process and wait for its end, in one thread: it dies with the thread that began it."""
-        handed = [descriptor for lane in theirs for descriptor in lane]
+        handed = [*(descriptor for lane in theirs for descriptor in lane), *self._given]
         own = tempfile.mkdtemp(prefix="model-")
         try:
             process = subprocess.Popen(
@@ -176,6 +207,8 @@ class _Process:
             for reading, writing, _, _ in theirs:
                 os.close(reading)
                 os.close(writing)
+            for descriptor in self._given:
+                os.close(descriptor)
             started.set()
         self._code = process.wait()
         self._ended.set()

@@ -21,7 +21,8 @@ def main() -> None:
     if not line:
         return
     asked = json.loads(line)
-    reach = Reach(reads=(Path(asked["path"]),), writes=(Path.cwd(),))
+    reads = (Path(asked["path"]),) if "path" in asked else ()
+    reach = Reach(reads=reads, writes=(Path.cwd(),))
     walls = raise_inner_walls(reach)
     from apps.engine.apart.serving import serve
 

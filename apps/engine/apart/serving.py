@@ -49,11 +49,7 @@ class _Served:
         self.opened = _told(lambda: {**self._open(asked), "walls": walls})
 
     def _open(self, asked: dict[str, Any]) -> dict[str, Any]:
-        from apps.engine.artifacts import open_model
-
-        features = asked["features"]
-        artifact = Artifact(Path(asked["path"]), asked["format"], asked["sha256"])
-        model: Model = open_model(artifact, features and tuple(features), positive=asked["positive"])
+        model = _service(asked) if "endpoint" in asked else _file(asked)
         self.model = model
         return {
             "features": list(model.features),
@@ -108,6 +104,20 @@ class _Served:
             self.linear(asked, lane)
         assert self._margin is not None  # noqa: S101 - for the type checker
         return self._margin(_matrix(asked, lane))
+
+
+def _file(asked: dict[str, Any]) -> Model:
+    from apps.engine.artifacts import open_model
+
+    features = asked["features"]
+    artifact = Artifact(Path(asked["path"]), asked["format"], asked["sha256"])
+    return open_model(artifact, features and tuple(features), positive=asked["positive"])
+
+
+def _service(asked: dict[str, Any]) -> Model:
+    from apps.engine.apart.endpoint import opened
+
+    return opened(asked)
 
 
 _ACTS: dict[str, Callable[[_Served, dict[str, Any], Lane], Any]] = {
