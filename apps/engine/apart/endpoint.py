@@ -40,7 +40,8 @@ class EndpointModel:
     texts: Sequence[str] = ()
 
     def __init__(self, endpoint: Endpoint, features: Sequence[str], way: Pipe | None) -> None:
-        self.endpoint, self.features, self.path = endpoint, tuple(features), Path(endpoint.host)
+        self.endpoint, self.path = endpoint, Path(endpoint.host)
+        self.features: Sequence[str] = tuple(features)
         self._way, self._turn = way, threading.Lock()
         self._tried, self._called = False, ""
 
@@ -71,9 +72,9 @@ class EndpointModel:
         gap = float(np.abs(one - other).max())
         self._pipe().send({"do": "note", "rows": rows, "largest_difference": gap, "model": self._called})
         if gap > self.endpoint.varies:
-            raise BadInput(
-                f"The endpoint {self.endpoint.host} gave other scores to the same {rows} rows when asked "
-                f"again: they differ by up to {gap:.6g}; spec.endpoint.varies allows {self.endpoint.varies:g}."
+            raise self._fault(
+                f"gave other scores to the same {rows} rows when asked again: they differ by up to "
+                f"{gap:.6g}; spec.endpoint.varies allows {self.endpoint.varies:g}"
             )
         self._tried = True
 
