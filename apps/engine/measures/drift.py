@@ -20,12 +20,12 @@ from apps.engine.columns import ArrayColumn, Column, Columns, FloatArray, IntArr
 from apps.engine.errors import Unmeasurable
 from apps.engine.measures.drift_bins import Cut, Rule, Sample, cells, chi_square, counted, index
 from apps.engine.numeric import weights_or_none
-from apps.engine.resources import each
+from apps.engine.resources import current, each, using
 from apps.engine.tally import Tally, tallies, tally
 from apps.engine.weighed import Weighed, weighed
 
 BLOCK = 4096
-_FEW, _LONG = 20_000, 1 << 15
+_FEW, _LONG, _MANY = 20_000, 1 << 15, 1 << 21
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -266,8 +266,14 @@ def shed(*samples: Sample) -> None:
 
 
 def each_column(work: Callable[[T], R], items: Sequence[T], rows: int) -> list[R]:
-    """``[work(item) for item in items]``, on threads where the columns are long enough for them."""
-    return each(work, items) if rows >= _LONG else [work(item) for item in items]
+    """``[work(item) for item in items]``, on threads where the columns are long enough for them.
+
+    Many columns that are each too short for compiled loops are together worth the loading of them.
+    """
+    if rows < _LONG:
+        return [work(item) for item in items]
+    with using(compiled="always" if kernels.worth(rows * len(items), enough=_MANY) else current().compiled):
+        return each(work, items)
 
 
 def _rows(table: Columns, count: IntArray | None) -> int:
