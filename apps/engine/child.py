@@ -10,8 +10,10 @@ task["do"]           answer
 ``inspect``          digests, rows and columns: what registration pins
 ``measure``          ``check dataset reference arguments seed`` → a measurement
 ``gates``            ``gates: [{id check dataset reference arguments}]``, ``seed`` → measurements by id
-``summarise``        ``dataset parts gates out``: some parts, summed up into the file ``out`` → its digest
-``merged``           ``summaries: [file]``, ``gates``, ``seed`` → as ``gates``, without the data files
+``summarise``        ``dataset parts every gates out``: some parts, summed up into the file ``out`` → its
+                     digest, its size, and which parts and how many rows it is of
+``merged``           ``summaries: [file]``, ``gates``, ``seed`` → as ``gates``, without the data files; and
+                     ``rows``, the gates that asked for more than summaries
 ==================== ===========================================================================
 
 Every task names its ``manifest`` (a path), and may hand in ``files`` (manifest path → real path), the
@@ -23,7 +25,6 @@ A device changes no exact number and is no part of a result: the answer names it
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import selectors
@@ -35,28 +36,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from apps.engine.errors import BadInput, Problem
-from apps.engine.landlock import Reach
-from apps.engine.process import Ended, claim
-from apps.engine.resources import DEVICES, Device, driver, used_device, using
-from apps.engine.walls import Limits, raise_walls
+from apps.engine.endings import at_step, of_signal, stopped
+from apps.engine.walls import Limits
 
 __all__ = ["Limits", "in_child"]
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND: tuple[str, ...] = (sys.executable, "-s", "-P", "-m", "apps.engine.child")
+COMMAND: tuple[str, ...] = (sys.executable, "-s", "-P", "-m", "apps.engine.inside")
 Progress = Callable[[Mapping[str, Any]], None]
 _TICK_S = 1.0
-_STOPPED = "Measuring stopped"
 _LONGEST_STEP = 400
-_SIGNALS = {
-    signal.SIGPROF: ("timeout", "It did not end"),
-    signal.SIGXCPU: ("resource", "It used more processor time than allowed"),
-    signal.SIGXFSZ: ("resource", "It wrote a larger file than allowed"),
-    signal.SIGKILL: ("resource", "It was killed, most likely for want of memory"),
-}
 
 
 def in_child(
@@ -128,7 +119,7 @@ class _Parent:
             os.close(reading)
         code, usage = _kill_group(child, patience=0.0 if failed or self._answer else 2.0)
         answer = failed or self._concluded(code)
-        return {**_while(self._step, answer), "walls": self._walls, "usage": usage}
+        return {**at_step(self._step, answer), "walls": self._walls, "usage": usage}
 
     def _listen(self, reading: int) -> dict[str, Any] | None:
         """Read lines until the pipe closes; an error value where a limit of ours is passed first."""
@@ -136,14 +127,14 @@ class _Parent:
         for chunk in _chunks(reading):
             seen += len(chunk)
             if seen > self._limits.output_bytes:
-                return _error("resource", "It gave a longer answer than allowed")
+                return stopped("resource", "It gave a longer answer than allowed")
             *lines, rest = (rest + chunk).split(b"\n")
             if not all(self._take(line) for line in lines):
-                return _error("garbage", "Its answer could not be read")
+                return stopped("garbage", "Its answer could not be read")
             if self._answer is not None:
                 return None
             if time.monotonic() > deadline:
-                return _error("timeout", f"It took longer than {self._limits.wall_s} seconds")
+                return stopped("timeout", f"It took longer than {self._limits.wall_s} seconds")
             self._tick()
         return None
 
@@ -171,10 +162,10 @@ class _Parent:
         if self._answer is not None and self._answer.get("status") in ("done", "error"):
             return self._answer
         if code is None:
-            return _error("crashed", "It went silent without an answer")
+            return stopped("crashed", "It went silent without an answer")
         if code < 0:
-            return _error(*_of_signal(signal.Signals(-code)))
-        return _error("crashed", f"It ended without an answer (exit code {code})")
+            return stopped(*of_signal(signal.Signals(-code)))
+        return stopped("crashed", f"It ended without an answer (exit code {code})")
 
 
 def _environment(scratch: str) -> dict[str, str]:
@@ -242,186 +233,5 @@ def _ends_within(pid: int, seconds: float) -> bool:
     return True
 
 
-def _of_signal(sign: signal.Signals | None) -> tuple[str, str]:
-    """What it means that a process ended by a signal, or by itself."""
-    if sign is None:
-        return "crashed", "It ended without an answer"
-    return _SIGNALS.get(sign, ("crashed", f"It crashed ({sign.name})"))
-
-
-def _while(step: str, answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer, and where the child went down, what it was doing then."""
-    reason = str(answer.get("reason"))
-    if not step or not reason.startswith(_STOPPED):
-        return answer
-    return {**answer, "reason": reason.replace(_STOPPED, f"{_STOPPED} while {step}", 1)}
-
-
 def _no_constant(text: str) -> None:
     raise ValueError(f"{text} is no number of JSON")
-
-
-def _error(kind: str, sentence: str) -> dict[str, Any]:
-    return {
-        "status": "error",
-        "kind": kind,
-        "reason": f"{_STOPPED}: {sentence[0].lower()}{sentence[1:]}.",
-    }
-
-
-# The child's side -----------------------------------------------------------------------------------
-
-
-def main() -> None:
-    """Read the task, raise the walls, answer."""
-    given = json.loads(sys.stdin.buffer.read())
-    with os.fdopen(given["pipe"], "w", encoding="utf-8") as pipe:
-
-        def say(key: str, value: Mapping[str, Any] | str) -> None:
-            pipe.write(json.dumps({key: value}, allow_nan=False) + "\n")
-            pipe.flush()
-
-        claim(lambda what: say("step", what), apart=True)
-        if "way_out" in given["task"]:
-            _hold_way_out(*given["task"]["way_out"])
-        say("walls", raise_walls(Limits(**given["limits"]), _reach(given["task"])))
-        answer = _answer(given["task"], lambda step: say("progress", step))
-        _close_models()
-        say("answer", answer)
-
-
-def _hold_way_out(reading: int, writing: int) -> None:
-    """Keep what leads to the process that may ask a service, for the model that needs it."""
-    from apps.engine.apart.relay import hold
-
-    hold(reading, writing)
-
-
-def _close_models() -> None:
-    """End the processes that hold models, where there are any."""
-    client = sys.modules.get("apps.engine.apart.client")
-    if client is not None:
-        client.close_models()
-
-
-def _reach(task: Mapping[str, Any]) -> Reach:
-    """The files that a task names: its manifest's folder and data, summaries, the file it writes."""
-    manifest = Path(task.get("manifest", "model.yaml"))
-    manifest = manifest / "model.yaml" if manifest.is_dir() else manifest
-    reads = [manifest.parent, *map(Path, task.get("summaries", ()))]
-    if task.get("files") is not None:
-        reads += [Path(file) for file in task["files"].values()]
-    else:
-        reads += _named(manifest)
-    writes = [Path.cwd()] + ([Path(task["out"]).parent] if "out" in task else [])
-    return Reach(reads=tuple(reads), writes=tuple(writes), driver=task.get("device") != "cpu" and driver())
-
-
-def _named(manifest: Path) -> list[Path]:
-    """Where a manifest's files lie, for they may lie anywhere; none where it cannot be read."""
-    from apps.engine.manifest import read_manifest
-    from apps.engine.places import places
-
-    try:
-        return places(read_manifest(manifest.read_bytes(), name=manifest.name), manifest.parent)
-    except (Problem, OSError):
-        return []
-
-
-def _answer(task: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
-    try:
-        with using(device=_device(task)):
-            _present(_device(task))
-            result = _TASKS[task["do"]](task, progress)
-            return {"status": "done", "result": result, "device": used_device()}
-    except Problem as problem:
-        return {"status": "error", "kind": "bad_input", "reason": str(problem)}
-    except MemoryError:
-        return _error("resource", "It needed more memory than allowed")
-    except Ended as ended:
-        return _while(ended.work, _error(*_of_signal(ended.signal)))
-    except Exception as problem:
-        what = f"{type(problem).__name__}: {problem}".splitlines()[0][:300]
-        return {"status": "error", "kind": "internal", "reason": f"{_STOPPED}: {what}."}
-
-
-def _device(task: Mapping[str, Any]) -> Device:
-    asked = task.get("device") or "auto"
-    if asked not in DEVICES:
-        raise BadInput(f'The device is "{asked}"; {", ".join(DEVICES[:-1])} or {DEVICES[-1]} was expected.')
-    return cast(Device, asked)
-
-
-def _present(device: Device) -> None:
-    """Refuse at once a GPU that is asked for and not there."""
-    if device == "cuda":
-        from apps.engine.device import arrays
-
-        arrays()
-
-
-def _loaded(task: Mapping[str, Any]) -> Any:
-    from apps.engine.subject import load
-
-    files = task.get("files")
-    subject = load(task["manifest"], files=None if files is None else {k: Path(v) for k, v in files.items()})
-    subject.prepare()
-    return subject
-
-
-def _inspect(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
-    from apps.engine.evaluate import subject_json
-
-    subject = _loaded(task)
-    if subject.artifact is not None:
-        subject.model.features  # noqa: B018 - loading it is the inspection
-    return {
-        **subject_json(subject),
-        "columns": {name: list(data.columns) for name, data in subject.datasets.items()},
-        "features": list(subject.model.features) if subject.model else list(subject.manifest.features or ()),
-    }
-
-
-def _measure(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
-    from apps.engine.measure import measure
-
-    given = {name: task[name] for name in ("dataset", "reference", "arguments", "seed") if task.get(name)}
-    return measure(task["check"], _loaded(task), **given).as_json()
-
-
-def _gates(task: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
-    from apps.engine.evaluate import measure_gates, subject_json
-
-    subject = _loaded(task)
-    found = measure_gates(subject, task["gates"], seed=task.get("seed", 0), progress=progress)
-    return {"subject": subject_json(subject), "measurements": found}
-
-
-def _summarise(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
-    from apps.engine.partitions import measure_partition
-
-    found = measure_partition(_loaded(task), task["dataset"], task["gates"], parts=task.get("parts"))
-    Path(task["out"]).write_bytes(found)
-    return {"digest": f"sha256:{hashlib.sha256(found).hexdigest()}", "bytes": len(found)}
-
-
-def _merged(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
-    from apps.engine.evaluate import subject_json
-    from apps.engine.partitions import measure_merged
-
-    subject = _loaded(task)
-    parts = [Path(name).read_bytes() for name in task["summaries"]]
-    found = measure_merged(subject, parts, task["gates"], seed=task.get("seed", 0))
-    return {"subject": subject_json(subject), "measurements": found}
-
-
-_TASKS: dict[str, Callable[[Mapping[str, Any], Progress], dict[str, Any]]] = {
-    "inspect": _inspect,
-    "measure": _measure,
-    "gates": _gates,
-    "summarise": _summarise,
-    "merged": _merged,
-}
-
-if __name__ == "__main__":
-    main()

@@ -168,7 +168,7 @@ def measure_gates(
         say({"done": done, "of": len(gates), "gate": gate["id"]})
         question = _question(gate)
         if question not in held:
-            held[question] = _measured(subject, gate, seed)
+            held[question] = measured_gate(subject, gate, seed)
         found[gate["id"]] = held[question]
     say({"done": len(gates), "of": len(gates), "gate": None})
     return found
@@ -217,7 +217,8 @@ def _question(gate: Mapping[str, Any]) -> str:
     return json.dumps(parts, sort_keys=True, default=str)
 
 
-def _measured(subject: Subject, gate: Mapping[str, Any], seed: int) -> dict[str, Any]:
+def measured_gate(subject: Subject, gate: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """The measurement of one gate, as JSON; BadInput names the gate."""
     from apps.engine.measure import DEVELOPMENT, HOLDOUT, measure
 
     try:

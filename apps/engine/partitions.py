@@ -1,15 +1,16 @@
 """Parts of a data set summed up apart and merged: what one pass over all of it would have given.
 
 `measure_partition` reads some parts of a data set and gives bytes; `measure_merged` takes the bytes of all
-parts and measures. Only checks that rest on summaries can be measured so; the others say so.
+parts and measures. Only checks that rest on summaries can be measured so; the others say so, and
+`merged_gates` names them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -17,8 +18,9 @@ from apps.engine import table_limits
 from apps.engine.columns import Column
 from apps.engine.dataset import DataSet
 from apps.engine.errors import BadInput, Problem, Unmeasurable
+from apps.engine.evaluate import measured_gate
 from apps.engine.files import file_digest, parts_digest
-from apps.engine.measure import DEVELOPMENT, HOLDOUT, measure
+from apps.engine.measure import DEVELOPMENT, HOLDOUT
 from apps.engine.parts import Parts
 from apps.engine.subject import Subject
 from apps.engine.summaries.codec import as_bytes, from_bytes
@@ -32,6 +34,7 @@ from apps.engine.tables import Table
 MAGIC = b"countersign-partition/1\n"
 _AT_ONCE = 8
 Gate = Mapping[str, Any]
+Progress = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,12 @@ class Partition:
 
 
 def measure_partition(
-    subject: Subject, dataset: str, gates: Sequence[Gate], *, parts: Sequence[str] | None = None
+    subject: Subject,
+    dataset: str,
+    gates: Sequence[Gate],
+    *,
+    parts: Sequence[str] | None = None,
+    every: Sequence[str] | None = None,
 ) -> bytes:
     """Sum up some parts of a data set under all that the gates need of it.
 
@@ -72,6 +80,8 @@ def measure_partition(
         As in `apps.engine.evaluate.measure_gates`.
     parts : sequence of str, optional
         The names of the parts to read; by default all.
+    every : sequence of str, optional
+        The names of all parts of the folder, where only some of them lie here.
 
     Raises
     ------
@@ -94,17 +104,20 @@ def measure_partition(
             if isinstance(summary, Problem):
                 raise summary
             found[layout] = summary
-    every = tuple(names) if data.path.is_dir() else ()
-    return _written(Partition(dataset, tuple(data.columns), digests, every, found))
+    named = tuple(names if every is None else every) if data.path.is_dir() else ()
+    return _written(Partition(dataset, tuple(data.columns), digests, named, found))
 
 
 def merge_partitions(parts: Sequence[bytes]) -> list[bytes]:
     """The bytes of several partitions, merged into one for each data set; parts may still be missing."""
-    held: dict[str, Partition] = {}
-    for data in parts:
-        read = _read(data)
-        held[read.dataset] = _joined(held[read.dataset], read) if read.dataset in held else read
-    return [_written(held[name]) for name in sorted(held)]
+    return [_written(read) for _, read in sorted(_merged(parts).items())]
+
+
+def about_partition(data: bytes) -> dict[str, Any]:
+    """What the bytes of a partition say of themselves: data set, rows, the digest of each part read."""
+    read = _read(data)
+    rows = next((summary.rows for summary in read.summaries.values()), 0)
+    return {"dataset": read.dataset, "rows": rows, "parts": dict(sorted(read.parts.items()))}
 
 
 def measure_merged(
@@ -124,30 +137,61 @@ def measure_merged(
     dict
         The measurement of each gate, as JSON, by gate id.
     """
-    held = {read.dataset: read for read in (_read(data) for data in merge_partitions(parts))}
-    for name, read in held.items():
+    return merged_gates(subject, parts, gates, seed=seed)[0]
+
+
+def merged_gates(
+    subject: Subject,
+    parts: Sequence[bytes],
+    gates: Sequence[Gate],
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """As `measure_merged`; and the gates that asked for rows, which only the whole data can answer.
+
+    Parameters
+    ----------
+    progress : callable, optional
+        As in `apps.engine.evaluate.measure_gates`.
+    """
+    say = progress or (lambda _: None)
+    away = _stand_in(subject, parts)
+    found: dict[str, dict[str, Any]] = {}
+    rows: list[str] = []
+    for done, gate in enumerate(gates):
+        say({"done": done, "of": len(gates), "gate": gate["id"]})
+        for data in away:
+            data.asked = False
+        found[gate["id"]] = measured_gate(subject, gate, seed)
+        rows += [gate["id"]] if any(data.asked for data in away) else []
+    say({"done": len(gates), "of": len(gates), "gate": None})
+    return found, rows
+
+
+def _stand_in(subject: Subject, parts: Sequence[bytes]) -> list[Elsewhere]:
+    """Put the summaries in the place of each data set that they are of."""
+    away = []
+    for name, read in _merged(parts).items():
         if name not in subject.datasets:
             raise BadInput(f'The manifest has no data set "{name}", of which a part was summed up.')
-        subject.stand_in(Elsewhere(subject.datasets[name], read))
+        away.append(Elsewhere(subject.datasets[name], read))
+        subject.stand_in(away[-1])
         _hold(subject, read)
-    return {gate["id"]: _measured(subject, gate, seed) for gate in gates}
-
-
-def _measured(subject: Subject, gate: Gate, seed: int) -> dict[str, Any]:
-    return measure(
-        gate["check"],
-        subject,
-        dataset=gate.get("dataset") or HOLDOUT,
-        reference=gate.get("reference") or DEVELOPMENT,
-        arguments=gate.get("arguments"),
-        seed=seed,
-    ).as_json()
+    return away
 
 
 class Elsewhere(DataSet):
-    """A data set whose files are not here, of which summaries are held."""
+    """A data set whose files are not here, of which summaries are held.
+
+    Attributes
+    ----------
+    asked : bool
+        Whether rows were asked for, which only the files have.
+    """
 
     large = True
+    asked = False
 
     def __init__(self, data: DataSet, read: Partition) -> None:
         super().__init__(data.spec, data.path, lambda: data.model, data.declared_features)
@@ -186,6 +230,7 @@ class Elsewhere(DataSet):
         raise self._absent_rows()
 
     def _absent_rows(self) -> Unmeasurable:
+        self.asked = True
         return Unmeasurable(
             f'This check takes rows, and of the data set "{self.name}" there are only summaries of parts.',
             status="insufficient",
@@ -235,21 +280,39 @@ def _asked(subject: Subject, data: DataSet, gates: Sequence[Gate]) -> Iterator[t
                 yield question, of
 
 
-def _joined(first: Partition, second: Partition) -> Partition:
-    """Both together."""
-    same = (first.columns, first.every, set(first.summaries)) == (
-        second.columns, second.every, set(second.summaries),
-    )  # fmt: skip
-    if not same:
-        raise BadInput(f'Two partitions of "{first.dataset}" were not summed up alike and cannot be merged.')
-    twice = sorted(set(first.parts) & set(second.parts))
-    if twice:
-        raise BadInput(f'The part "{twice[0]}" of the data set "{first.dataset}" was summed up twice.')
+def _merged(parts: Sequence[bytes]) -> dict[str, Partition]:
+    """All parts of each data set together."""
+    held: dict[str, list[Partition]] = {}
+    for data in parts:
+        read = _read(data)
+        held.setdefault(read.dataset, []).append(read)
+    return {name: _joined(found) for name, found in held.items()}
+
+
+def _joined(found: Sequence[Partition]) -> Partition:
+    """Partitions of one data set as one."""
+    first, *others = found
+    if not others:
+        return first
+    parts: dict[str, str] = {}
+    for read in found:
+        if (read.columns, read.every, set(read.summaries)) != (
+            first.columns, first.every, set(first.summaries),
+        ):  # fmt: skip
+            raise BadInput(
+                f'Two partitions of "{first.dataset}" were not summed up alike and cannot be merged.'
+            )
+        twice = sorted(parts.keys() & read.parts.keys())
+        if twice:
+            raise BadInput(f'The part "{twice[0]}" of the data set "{first.dataset}" was summed up twice.')
+        parts |= read.parts
     summaries = {
-        layout: merged([held, second.summaries[layout]], limit=table_limits.VALUES if layout.alone else 0)
-        for layout, held in first.summaries.items()
+        layout: merged(
+            [read.summaries[layout] for read in found], limit=table_limits.VALUES if layout.alone else 0
+        )
+        for layout in first.summaries
     }
-    return replace(first, parts={**first.parts, **second.parts}, summaries=summaries)
+    return Partition(first.dataset, first.columns, parts, first.every, summaries)
 
 
 def _written(read: Partition) -> bytes:

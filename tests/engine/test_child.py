@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from apps.engine import child
+from apps.engine import child, inside
 from apps.engine.child import Limits, in_child
 from tests.engine.subjects import write_subject
 
@@ -168,3 +168,25 @@ def test_the_device_stands_beside_the_result_and_an_unknown_one_is_refused(tmp_p
     assert (refused["kind"], refused["reason"]) == (
         "bad_input", 'The device is "tpu"; cpu, cuda or auto was expected.',
     )  # fmt: skip
+
+
+class OutOfMemoryError(RuntimeError):
+    """As torch and CuPy call theirs."""
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        OutOfMemoryError("Tried to allocate 2.00 GiB."),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("CUBLAS failure 3: cudaErrorMemoryAllocation"),
+    ],
+)
+def test_a_gpu_without_room_is_want_of_room(monkeypatch: pytest.MonkeyPatch, problem: Exception) -> None:
+    def fails(*_: Any) -> Any:
+        raise problem
+
+    monkeypatch.setitem(inside._TASKS, "gates", fails)
+    found = inside._answer({"do": "gates"}, lambda _: None)
+    assert (found["status"], found["kind"]) == ("error", "resource")
+    assert found["reason"] == "Measuring stopped: it needed more memory than the GPU has."

@@ -17,7 +17,7 @@ from apps.audit.models import Event, Statement
 from apps.audit.states import system
 from apps.costs import commands as costs
 from apps.costs.models import Budget, CostEntry
-from apps.engine import child as engine_child
+from apps.engine import inside
 from apps.engine.policy import gates_for
 from apps.gates import commands, measuring, queries
 from apps.gates.clock import Clock
@@ -53,7 +53,7 @@ def child(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
         return
 
     def here(task, *, limits=None, progress=None, tick=None):
-        answer = engine_child._answer(task, progress or (lambda _: None))
+        answer = inside._answer(task, progress or (lambda _: None))
         usage = {"cpu_seconds": 0.0, "peak_memory_bytes": 0}
         return {**json.loads(json.dumps(answer)), "walls": {}, "usage": usage}
 

@@ -45,7 +45,7 @@ def instead(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Instead:
         command = (sys.executable, "-s", "-P", "-c", f"{_BEGIN}\n{body}\n")
         stub.write_text(
             f"import apps.engine.apart.client as client\nclient._COMMAND = {command!r}\n"
-            "from apps.engine.child import main\nmain()\n"
+            "from apps.engine.inside import main\nmain()\n"
         )
         monkeypatch.setattr(child, "COMMAND", (sys.executable, "-s", "-P", str(stub)))
         task = {"do": "measure", "manifest": str(FIXTURES / "diabetes-progress-1" / "model.yaml")}

@@ -16,9 +16,9 @@ from apps.engine.child import in_child
 from apps.engine.errors import BadInput
 from apps.engine.evaluate import measure_gates, subject_json
 from apps.engine.measure import measure
-from apps.engine.partitions import measure_merged, measure_partition, merge_partitions
+from apps.engine.partitions import measure_merged, measure_partition, merge_partitions, merged_gates
 from apps.engine.resources import using
-from apps.engine.subject import Subject
+from apps.engine.subject import Subject, load
 from apps.engine.summaries.layout import counted
 from apps.engine.summaries.sample import sample_of
 from tests.engine.summaries.cuts import N, subject
@@ -179,6 +179,22 @@ def test_partitions_merge_to_the_run_on_all(make: Make) -> None:
     assert {name: found for name, found in whole.items() if name in merged} == merged
 
 
+def test_a_part_is_summed_up_where_no_other_lies(make: Make) -> None:
+    of = make(parts=3, seed=3)
+    whole = summed(of)
+    every = [path.name for path in of.datasets["holdout"].parts.paths]
+    for name in every[1:]:
+        (of.datasets["holdout"].path / name).unlink()
+    alone = make_again(of)
+    assert measure_partition(alone, "holdout", GATES, parts=every[:1], every=every) in whole
+    rows = merged_gates(make_again(of), whole, GATES)[1]
+    assert rows == ["consistency"]
+
+
+def make_again(of: Subject) -> Subject:
+    return load(of.datasets["holdout"].path.parent)
+
+
 def test_partitions_merge_in_any_order_to_the_same_bytes(make: Make) -> None:
     parts = summed(make(parts=3, seed=3))
     whole = summed(make(parts=3, seed=3), by_part=False)
@@ -222,9 +238,10 @@ def test_the_child_sums_up_parts_and_measures_what_is_merged(make: Make, tmp_pat
         answer = in_child({**task, "gates": gates, "out": files[-1]})
         assert answer["status"] == "done", answer
         assert answer["result"]["bytes"] == Path(files[-1]).stat().st_size
+        assert list(answer["result"]["parts"]) == [name]
     whole = in_child({"do": "gates", "manifest": manifest, "gates": gates})
     merged = in_child({"do": "merged", "manifest": manifest, "gates": gates, "summaries": files})
-    assert merged["result"] == whole["result"]
+    assert merged["result"] == {**whole["result"], "rows": []}
 
 
 def test_a_part_that_changes_while_it_is_read_is_refused(make: Make, small: pytest.MonkeyPatch) -> None:
