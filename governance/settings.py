@@ -10,6 +10,7 @@ from apps.engine.policy.library import shipped_folder
 from governance.env import Environment, witness_named
 from governance.local.places import Places, default_state
 from governance.secret import kept_secret
+from governance.storage import store_named
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -183,6 +184,15 @@ MEDIA_ROOT = STATE / "files"
 
 # The scorecard that tells a model's tier by answers about it.
 SCORECARD = Path(_env.text("COUNTERSIGN_SCORECARD", str(shipped_folder() / "tiering" / "scorecard.yaml")))
+
+# Where uploaded bytes are kept, and how many of them one upload, one business unit and everybody may have.
+STORE = store_named(_env)
+LARGEST_UPLOAD = _env.whole("COUNTERSIGN_LARGEST_UPLOAD", 2 << 30, least=1)
+STORE_QUOTA = _env.whole("COUNTERSIGN_STORE_QUOTA", 0)
+UNIT_QUOTA = _env.whole("COUNTERSIGN_UNIT_QUOTA", 0)
+# Days after which uploaded bytes that no version names are removed, and an unfinished upload is forgotten.
+UNREFERENCED_DAYS = _env.whole("COUNTERSIGN_UNREFERENCED_DAYS", 7, least=1)
+UPLOAD_HOURS = _env.whole("COUNTERSIGN_UPLOAD_HOURS", 24, least=1)
 
 # How long uploaded bytes of retired models are kept; without a file for ever.
 RETENTION = _env.text("COUNTERSIGN_RETENTION")

@@ -25,6 +25,7 @@ TITLES: Mapping[int, str] = {
     404: "Not found",
     405: "Method not allowed",
     411: "Length required",
+    408: "Too slow",
     409: "Not possible now",
     413: "Too large",
     415: "Unsupported media type",
@@ -75,6 +76,10 @@ def problem(error: ApiProblem) -> HttpResponse:
 CODES: Mapping[str, int] = {
     "too_large": 413,
     "no_space": 507,
+    "over_quota": 507,
+    "too_slow": 408,
+    "read_only": 503,
+    "store_unreachable": 503,
     "throttled": 429,
     "reauthenticate": 403,
     "key_reused": 422,

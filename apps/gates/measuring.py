@@ -20,6 +20,7 @@ from apps.gates.clock import database_now
 from apps.gates.models import Run
 from apps.gates.states import Failure
 from apps.inventory.layout import lay_out
+from apps.inventory.store import Unreachable
 
 _FAILURES = {
     "bad_input": Failure.INPUT,
@@ -117,7 +118,7 @@ def _fill(folder: Path, run: Run) -> None:
     try:
         folder.mkdir(parents=True)
         lay_out(run.version, folder)
-    except (NotFound, OSError) as error:
+    except (NotFound, Unreachable, OSError) as error:
         raise NotMeasured(Failure.UNAVAILABLE, f"The stored files are unavailable: {error}") from error
 
 

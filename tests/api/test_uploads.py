@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import resource
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.http import UnreadablePostError
@@ -124,10 +128,44 @@ def test_a_manifest_of_another_model_registers_nothing(asker: Asker) -> None:
     assert asker.get("/models/other").status_code == 404
 
 
-def test_a_full_store_answers_507(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> int:
-        raise OSError(28, "No space left on device")
+@pytest.fixture
+def small_disk(tmp_path: Path, settings: object) -> Iterator[Path]:
+    """A store that has room for 256 KiB: a file system of that size, or a limit where that is refused."""
+    root = tmp_path / "store"
+    root.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(root)], capture_output=True, check=False
+    )
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if mounted.returncode:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (256 << 10, former[1]))
+    settings.STORE = {"root": root}  # type: ignore[attr-defined]
+    yield root
+    resource.setrlimit(resource.RLIMIT_FSIZE, former)
+    if not mounted.returncode:
+        subprocess.run(["umount", str(root)], check=True)
 
-    monkeypatch.setattr("apps.inventory.store._written", full)
 
-    assert asker.put(f"/blobs/{named(DATA)}", DATA).status_code == 507
+def test_a_disk_that_is_full_in_the_middle_answers_507_and_keeps_nothing(
+    asker: Asker, small_disk: Path
+) -> None:
+    big = bytes(1 << 20)
+
+    answer = asker.put(f"/blobs/{named(big)}", big)
+
+    assert answer.status_code == 507
+    assert answer.json()["detail"] == "The store is full; nothing was kept."
+    assert not Blob.objects.filter(digest=named(big)).exists()
+    assert [path for path in small_disk.rglob("*") if path.is_file()] == []
+    assert asker.put(f"/blobs/{named(DATA)}", DATA).status_code == 201
+
+
+def test_a_store_out_of_reach_answers_503(asker: Asker, settings: object, tmp_path: Path) -> None:
+    place = {"name": "b", "endpoint": "http://127.0.0.1:1", "timeout_s": 1}
+    settings.STORE = {"writer": place, "reader": place, "cache": tmp_path}  # type: ignore[attr-defined]
+
+    answer = asker.put(f"/blobs/{named(DATA)}", DATA)
+
+    assert answer.status_code == 503
+    assert "the object storage did not answer" in answer.json()["detail"]
+    assert not Blob.objects.filter(digest=named(DATA)).exists()
