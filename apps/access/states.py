@@ -18,6 +18,7 @@ class Permission(StrEnum):
     VERSION_REGISTER = "version.register"
     RUN_REQUEST = "run.request"
     RUN_REQUEUE = "run.requeue"
+    RUN_REORDER = "run.reorder"
     EVIDENCE_SEE = "evidence.see"
     APPROVAL_SUBMIT = "approval.submit"
     APPROVAL_VALIDATE = "approval.validate"
@@ -146,13 +147,14 @@ ROLES: dict[str, Role] = {
         Role(
             "head-of-model-risk",
             "Head of model risk",
-            "Grants waivers for a time, sets tiers, requeues dead runs.",
+            "Grants waivers for a time, sets tiers, requeues dead runs and orders the queue.",
             frozenset(
                 _READ
                 | {
                     _P.WAIVER_GRANT,
                     _P.MODEL_TIER,
                     _P.RUN_REQUEUE,
+                    _P.RUN_REORDER,
                     _P.APPROVAL_REVOKE,
                     _P.FINDING_OPEN,
                     _P.FINDING_CLOSE,

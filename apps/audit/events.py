@@ -47,9 +47,12 @@ class EventName(StrEnum):
     RUN_REQUEUED = "run.requeued"
     RUN_CANCELLED = "run.cancelled"
     RUN_DEAD = "run.dead"
+    RUN_RETURNED = "run.returned"
+    RUN_PLACED = "run.placed"
     SCHEDULE_SET = "schedule.set"
     SCHEDULE_ENDED = "schedule.ended"
     SCHEDULE_REFUSED = "schedule.refused"
+    SCHEDULE_MISSED = "schedule.missed"
     DECISION_SEALED = "decision.sealed"
     EVIDENCE_SEALED = "evidence.sealed"
 

@@ -69,25 +69,10 @@ def lifecycle(
     Where `initial` is not given the first key of `moves` is the state in which rows begin.
     """
     table, column = _name(table), _name(column)
-    pairs = sorted((str(a), str(b)) for a, targets in moves.items() for b in targets)
-    legal = ", ".join(f"({_literal(a)}, {_literal(b)})" for a, b in pairs)
-    first = initial or str(next(iter(moves)))
     function = f"{table}_{column}_moves"
     return migrations.RunSQL(
-        f"""
-        CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $moves$
-        BEGIN
-          IF TG_OP = 'INSERT' THEN
-            IF NEW.{column} <> {_literal(first)} THEN
-              RAISE EXCEPTION '{table}: a row begins as {first}, not as %', NEW.{column}
-                USING ERRCODE = 'restrict_violation';
-            END IF;
-          ELSIF (OLD.{column}::text, NEW.{column}::text) NOT IN ({legal}) THEN
-            RAISE EXCEPTION '{table}: the move from % to % is not allowed', OLD.{column}, NEW.{column}
-              USING ERRCODE = 'restrict_violation';
-          END IF;
-          RETURN NEW;
-        END $moves$;
+        _moves(table, column, moves, initial)
+        + f"""
         CREATE TRIGGER {column}_begins BEFORE INSERT ON {table}
           FOR EACH ROW EXECUTE FUNCTION {function}();
         CREATE TRIGGER {column}_moves BEFORE UPDATE ON {table}
@@ -103,3 +88,30 @@ def lifecycle(
         DROP FUNCTION {function}();
         """,
     )
+
+
+def changed_moves(table: str, column: str, moves: Mapping[str, Iterable[str]]) -> migrations.RunSQL:
+    """Bring a lifecycle that stands already up to its present table of moves; nothing to undo."""
+    return migrations.RunSQL(_moves(_name(table), _name(column), moves, None), migrations.RunSQL.noop)
+
+
+def _moves(table: str, column: str, moves: Mapping[str, Iterable[str]], initial: str | None) -> str:
+    pairs = sorted((str(a), str(b)) for a, targets in moves.items() for b in targets)
+    legal = ", ".join(f"({_literal(a)}, {_literal(b)})" for a, b in pairs)
+    first = initial or str(next(iter(moves)))
+    return f"""
+        CREATE OR REPLACE FUNCTION {table}_{column}_moves() RETURNS trigger
+          LANGUAGE plpgsql SET search_path = pg_catalog AS $moves$
+        BEGIN
+          IF TG_OP = 'INSERT' THEN
+            IF NEW.{column} <> {_literal(first)} THEN
+              RAISE EXCEPTION '{table}: a row begins as {first}, not as %', NEW.{column}
+                USING ERRCODE = 'restrict_violation';
+            END IF;
+          ELSIF (OLD.{column}::text, NEW.{column}::text) NOT IN ({legal}) THEN
+            RAISE EXCEPTION '{table}: the move from % to % is not allowed', OLD.{column}, NEW.{column}
+              USING ERRCODE = 'restrict_violation';
+          END IF;
+          RETURN NEW;
+        END $moves$;
+        """

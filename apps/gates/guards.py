@@ -25,7 +25,7 @@ from apps.gates.models import PolicyProposal, PolicyRelease, Run, Schedule
 from apps.gates.queries import PROPOSAL, policy_of
 from apps.gates.quorum import blocked_by
 from apps.gates.sharing import confined_to
-from apps.gates.states import Purpose, RunState
+from apps.gates.states import Place, Purpose, RunState
 from apps.inventory.models import ModelVersion, Use
 
 LONGEST_PAUSE_DAYS = 366
@@ -74,8 +74,27 @@ def _asked(run: Run) -> tuple[object, ...]:
 
 
 def cancellable(run: Run) -> None:
+    if run.state not in (RunState.QUEUED, RunState.RUNNING):
+        raise Refused(f"This run is {run.state}; it cannot be cancelled any more.", code="illegal_move")
+
+
+def waits(run: Run) -> None:
     if run.state != RunState.QUEUED:
-        raise Refused(f"This run is {run.state}; only a queued run can be cancelled.", code="illegal_move")
+        raise Refused(f"This run is {run.state}; only a run that waits has a place.", code="illegal_move")
+
+
+def place_of(text: str) -> Place:
+    known = {place.word: place for place in Place}
+    if text not in known:
+        raise Invalid(f'"{text}" is no place; expected one of {", ".join(known)}.', field="place")
+    return known[text]
+
+
+def due_of(due: datetime | None, now: datetime) -> datetime | None:
+    """When the answer is needed: not in the past, for that would jump the queue."""
+    if due is not None and due <= now:
+        raise Invalid(f"The due time {due:%Y-%m-%d %H:%M} is past; expected a later one.", field="due")
+    return due
 
 
 def requeueable(run: Run) -> None:

@@ -16,7 +16,9 @@ log = logging.getLogger(__name__)
 def send(run_id: UUID, lane: str) -> bool:
     """Tell the workers of a lane that a run waits; False, and a line in the log, when the broker is away."""
     try:
-        current_app.send_task(TASK, args=[str(run_id)], queue=lane, retry=False, ignore_result=True)
+        current_app.send_task(
+            TASK, args=[str(run_id), str(lane)], queue=lane, retry=False, ignore_result=True
+        )
     except Exception as error:  # every broker has its own; the relay is the guarantee
         log.warning("run %s waits for the relay: the broker took no message (%s)", run_id, error)
         return False

@@ -7,8 +7,8 @@ from django.db import models
 from django.db.models import Q
 
 from apps.audit.states import Ref
-from apps.gates.states import ENDED, RUN_MOVES, Lane, Purpose, RunState
-from apps.inventory.models import ModelVersion, Use
+from apps.gates.states import ENDED, RUN_MOVES, Lane, Place, Purpose, RunState
+from apps.inventory.models import ModelVersion, RegisteredModel, Use
 
 PERSON = settings.AUTH_USER_MODEL
 
@@ -110,6 +110,12 @@ class Run(models.Model):
     # Messages sent since the run was queued; each waits longer than the one before.
     hints = models.PositiveIntegerField(default=0)
     not_before = models.DateTimeField(null=True, blank=True)
+    # Whose turn it is: the unit and the tier on the day of the request, when the answer is needed, and
+    # where a person placed the run.
+    unit_key = models.CharField(max_length=80, blank=True, default="", db_default="")
+    tier = models.PositiveSmallIntegerField(null=True, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True)
+    place = models.SmallIntegerField(choices=[(p.value, p.word) for p in Place], default=0, db_default=0)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     gates_total = models.PositiveIntegerField(default=0)
@@ -125,6 +131,9 @@ class Run(models.Model):
             models.Index(fields=["state", "lease_until"]),
             models.Index(fields=["state", "published_at"]),
             models.Index(fields=["version", "use", "state"]),
+            models.Index(
+                fields=["lane", "place"], condition=Q(state=RunState.QUEUED), name="run_waits_in_lane"
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -148,6 +157,31 @@ class Run(models.Model):
 
     def audit_ref(self) -> Ref:
         return Ref(type="run", id=str(self.pk), name=str(self))
+
+
+class Turn(models.Model):
+    """How far the turns in a lane are: a row for each business unit, and one for each model of it.
+
+    Units take turns by `taken_at`. `spent` grows with every turn, the slower the higher the tier; among
+    the models of a unit the one that spent least comes next. The unit's own row holds where its newest
+    turn began, so a model that comes late begins there and catches nothing up.
+    """
+
+    lane = models.CharField(max_length=10, choices=[(lane, lane) for lane in Lane])
+    unit_key = models.CharField(max_length=80)
+    model = models.ForeignKey(RegisteredModel, null=True, on_delete=models.PROTECT, related_name="+")
+    taken_at = models.DateTimeField()
+    spent = models.FloatField(default=0.0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["lane", "unit_key", "model"], nulls_distinct=False, name="turn_once_in_lane"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"turn of {self.unit_key} in {self.lane}"
 
 
 class Evidence(models.Model):
@@ -206,6 +240,9 @@ class Schedule(models.Model):
     dataset = models.CharField(max_length=80)
     every_days = models.PositiveIntegerField()
     next_due = models.DateTimeField()
+    # The newest time at which monitoring did not happen, and why: what the alert says.
+    missed_at = models.DateTimeField(null=True, blank=True)
+    missed_why = models.TextField(blank=True, default="", db_default="")
     set_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
     set_at = models.DateTimeField(auto_now_add=True)
     ended_by = models.ForeignKey(PERSON, null=True, blank=True, on_delete=models.PROTECT, related_name="+")

@@ -11,6 +11,8 @@ MAX_LOST = 10
 QUARANTINE_AFTER = 2
 LONGEST_WAIT = timedelta(minutes=5)
 FIRST_HINT = timedelta(seconds=5)
+# A lane in which a run was begun so lately has workers.
+WORKER_SEEN = timedelta(minutes=10)
 # A grown wait of 5 s · 2⁶ passes the longest one; more doubling would only overflow.
 MOST_DOUBLINGS = 6
 

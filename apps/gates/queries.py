@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +26,8 @@ from apps.inventory.sealed import sealed_fields
 PROPOSAL = "https://countersign.dev/policy-proposal/v1"
 RELEASE = "https://countersign.dev/policy-release/v1"
 SAMPLE = 20
+LATE = timedelta(days=1)  # a scheduled run without a decision for so long is told
+FORGOTTEN = timedelta(minutes=10)  # so long after its time nobody can have turned to a schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,11 @@ def find_run(by: Person, run_id: UUID | str) -> Run:
     if run is None:
         raise NotFound(f"There is no run {run_id}, or you may not see it.")
     return run
+
+
+def held_under(run_id: UUID, fence: int) -> bool:
+    """Whether a run is still at work under this fence."""
+    return Run.objects.filter(pk=run_id, fence=fence, state=RunState.RUNNING).exists()
 
 
 def progress_of(run: Run) -> RunProgress:
@@ -247,6 +254,29 @@ def _mean_seconds(runs: QuerySet[Run]) -> float | None:
 def due_schedules(now: datetime) -> QuerySet[Schedule]:
     rows = Schedule.objects.filter(ended_at__isnull=True, next_due__lte=now)
     return rows.select_related("version__model", "use", "set_by")
+
+
+def unmonitored(now: datetime) -> QuerySet[Schedule]:
+    """Schedules whose newest run came to no decision, or to none within a day, and nobody was told."""
+    newest = Run.objects.filter(schedule=OuterRef("pk")).order_by("-requested_at")
+    failed = Q(newest__in=[RunState.ERRORED, RunState.DEAD, RunState.CANCELLED])
+    late = Q(newest__in=[RunState.QUEUED, RunState.RUNNING], asked_at__lt=now - LATE)
+    rows = Schedule.objects.filter(ended_at__isnull=True).annotate(
+        newest=Subquery(newest.values("state")[:1]), asked_at=Subquery(newest.values("requested_at")[:1])
+    )
+    untold = Q(missed_at__isnull=True) | Q(missed_at__lt=F("asked_at"))
+    return rows.filter(failed | late, untold)
+
+
+def missed_schedules(by: Person) -> QuerySet[Schedule]:
+    """Schedules whose monitoring did not happen, and has not happened since; and those nobody turned to."""
+    since = Run.objects.filter(
+        schedule=OuterRef("pk"), state=RunState.DECIDED, finished_at__gt=OuterRef("missed_at")
+    )
+    rows = Schedule.objects.filter(ended_at__isnull=True, version__model__in=visible_models(by))
+    alarmed = Q(missed_at__isnull=False) & ~Exists(since)
+    forgotten = Q(next_due__lt=database_now() - FORGOTTEN)
+    return rows.filter(alarmed | forgotten).select_related("version__model", "use")
 
 
 def schedules_of(version: ModelVersion) -> QuerySet[Schedule]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class RunState(StrEnum):
@@ -15,10 +15,13 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
 
 
-# running → queued: the lease ran out; dead: too many failures or losses, until a person requeues it.
+# running → queued: the lease ran out, or its worker is shut down; dead: too many failures or losses,
+# until a person requeues it.
 RUN_MOVES: Mapping[str, frozenset[str]] = {
     RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLED, RunState.DEAD}),
-    RunState.RUNNING: frozenset({RunState.DECIDED, RunState.ERRORED, RunState.QUEUED, RunState.DEAD}),
+    RunState.RUNNING: frozenset(
+        {RunState.DECIDED, RunState.ERRORED, RunState.QUEUED, RunState.DEAD, RunState.CANCELLED}
+    ),
     RunState.DEAD: frozenset({RunState.QUEUED}),
     RunState.DECIDED: frozenset(),
     RunState.ERRORED: frozenset(),
@@ -54,3 +57,15 @@ class Lane(StrEnum):
     HEAVY = "heavy"
     GPU = "gpu"
     QUARANTINE = "quarantine"
+
+
+class Place(IntEnum):
+    """Where a person put a run among those that wait in its lane."""
+
+    FIRST = -1
+    IN_TURN = 0
+    LAST = 1
+
+    @property
+    def word(self) -> str:
+        return self.name.lower().replace("_", " ")

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -313,6 +315,37 @@ def test_the_lease_is_kept_while_the_child_works(committed: Run) -> None:
             threading.Event().wait(0.1)
     assert found["answer"].state == RunState.DECIDED
     assert Run.objects.get(pk=committed.pk).lost == 0
+
+
+@SLOW
+def test_cancelling_ends_the_child_and_all_that_it_started(
+    committed: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Grandchildren too: the group of the child is ended within seconds."""
+    monkeypatch.setattr("apps.engine.child.COMMAND", ("/bin/sh", "-c", "sleep 4242 & sleep 4242"))
+    monkeypatch.setattr(settings, "RUN_LEASE_SECONDS", 60)
+    began = time.monotonic()
+    with elsewhere(lambda: execute(committed)) as found:
+        wait_for(committed, state=RunState.RUNNING)
+        commands.cancel(by=committed.requested_by, run=committed)
+    assert found["answer"] is None
+    assert time.monotonic() - began < 15
+    assert Run.objects.get(pk=committed.pk).state == RunState.CANCELLED
+    assert "4242" not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+    assert not Decision.objects.exists()
+
+
+@SLOW
+def test_a_run_that_sleeps_for_ever_ends_with_its_children(dora, version, policy, monkeypatch) -> None:
+    """F17: the wall limit; once more where there is more room, then errored, and nothing is left running."""
+    monkeypatch.setattr(settings, "RUN_WALL_SECONDS", 1)
+    monkeypatch.setattr("apps.engine.child.COMMAND", ("/bin/sh", "-c", "sleep 4343 & sleep 4343"))
+    run = execute(request(dora, version))
+    Run.objects.filter(pk=run.pk).update(not_before=None)
+    run = execute(run)
+    assert (run.state, run.attempt) == (RunState.ERRORED, 2)
+    assert "longer than 1 second" in run.cause
+    assert "4343" not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
 
 
 @SLOW

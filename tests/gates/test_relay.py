@@ -10,7 +10,9 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
+from apps.audit import commands as audit
 from apps.audit.errors import Invalid, Refused
+from apps.audit.events import EventName
 from apps.audit.models import Event
 from apps.audit.states import system
 from apps.gates import commands, pacing, queries
@@ -150,6 +152,71 @@ def test_days_that_were_missed_are_asked_for_once(dora) -> None:
     found.refresh_from_db()
     assert timedelta(0) < found.next_due - database_now() < timedelta(days=7)
     assert Run.objects.count() == 1
+
+
+def test_times_that_were_missed_raise_the_alert(dora) -> None:
+    found = schedule(dora, first_due=database_now() - timedelta(days=15))
+    assert list(queries.missed_schedules(dora)) == [found]  # nobody turned to it yet
+    commands.request_due(by=RELAY)
+    found.refresh_from_db()
+    assert found.missed_why.startswith("Nothing was asked for 2 times since ")
+    event = Event.objects.get(action="schedule.missed", object_id=str(found.pk))
+    assert event.doc["reason"] == found.missed_why
+    assert list(queries.missed_schedules(dora)) == [found]
+
+
+@pytest.mark.parametrize("state", ["errored", "dead", "cancelled"])
+def test_a_scheduled_run_without_a_decision_raises_the_alert_once(dora, state: str) -> None:
+    found = schedule(dora)
+    commands.request_due(by=RELAY)
+    run = commands.claim(by=system("worker"), run_id=Run.objects.get().pk, owner="w")
+    ended = {"cause": "No column y.", "finished_at": database_now(), "lease_until": None}
+    audit.move(run, state, by=RELAY, event=EventName.RUN_ERRORED, **ended)
+    assert (commands.note_missed(by=RELAY), commands.note_missed(by=RELAY)) == (1, 0)
+    found.refresh_from_db()
+    assert found.missed_why.endswith(f"is {state}: No column y.")
+    assert Event.objects.filter(action="schedule.missed").count() == 1
+
+
+def test_a_scheduled_run_that_waits_for_more_than_a_day_raises_the_alert(dora) -> None:
+    schedule(dora)
+    commands.request_due(by=RELAY)
+    assert commands.note_missed(by=RELAY) == 0
+    Run.objects.update(requested_at=Clock() - timedelta(hours=25))
+    assert commands.note_missed(by=RELAY) == 1
+
+
+def test_the_alert_ends_once_monitoring_happens_again(dora, broker: Broker) -> None:
+    schedule(dora, first_due=database_now() - timedelta(days=15))
+    commands.request_due(by=RELAY)
+    assert queries.missed_schedules(dora).count() == 1
+    commands.execute_next(by=system("worker"), lane="quick", owner="h:1:2")
+    assert Run.objects.get().state == RunState.DECIDED
+    assert queries.missed_schedules(dora).count() == 0
+
+
+def test_a_lane_that_stands_still_after_its_broker_was_emptied_is_woken(dora, broker: Broker) -> None:
+    runs = [rows.run(dora) for _ in range(3)]
+    commands.claim_next(by=system("worker"), lane="quick", owner="h:1:2")
+    Run.objects.filter(state=RunState.QUEUED).update(published_at=Clock() - timedelta(seconds=6), hints=9)
+    assert (commands.send_hints(by=RELAY), commands.wake_lanes(by=RELAY)) == (0, 0)  # one is at work
+    commands.give_back(by=RELAY, owner="h:1")
+    Run.objects.filter(state=RunState.QUEUED).update(published_at=Clock() - timedelta(seconds=6), hints=9)
+    assert commands.wake_lanes(by=RELAY) == len(runs)
+    assert commands.wake_lanes(by=RELAY) == 0
+    assert {lane for _, lane in broker.sent} == {"quick"}
+
+
+def test_a_lane_without_workers_is_not_woken_again_and_again(dora, broker: Broker) -> None:
+    age(rows.run(dora), 60)
+    assert commands.wake_lanes(by=RELAY) == 0
+
+
+def test_a_worker_that_ends_a_run_sends_for_the_next(dora, broker: Broker) -> None:
+    rows.run(dora)
+    second = rows.run(dora)
+    commands.execute_next(by=system("worker"), lane="quick", owner="h:1:2")
+    assert broker.sent == [(str(second.pk), "quick")]
 
 
 def test_a_schedule_that_is_refused_says_so_in_the_trail(dora) -> None:

@@ -167,8 +167,19 @@ def test_many_rows_wait_in_the_heavy_lane(dora, version, use, policy) -> None:
 def test_a_queued_run_can_be_cancelled(dora, version, use) -> None:
     run = commands.cancel(by=dora, run=commands.request_run(by=dora, version=version, use=use))
     assert (run.state, run.finished_at is None) == (RunState.CANCELLED, False)
-    with pytest.raises(Refused, match="only a queued run can be cancelled"):
+    with pytest.raises(Refused, match="cannot be cancelled any more"):
         commands.cancel(by=dora, run=run)
+
+
+def test_a_running_run_can_be_cancelled_and_its_worker_writes_nothing(dora, version, use) -> None:
+    run = commands.request_run(by=dora, version=version, use=use)
+    taken = commands.claim(by=system("worker"), run_id=run.pk, owner="w")
+    done = commands.cancel(by=dora, run=run, reason="The wrong data set.")
+    assert (done.state, done.lease_until) == (RunState.CANCELLED, None)
+    assert not commands.beat(run_id=run.pk, fence=taken.fence)
+    with pytest.raises(commands.Fenced):
+        commands.fail(by=system("worker"), run=taken, failure=Failure.CRASH, cause="late")
+    assert Event.objects.get(action="run.cancelled").doc["reason"] == "The wrong data set."
 
 
 def test_a_dead_run_lives_again_by_the_right_person(dora, version, use) -> None:

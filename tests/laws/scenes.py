@@ -100,10 +100,18 @@ def runs() -> None:
         gates.fail(by=bank.WORKER, run=held, failure=Failure.CRASH, cause="It fell over.")
     run.refresh_from_db()
     gates.requeue(by=factories.head(), run=run, reason=WHY)
+    gates.place_run(by=factories.head(), run=run, place="first", reason=WHY)
+    gates.claim_next(by=bank.WORKER, lane=run.lane, owner="host:1:2")
+    gates.give_back(by=bank.WORKER, owner="host:1")
     gates.execute_run(by=bank.WORKER, run_id=run.pk, owner="works")
+    gates.execute_next(by=bank.WORKER, lane="gpu", owner="host:1:2")
     gates.send_hints(by=bank.WORKER)
+    gates.wake_lanes(by=bank.WORKER)
     schedule = gates.set_schedule(by=by, version=version, use=use, dataset="production", every_days=1)
     gates.request_due(by=bank.WORKER)
+    monitored = gates.claim(by=bank.WORKER, run_id=schedule.runs.get().pk, owner="monitors")
+    gates.cancel(by=by, run=monitored, reason=WHY)
+    gates.note_missed(by=bank.WORKER)
     gates.end_schedule(by=by, schedule=schedule, reason=WHY)
 
 

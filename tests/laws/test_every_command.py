@@ -39,6 +39,8 @@ CHANGES = {
     "role.ended",
     "token.revoked",
     "schedule.ended",
+    "run.placed",
+    "run.returned",
     "run.claimed",
     "run.cancelled",
     "run.decided",

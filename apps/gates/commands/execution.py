@@ -17,7 +17,7 @@ from apps.audit.states import Acting
 from apps.costs.guards import within_budget
 from apps.engine.errors import Problem
 from apps.engine.policy import Gate, gates_for
-from apps.gates import pacing, queries
+from apps.gates import hints, pacing, queries, waiting
 from apps.gates.commands import leases
 from apps.gates.commands.deciding import decide_and_seal
 from apps.gates.commands.leases import Fenced
@@ -36,8 +36,24 @@ log = logging.getLogger(__name__)
 def execute_run(*, by: Acting, run_id: UUID, owner: str) -> Run | None:
     """Take a run and bring it to its end; None where somebody else has it, or took it meanwhile."""
     run = leases.claim(by=by, run_id=run_id, owner=owner)
+    return None if run is None else _executed(run, by)
+
+
+def execute_next(*, by: Acting, lane: str, owner: str) -> Run | None:
+    """Take the run of a lane whose turn it is and bring it to its end; None where nothing waits.
+
+    While more waits, a message goes out afterwards: one message that arrives empties a whole lane.
+    """
+    run = leases.claim_next(by=by, lane=lane, owner=owner)
     if run is None:
         return None
+    done = _executed(run, by)
+    for run_id in waiting.next_in(lane, 1):
+        hints.send(run_id, lane)
+    return done
+
+
+def _executed(run: Run, by: Acting) -> Run | None:
     try:
         return _worked(run, by)
     except Fenced as fenced:
@@ -87,7 +103,8 @@ def _measured(run: Run, gates: Sequence[Gate]) -> Found:
     # Inside somebody's transaction the claim is not visible to anybody else, so there is nothing to keep.
     if connection.in_atomic_block:
         return measure_gates(run, gates, progress=tally, tick=_no_tick)
-    with Heart(keep, every=pacing.lease().total_seconds() / 3) as heart:
+    mine = partial(queries.held_under, run.pk, run.fence)
+    with Heart(keep, every=pacing.lease().total_seconds() / 3, mine=mine) as heart:
         return measure_gates(run, gates, progress=tally, tick=partial(_stop_when_lost, run, heart))
 
 

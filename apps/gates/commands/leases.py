@@ -15,10 +15,14 @@ from django.db import transaction
 from apps.audit import commands as audit
 from apps.audit.events import EventName
 from apps.audit.states import Acting
-from apps.gates import pacing
+from apps.gates import hints, pacing, waiting
 from apps.gates.clock import Clock, database_now
+from apps.gates.commands.turns import note_turn
 from apps.gates.models import Run
 from apps.gates.states import Failure, Lane, RunState
+
+# So many are looked at, so that workers who come at the same moment find different ones.
+RIVALS = 16
 
 
 class Fenced(Exception):
@@ -38,8 +42,13 @@ def claim(*, by: Acting, run_id: UUID, owner: str) -> Run | None:
         return None
     if expired(run, now):
         run = lose(by=by, run=run, now=now)
+    return _take(run, by=by, owner=owner, now=now)
+
+
+def _take(run: Run, *, by: Acting, owner: str, now: datetime) -> Run | None:
     if run.state != RunState.QUEUED or (run.not_before and run.not_before > now):
         return None
+    note_turn(run, now)
     return audit.move(
         run,
         RunState.RUNNING,
@@ -51,6 +60,43 @@ def claim(*, by: Acting, run_id: UUID, owner: str) -> Run | None:
         started_at=now,
         gates_done=0,
     )
+
+
+def claim_next(*, by: Acting, lane: str, owner: str) -> Run | None:
+    """Take the run of a lane whose turn it is; None where nothing waits that may begin."""
+    for run_id in waiting.next_in(lane, RIVALS):
+        taken = _claim_free(by=by, run_id=run_id, owner=owner)
+        if taken is not None:
+            return taken
+    return None
+
+
+@transaction.atomic
+def _claim_free(*, by: Acting, run_id: UUID, owner: str) -> Run | None:
+    """The same as `claim`, but a run that somebody else is just taking is left to them."""
+    rows = Run.objects.select_for_update(of=("self",), skip_locked=True)
+    run = rows.filter(pk=run_id, state=RunState.QUEUED).first()
+    return None if run is None else _take(run, by=by, owner=owner, now=database_now())
+
+
+def give_back(*, by: Acting, owner: str) -> int:
+    """The runs of a worker that is shut down wait again at once; how many there were.
+
+    It counts as no failure and no loss: a service that is deployed ten times a day loses no run by it.
+    """
+    mine = Run.objects.filter(state=RunState.RUNNING, owner__startswith=f"{owner}:")
+    return sum(_give_back(by, owner, run_id) for run_id in mine.values_list("pk", flat=True))
+
+
+@transaction.atomic
+def _give_back(by: Acting, owner: str, run_id: UUID) -> bool:
+    run = hold(run_id)
+    if run is None or run.state != RunState.RUNNING or not run.owner.startswith(f"{owner}:"):
+        return False
+    told = f"The worker {owner} is shut down."
+    returned = _queue(run, by=by, event=EventName.RUN_RETURNED, reason=told, not_before=None)
+    hints.send_after_commit(returned.pk, returned.lane)
+    return True
 
 
 def expired(run: Run, now: datetime) -> bool:

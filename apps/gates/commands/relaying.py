@@ -13,7 +13,7 @@ from apps.audit import commands as audit
 from apps.audit.errors import Refused
 from apps.audit.events import EventName
 from apps.audit.states import Acting
-from apps.gates import hints, pacing, queries
+from apps.gates import hints, pacing, queries, waiting
 from apps.gates.clock import Clock, database_now
 from apps.gates.commands.leases import expired, hold, lose
 from apps.gates.commands.requests import request_scheduled
@@ -21,6 +21,7 @@ from apps.gates.models import Run, Schedule
 from apps.gates.states import RunState
 
 BATCH = 200
+WAKE = 8
 log = logging.getLogger(__name__)
 
 
@@ -53,6 +54,22 @@ def send_hints(*, by: Acting) -> int:
     return sent
 
 
+def wake_lanes(*, by: Acting) -> int:
+    """Send messages where a lane stands still although runs wait and workers were there a moment ago.
+
+    A broker that was emptied forgets the messages of a whole queue; those of single runs come again only
+    after minutes when the queue is long.
+    """
+    sent = 0
+    for lane in waiting.stalled(database_now()):
+        for run_id in waiting.next_in(lane, WAKE):
+            if not hints.send(run_id, lane):
+                return sent
+            mark = Run.objects.filter(pk=run_id, state=RunState.QUEUED)
+            sent += mark.update(published_at=Clock(), hints=F("hints") + 1)
+    return sent
+
+
 def _waiting(now: datetime) -> QuerySet[Run]:
     due = Q(not_before__isnull=True) | Q(not_before__lte=now)
     silent = Q(published_at__isnull=True) | Q(published_at__lte=now - pacing.FIRST_HINT)
@@ -82,8 +99,44 @@ def _request_due(by: Acting, pk: int) -> bool:
     except Refused as refused:
         # It stays in the record that monitoring did not happen; the calendar goes on.
         audit.record(by=by, action=EventName.SCHEDULE_REFUSED, subject=schedule, reason=str(refused))
+        schedule.missed_at, schedule.missed_why = now, f"It was refused: {refused}"
     step = timedelta(days=schedule.every_days)
     missed = (now - schedule.next_due) // step
+    if missed:
+        times = f"{missed} time{'s' if missed > 1 else ''}"
+        _miss(
+            by, schedule, now, f"Nothing was asked for {times} since {schedule.next_due:%Y-%m-%d %H:%M} UTC."
+        )
     schedule.next_due += step * (missed + 1)
-    schedule.save(update_fields=["next_due"])
+    schedule.save(update_fields=["next_due", "missed_at", "missed_why"])
+    return True
+
+
+def _miss(by: Acting, schedule: Schedule, now: datetime, why: str) -> None:
+    schedule.missed_at, schedule.missed_why = now, why
+    audit.record(
+        by=by,
+        action=EventName.SCHEDULE_MISSED,
+        subject=schedule,
+        reason=why,
+        after={"due": schedule.next_due, "dataset": schedule.dataset},
+    )
+
+
+def note_missed(*, by: Acting) -> int:
+    """Raise the alert for schedules whose newest run gave no decision, or gives none; how many there were."""
+    found = queries.unmonitored(database_now())
+    return sum(_note_missed(by, schedule.pk) for schedule in found[:BATCH])
+
+
+@transaction.atomic
+def _note_missed(by: Acting, pk: int) -> bool:
+    schedule, now = Schedule.objects.select_for_update().get(pk=pk), database_now()
+    run = schedule.runs.order_by("-requested_at").first()
+    told = run is not None and schedule.missed_at is not None and schedule.missed_at >= run.requested_at
+    if run is None or told or schedule.ended_at is not None:
+        return False
+    why = f"Its run of {run.requested_at:%Y-%m-%d %H:%M} UTC is {run.state}"
+    _miss(by, schedule, now, f"{why}: {run.cause}" if run.cause else f"{why}.")
+    schedule.save(update_fields=["missed_at", "missed_why"])
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
@@ -37,9 +38,10 @@ def request_run(
     use: Use,
     purpose: str = Purpose.APPROVAL,
     dataset: str = "",
+    due: datetime | None = None,
     key: str | None = None,
 ) -> Run:
-    """Ask for one evaluation of all gates that apply.
+    """Ask for one evaluation of all gates that apply, to be there at a due time if one is named.
 
     The same request while its run has not ended gives that run; so does the same `key`, for ever.
     """
@@ -49,6 +51,7 @@ def request_run(
     guards.dataset_of(version, dataset, why)
     within_budget(version.model)
     run = Run(version=version, use=use, purpose=why, dataset=dataset, requested_by=by)
+    run.due_at = guards.due_of(due, database_now())
     # A caller's key may be as long as they like, and is theirs alone.
     run.key = "key:" + digest(f"{by.pk}:{key}".encode()) if key else ""
     return _store(run, actor=by)
@@ -66,6 +69,8 @@ def request_scheduled(*, by: Acting, schedule: Schedule) -> Run:
         purpose=Purpose.MONITORING,
         dataset=schedule.dataset,
         schedule=schedule,
+        # It must be there before the next one falls due.
+        due_at=schedule.next_due + timedelta(days=schedule.every_days),
         requested_by=schedule.set_by,
         key=f"schedule:{schedule.pk}:{schedule.next_due:%Y-%m-%dT%H:%M:%S}",
     )
@@ -108,6 +113,7 @@ def _pin(run: Run) -> list[Policy]:
         "dataset": run.dataset,
     }
     run.pins = digest(canonical(run.pinned))
+    run.unit_key, run.tier = fields["model.unit"], fields["model.tier"]
     # The version's digest covers its artifact and data: the same files draw the same numbers.
     run.seed = int(version.digest.removeprefix("sha256:")[:8], 16) & 0x7FFFFFFF
     return policies
@@ -162,7 +168,7 @@ def _create(run: Run, *, actor: Acting) -> Run:
 
 @transaction.atomic
 def cancel(*, by: Person, run: Run, reason: str = "") -> Run:
-    """Take back a run that nobody has begun."""
+    """Take back a run that waits or is at work; its worker stops within seconds and writes nothing."""
     require(by, Permission.RUN_REQUEST, run.version.model)
     held = _held(run)
     guards.cancellable(held)
@@ -173,6 +179,7 @@ def cancel(*, by: Person, run: Run, reason: str = "") -> Run:
         event=EventName.RUN_CANCELLED,
         reason=reason,
         finished_at=database_now(),
+        lease_until=None,
     )
 
 

@@ -18,7 +18,7 @@ from apps.approvals.commands import open_monitoring_findings
 from apps.audit.forwarding import Forwarder
 from apps.audit.states import system
 from apps.audit.stopping import LogStopped
-from apps.gates.commands import request_due, send_hints, take_back
+from apps.gates.commands import note_missed, request_due, send_hints, take_back, wake_lanes
 from apps.reports.commands import archive_due, complete_waiting, make_asked, make_missing
 
 # One relay works, the others wait; the lock falls with the connection of whoever holds it.
@@ -69,9 +69,11 @@ class Relay:
         self._duties = [
             _Duty(0, lambda: take_back(by=RELAY)),
             _Duty(0, lambda: send_hints(by=RELAY)),
+            _Duty(2, lambda: wake_lanes(by=RELAY)),
             _Duty(2, self._send_for_reports),
             _Duty(5, lambda: open_monitoring_findings(by=MONITOR)),
             _Duty(10, lambda: request_due(by=RELAY)),
+            _Duty(30, lambda: note_missed(by=RELAY)),
             _Duty(15, lambda: complete_waiting(by=RELAY)),
             _Duty(20, lambda: make_asked(by=RELAY)),
             _Duty(300, lambda: archive_due(by=RELAY)),
