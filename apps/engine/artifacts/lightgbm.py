@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from apps.engine.artifacts.lean import imported
 from apps.engine.artifacts.matrix import (
     chosen_features,
     number_matrix,
@@ -70,9 +71,12 @@ def load(path: Path, features: tuple[str, ...] | None, positive: Any) -> LightGB
 
 
 def library() -> Any:
-    """The lightgbm package; BadInput says what to install where it cannot be loaded."""
+    """The lightgbm package without its scikit-learn wrappers.
+
+    BadInput says what to install where it cannot be loaded.
+    """
     try:
-        import lightgbm
+        return imported("lightgbm", without=("sklearn", "pandas"))
     except ImportError as problem:
         raise BadInput(
             "LightGBM models need the Python package lightgbm, which is not installed."
@@ -81,4 +85,3 @@ def library() -> Any:
         raise BadInput(
             f"LightGBM cannot be loaded ({one_line(problem)}); on Debian install the package libgomp1."
         ) from problem
-    return lightgbm

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from apps.engine.artifacts.lean import imported
 from apps.engine.artifacts.matrix import (
     chosen_features,
     number_matrix,
@@ -21,7 +20,6 @@ from apps.engine.artifacts.matrix import (
 )
 from apps.engine.columns import Columns, FloatArray
 from apps.engine.errors import BadInput
-from apps.engine.process import is_ours
 
 _NUMERIC = {"float", "int", "i", "q", "c"}
 
@@ -95,17 +93,8 @@ def _named_categories(booster: Any) -> bool:
 
 
 def library() -> Any:
-    """The xgboost package; in a process of ours without its scikit-learn wrappers.
-
-    The wrappers are never used here, and importing scikit-learn for them costs seconds.
-    """
-    if not is_ours() or "xgboost" in sys.modules or "sklearn" in sys.modules:
-        return import_module("xgboost")
-    sys.modules["sklearn"] = None  # type: ignore[assignment]
-    try:
-        return import_module("xgboost")
-    finally:
-        del sys.modules["sklearn"]
+    """The xgboost package; in a process of ours without its scikit-learn wrappers."""
+    return imported("xgboost", without=("sklearn", "pandas"))
 
 
 def _reason(problem: BaseException) -> str:

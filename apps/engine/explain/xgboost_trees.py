@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from apps.engine.artifacts.xgboost import library
 from apps.engine.columns import IntArray
 from apps.engine.explain.ensemble import LEFT, OUT_LEFT, OUT_RIGHT, RIGHT, Ensemble, Link, Tree, below
 from apps.engine.explain.refuse import Unreadable
@@ -23,8 +24,7 @@ _IDENTITY = frozenset(
 
 def read(path: Path, place: int = 0) -> Ensemble:
     """The trees of a booster file, JSON or UBJ, for the class at `place`; `Unreadable` says why not."""
-    import xgboost
-
+    xgboost = library()
     try:
         booster = xgboost.Booster()
         booster.load_model(bytearray(path.read_bytes()))
