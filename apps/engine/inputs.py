@@ -45,8 +45,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from apps.engine.columns import Columns, FloatArray
 
-# Those that are no file here: "endpoint" is asked for scores, "batch" hands them in with the rows, and "none" is
-# no model: the columns are what is measured.
+# Those that are no file here: "endpoint" is asked for scores, "batch" hands them in with the rows, and "none"
+# is no model, the columns are what is measured.
 PATHLESS = ("endpoint", "batch", "none")
 FORMATS = ("onnx", "xgboost", "lightgbm", "skops", *PATHLESS)
 

@@ -105,9 +105,7 @@ class EndpointModel:
 
     def _same_model(self, called: str) -> None:
         if self._called and called != self._called:
-            raise self._fault(
-                f'said it is "{called}" after it had said "{self._called}": it changed meanwhile'
-            )
+            raise self._fault(f'said it is "{called}" after "{self._called}": it changed meanwhile')
         self._called = called
 
     def _checked(self, scores: FloatArray, rows: int) -> FloatArray:

@@ -1,0 +1,1 @@
+"""What the house asks of services outside: addresses checked first, answers bounded. No Django, no rows."""
