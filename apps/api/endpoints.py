@@ -170,15 +170,13 @@ def once(request: HttpRequest, by: Person, run: Handler) -> HttpResponseBase:
         return run()
     refuse_large(request)
     parts = (request.get_full_path().encode(), request.body)
-    held = begin_idempotent(by=by, key=key, fingerprint=hashlib.sha256(b"\0".join(parts)).hexdigest())
-    if held.status is not None:
-        headers = {**held.headers, "Idempotent-Replayed": "true"}
-        return HttpResponse(bytes(held.body or b""), status=held.status, headers=headers)
-    try:
-        return _kept(by, key, run)
-    except BaseException:
-        forget_idempotent(by=by, key=key)
-        raise
+    fingerprint = hashlib.sha256(b"\0".join(parts)).hexdigest()
+    with transaction.atomic():
+        held = begin_idempotent(by=by, key=key, fingerprint=fingerprint)
+        if held.status is None:
+            return _kept(by, key, run)
+    headers = {**held.headers, "Idempotent-Replayed": "true"}
+    return HttpResponse(bytes(held.body or b""), status=held.status, headers=headers)
 
 
 def _kept(by: Person, key: str, run: Handler) -> HttpResponseBase:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from apps.access.commands import begin_idempotent, grant_role
 from apps.access.models import RoleGrant
@@ -39,9 +39,16 @@ def outcomes_of(*acts: Callable[[], object]) -> list[str]:
 
 
 def test_of_twins_of_a_request_one_works(fresh_database):
-    dev = factories.developer()
-    twin = [lambda: begin_idempotent(by=dev, key="twin", fingerprint="f" * 64)] * 6
-    assert outcomes_of(*twin) == ["done"] + ["in_flight"] * 5
+    dev, answered = factories.developer(), threading.Barrier(6)
+
+    def twin() -> None:
+        with transaction.atomic():
+            try:
+                begin_idempotent(by=dev, key="twin", fingerprint="f" * 64)
+            finally:
+                answered.wait(20)  # nobody ends before everybody has asked
+
+    assert outcomes_of(*[twin] * 6) == ["done"] + ["in_flight"] * 5
 
 
 def test_of_two_grants_that_clash_one_is_given(fresh_database):

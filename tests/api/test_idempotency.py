@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 
-from apps.access.models import IdempotentRequest
 from apps.api import endpoints
 from apps.audit.models import Event
 from apps.gates.models import Run
+from tests.access.test_idempotency import held_elsewhere
 from tests.api.asking import Asker
 from tests.standing import Standing
 
@@ -42,10 +42,8 @@ def test_another_body_under_the_same_key_is_refused(developer: Asker) -> None:
 
 
 def test_a_twin_while_the_first_is_at_work_is_told_to_wait(world: Standing, developer: Asker) -> None:
-    developer.post("/runs", ASKED, key="k-3")
-    IdempotentRequest.objects.filter(person=world.people["developer"], key="k-3").update(status=None)
-
-    twin = developer.post("/runs", ASKED, key="k-3")
+    with held_elsewhere(world.people["developer"], "k-3"):
+        twin = developer.post("/runs", ASKED, key="k-3")
 
     assert (twin.status_code, twin["Retry-After"]) == (409, "1")
     assert twin.json()["type"].endswith("/in_flight")
