@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,11 +36,40 @@ def note_after_commit(event_id: UUID, leaf: bytes, at: datetime) -> None:
 
 def _append(event_id: UUID, leaf: bytes, at: datetime) -> None:
     line = f'{{"at":"{rfc3339(at)}","id":"{event_id}","leaf":"{leaf.hex()}"}}\n'
-    descriptor = os.open(own_file(), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    _own.append(str(own_file()), line.encode())
+
+
+class _Own:
+    """The file, held open from one event to the next; opened anew where another one took its place."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._path, self._descriptor = "", -1
+        self._opened: tuple[int, int] | None = None
+
+    def append(self, path: str, line: bytes) -> None:
+        with self._guard:
+            if path != self._path or self._opened is None or self._opened != _place(path):
+                self._open(path)
+            os.write(self._descriptor, line)
+
+    def _open(self, path: str) -> None:
+        fresh = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        told = os.fstat(fresh)
+        self._path, self._descriptor, self._opened = path, fresh, (told.st_dev, told.st_ino)
+
+
+def _place(path: str) -> tuple[int, int] | None:
     try:
-        os.write(descriptor, line.encode())
-    finally:
-        os.close(descriptor)
+        told = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return told.st_dev, told.st_ino
+
+
+_own = _Own()
 
 
 @dataclass(frozen=True, slots=True)

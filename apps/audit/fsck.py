@@ -21,7 +21,7 @@ from apps.audit.commands.recording import personal_digest
 from apps.audit.digests import Kept, compare
 from apps.audit.epoch_check import Epochs
 from apps.audit.errors import Refused
-from apps.audit.models import Event, Node, Personal, Statement
+from apps.audit.models import Event, Node, Statement
 from apps.audit.tree import STRIDE
 from apps.engine.canonical import canonical, digest, read_json, rfc3339
 from apps.engine.errors import Problem
@@ -38,6 +38,10 @@ SELECT e.id, e.body, e.doc::text,
   EXISTS (SELECT FROM audit_leaf l WHERE l.event_id = e.id),
   EXISTS (SELECT FROM audit_pending p WHERE p.event_id = e.id)
 FROM audit_event e ORDER BY e.occurred_at, e.id
+"""
+_PERSONAL = """
+SELECT p.event_id, p.part, p.salt, p.value, e.body
+FROM audit_personal p JOIN audit_event e ON e.id = p.event_id
 """
 _UNSEALED = """
 SELECT e.id, e.doc#>>'{after,statement}' FROM audit_event e
@@ -301,10 +305,10 @@ def _statement(row: Statement, keys: KeySet) -> Iterator[str]:
 
 
 def _personal() -> Iterator[str]:
-    for row in Personal.objects.select_related("event").iterator(_ROWS):
-        said = _told(bytes(row.event.body)).get("pii") or {}
-        if said.get(row.part) != personal_digest(bytes(row.salt), bytes(row.value)):
-            yield f"The personal {row.part} of event {row.event_id} is not what the event vouches for."
+    for event, part, salt, value, body in _rows(_PERSONAL):
+        said = _told(bytes(body)).get("pii") or {}
+        if said.get(part) != personal_digest(bytes(salt), bytes(value)):
+            yield f"The personal {part} of event {event} is not what the event vouches for."
 
 
 def _told(body: bytes) -> dict[str, Any]:

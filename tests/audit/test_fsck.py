@@ -123,6 +123,13 @@ ATTACKS = {
         ["UPDATE audit_personal SET value = '\\x7b7d'"],
         "is not what the event vouches for",
     ),
+    "a name beside no event": (
+        [
+            "INSERT INTO audit_personal (event_id, part, person_id, salt, value) "
+            "VALUES ('018f0000-0000-7000-8000-000000000000', 'actor', '7', '', '')"
+        ],
+        "audit.Personal names the event 018f0000.*, which is missing",
+    ),
     "a checkpoint's root": (
         ["UPDATE audit_checkpoint SET root = sha256('') WHERE size = 8"],
         "differs from its own note",

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError, connection
@@ -41,9 +41,9 @@ WITH previous AS (
   INSERT INTO audit_event (id, body, occurred_at)
   SELECT %s, %s::bytea || convert_to(coalesce('"' || (SELECT id FROM previous) || '"', 'null'), 'UTF8')
          || %s::bytea, %s
-  RETURNING id, body, leaf_hash, recorded_at
+  RETURNING id, leaf_hash, recorded_at
 ){beside}
-SELECT body, leaf_hash, recorded_at, (SELECT id FROM previous) FROM written
+SELECT leaf_hash, (extract(epoch FROM recorded_at) * 1000000)::bigint, (SELECT id FROM previous) FROM written
 """
 _BESIDE = """, beside AS (
   INSERT INTO audit_personal (event_id, part, person_id, salt, value)
@@ -52,6 +52,8 @@ _BESIDE = """, beside AS (
 )"""
 _ROW = "(%s::text, %s::text, %s::bytea, %s::bytea)"
 _PREVIOUS = "prev_object_event"
+_COLUMNS = [field.attname for field in Event._meta.concrete_fields]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def record(
@@ -169,40 +171,32 @@ class _Entry:
             stored = once_planned(_STORE.format(beside=_BESIDE.format(rows=rows) if rows else ""), values)
         except DatabaseError as error:
             raise as_refusal(error) from error
-        found = self._event(*stored)
+        leaf, recorded, previous = stored
+        named = b"null" if previous is None else f'"{previous}"'.encode()
+        found = self._event(head + named + tail, leaf, _EPOCH + timedelta(microseconds=recorded), previous)
         note_kept()
         note_after_commit(found.pk, found.leaf_hash, self.at)
         return found
 
     def _around_previous(self) -> tuple[bytes, bytes]:
         """The canonical bytes before and after the name of the event before, which the database fills in."""
-        first = {name: value for name, value in self.body.items() if name < _PREVIOUS}
-        last = {name: value for name, value in self.body.items() if name > _PREVIOUS}
+        mark = secrets.token_hex(16)
         try:
-            head, tail = canonical(first), canonical(last)
+            data = canonical({**self.body, _PREVIOUS: mark})
         except BadInput as error:
             raise Invalid(str(error)) from error
-        size = len(head) + len(tail) + len(_PREVIOUS) + 42
+        size = len(data) + 4
         if size > LARGEST:
             raise Invalid(f"The event takes {size} bytes; an event may take {LARGEST}.")
-        return head[:-1] + f',"{_PREVIOUS}":'.encode(), b"," + tail[1:]
+        head, _, tail = data.partition(f'"{mark}"'.encode())
+        return head, tail
 
     def _event(self, body: bytes, leaf: bytes, recorded: datetime, previous: str | None) -> Event:
-        event = Event(
-            id=self.id,
-            body=bytes(body),
-            leaf_hash=bytes(leaf),
-            occurred_at=self.at,
-            recorded_at=recorded,
-            doc={**self.body, _PREVIOUS: previous},
-            action=self.body["action"],
-            actor_type=self.body["actor"]["type"],
-            actor_id=self.body["actor"]["id"],
-            object_type=self.body["object"]["type"],
-            object_id=self.body["object"]["id"],
-        )
-        event._state.adding, event._state.db = False, connection.alias
-        return event
+        told, actor, about = self.body, self.body["actor"], self.body["object"]
+        doc = {**told, _PREVIOUS: previous}
+        texts = (told["action"], actor["type"], actor["id"], about["type"], about["id"])
+        values = (self.id, body, leaf, self.at, recorded, doc, *texts)
+        return Event.from_db(connection.alias, _COLUMNS, values)
 
 
 def _digest(name: str, facts: Any) -> str:
