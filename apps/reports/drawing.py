@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import base64
+import gc
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,10 +17,13 @@ from django.conf import settings
 from apps.engine.canonical import digest as digest_of
 from apps.reports import charts
 from apps.reports.documents import Document, Table
+from apps.reports.grouped import grouped
+from apps.reports.painting import Painted
+from apps.reports.pictures import Picture
 from apps.reports.templates import rendered
 
 FONTS = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
-PICTURE = "data:image/svg+xml;base64,"
+PICTURE = "picture:"
 ORDER = ("fail", "missing", "insufficient", "warn", "pass", "not_applicable")
 
 
@@ -41,18 +45,19 @@ def draw(
 ) -> Drawn:
     """Draw the validation report of these facts, with the evidence attached as JSON."""
     gates = sorted(facts["decision"]["gates"], key=lambda g: (_rank(g["outcome"]), g["id"]))
-    specs = {g["id"]: (str(g.get("title") or g["id"]), charts.chart_of(g)) for g in gates}
-    drawn = {gate: (title, charts.draw(spec)) for gate, (title, spec) in specs.items() if spec is not None}
+    pictures = {g["id"]: found for g in gates if (found := charts.chart_of(g)) is not None}
     context = {
         **facts,
-        "lines": [{"gate": g, "picture": picture(drawn.get(g["id"], ("", ""))[1])} for g in gates],
+        "lines": [_line(gate, pictures) for gate in gates],
         "summary": summary(facts["decision"]),
         "authority": authority,
         "made_at": made_at,
         "fonts": font_faces(),
     }
     html = rendered("validation.html", context)
-    return Drawn(_pdf(html, evidence, made_at), drawn)
+    titles = {g["id"]: str(g.get("title") or g["id"]) for g in gates}
+    svgs = {gate: (titles[gate], found.svg()) for gate, found in pictures.items()}
+    return Drawn(_pdf(html, evidence, made_at, pictures), svgs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +107,10 @@ def font_faces() -> list[tuple[str, str]]:
     return [(f"{fonts_folder().as_uri()}/{name}", "bold" if "Bold" in name else "normal") for name in FONTS]
 
 
-def picture(svg: str) -> str:
-    """The address under which a page finds a picture inside itself: parsed as a picture, not as a page.
-
-    Its elements cost no styles then, and whatever a label says stays inside the picture.
-    """
-    return f"{PICTURE}{base64.b64encode(svg.encode()).decode()}" if svg else ""
+def _line(gate: Mapping[str, Any], pictures: Mapping[str, Picture]) -> dict[str, Any]:
+    """A gate, the name under which the page finds its picture (no address that opens), and its groups."""
+    found = f"{PICTURE}{list(pictures).index(gate['id'])}" if gate["id"] in pictures else ""
+    return {"gate": gate, "picture": found, "groups": grouped(gate.get("measurement"))}
 
 
 def _rank(outcome: str) -> int:
@@ -137,7 +140,9 @@ def summary(decision: Mapping[str, Any]) -> list[str]:
     return told
 
 
-def _pdf(html: str, evidence: Mapping[str, Any], made_at: datetime) -> bytes:
+def _pdf(
+    html: str, evidence: Mapping[str, Any], made_at: datetime, pictures: Mapping[str, Picture] | None = None
+) -> bytes:
     from weasyprint import HTML, Attachment
 
     logging.getLogger("fontTools").setLevel(logging.ERROR)  # it warns of every table that it drops
@@ -150,8 +155,31 @@ def _pdf(html: str, evidence: Mapping[str, Any], made_at: datetime) -> bytes:
         modified=made_at,
     )
     page = HTML(string=html, url_fetcher=_fonts_only(), base_url=None)
-    pdf: bytes = page.write_pdf(pdf_variant="pdf/a-3a", attachments=[attached])
+    painted = {f"{PICTURE}{n}": Painted(one) for n, one in enumerate((pictures or {}).values())}
+    with _undisturbed():
+        pdf: bytes = page.write_pdf(
+            pdf_variant="pdf/a-3a", attachments=[attached], cache=painted, finisher=_with_scopes
+        )
     return pdf
+
+
+def _with_scopes(_: object, pdf: Any) -> None:
+    """Say of each head that no cell names that it is the head of its column."""
+    for one in pdf.objects:
+        if isinstance(one, dict) and one.get("S") == "/TH" and "ID" not in one:
+            one["A"]["Scope"] = "/Column"
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Without looking for garbage among the millions of small things that are needed to the end."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _fonts_only() -> Any:
@@ -160,11 +188,11 @@ def _fonts_only() -> Any:
     allowed = {f"{fonts_folder().as_uri()}/{name}" for name in FONTS}
 
     class FontsOnly(URLFetcher):  # type: ignore[misc]
-        """Opens the shipped fonts and pictures inside the page, whatever a name or a sentence says."""
+        """Opens the shipped fonts, whatever a name or a sentence says."""
 
         def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Any:
-            if url not in allowed and not url.startswith(PICTURE):
+            if url not in allowed:
                 raise ValueError("A report opens no address and no file.")
             return super().fetch(url, headers)
 
-    return FontsOnly(allowed_protocols={"file", "data"}, allow_redirects=False)
+    return FontsOnly(allowed_protocols={"file"}, allow_redirects=False)

@@ -19,7 +19,7 @@ HEAVY = (
     "skops",
     "sklearn",
 )
-DRAWING = ("pyhanko", "vl_convert", "weasyprint", "xgboost")
+DRAWING = ("pyhanko", "weasyprint", "xgboost")
 
 
 def _loaded(statement: str, *names: str) -> list[str]:

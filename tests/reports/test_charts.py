@@ -9,8 +9,10 @@ import pytest
 
 from apps.engine.measure import measure
 from apps.engine.subject import load
-from apps.reports.charts import chart_of, draw
-from apps.reports.intervals import intervals, ticks
+from apps.reports.bars import standing
+from apps.reports.charts import chart_of
+from apps.reports.intervals import intervals
+from apps.reports.scales import ticks
 
 MODEL = Path(__file__).parents[2] / "fixtures" / "models" / "credit-pd-1" / "model.yaml"
 
@@ -26,10 +28,10 @@ MODEL = Path(__file__).parents[2] / "fixtures" / "models" / "credit-pd-1" / "mod
 )
 def test_a_check_with_a_picture_is_drawn_from_its_own_tables(check: str, word: str) -> None:
     measurement = measure(check, load(MODEL)).as_json()
-    spec = chart_of({"id": check, "measurement": measurement})
+    picture = chart_of({"id": check, "measurement": measurement})
 
-    assert spec is not None
-    assert word in draw(spec)
+    assert picture is not None
+    assert word in picture.svg()
 
 
 def test_intervals_hold_whatever_the_numbers_and_names_are() -> None:
@@ -43,7 +45,7 @@ def test_intervals_hold_whatever_the_numbers_and_names_are() -> None:
             "status": "thin",
         }
     ]
-    drawn = ElementTree.fromstring(intervals("T & <t>", rows))  # noqa: S314 - our own
+    drawn = ElementTree.fromstring(intervals("T & <t>", rows).svg())  # noqa: S314 - our own
     assert "T & <t>" in "".join(drawn.itertext())
     assert all("nan" not in str(e.attrib) for e in drawn)
 
@@ -54,3 +56,12 @@ def test_ticks_span_the_values(low: float, high: float) -> None:
     assert found[0] <= low + 1e-9
     assert found[-1] >= high - 1e-9
     assert 3 <= len(found) <= 12
+
+
+def test_bars_stand_on_nought_and_names_without_room_are_numbered() -> None:
+    few = standing("T", ("bin", "part"), [("a", 0.5), ("b", -0.5)]).svg()
+    up, down = (e for e in ElementTree.fromstring(few) if e.tag.endswith("rect"))  # noqa: S314 - our own
+    assert float(up.attrib["y"]) + float(up.attrib["height"]) == pytest.approx(float(down.attrib["y"]))
+    many = standing("T", ("bin", "part"), [(f"from {k} to {k + 1}", 0.5) for k in range(30)]).svg()
+    assert "numbered as in the table" in many
+    assert "from 3 to 4" not in many

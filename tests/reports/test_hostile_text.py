@@ -78,7 +78,9 @@ def test_no_field_fetches_attaches_or_acts(listening: tuple[str, list[str]]) -> 
 def test_a_label_of_a_picture_stays_a_label(listening: tuple[str, list[str]]) -> None:
     address, asked = listening
     gate = everywhere(_facts(1, 3), payloads(address))["decision"]["gates"][0]
-    svg = charts.draw(charts.chart_of(gate) or {})
+    found = charts.chart_of(gate)
+    assert found is not None
+    svg = found.svg()
     assert "<script" not in svg
     assert "<image" not in svg
     assert "&lt;" in svg

@@ -1,0 +1,68 @@
+"""The groups of a measurement as a table: plain rows where every name has room, else cells that break."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+HEAD = ("Group", "n", "Value, 95 % interval", "Ratio")
+FONTS = Path(settings.BASE_DIR) / "templates" / "reports" / "fonts"
+SIZE_PX, ROOM_PX = 8.5 * 96 / 72, 268.0  # as the template sets the rows and their first column
+FIGURE_SPACE = "\u2007"  # as wide as a digit
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTable:
+    """Rows of text; `plain` ones are set as one line each, which is far quicker than cells."""
+
+    rows: Sequence[Sequence[str]]
+    plain: bool
+
+    @property
+    def head(self) -> Sequence[str]:
+        """The names of the columns."""
+        return HEAD
+
+
+def grouped(measurement: Mapping[str, Any] | None) -> GroupTable | None:
+    """The table of a measurement's groups; None where it has none."""
+    groups = (measurement or {}).get("groups") or ()
+    if not groups:
+        return None
+    rows = [(_label(g), str(g.get("n", "–")), _value(g), _digits(g.get("ratio"), 3)) for g in groups]
+    widest = max(len(row[1]) for row in rows)
+    aligned = [(label, n.rjust(widest, FIGURE_SPACE), *rest) for label, n, *rest in rows]
+    return GroupTable(aligned, all(_fits(row[0]) for row in rows))
+
+
+def _label(group: Mapping[str, Any]) -> str:
+    name = f"{group['attribute']}: {group['group']}" if group.get("attribute") else str(group["group"])
+    shown = "".join(c if c.isprintable() else " " for c in name)
+    return shown if group.get("status") == "measured" else f"{shown} ({group.get('status')})"
+
+
+def _value(group: Mapping[str, Any]) -> str:
+    low, high = group.get("interval") or (None, None)
+    between = "" if low is None or high is None else f" ({_digits(low, 4)} to {_digits(high, 4)})"
+    return _digits(group.get("value"), 4) + between
+
+
+def _digits(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _fits(label: str) -> bool:
+    """Whether a name has room in its column; a name of other scripts is set in a font not measured here."""
+    return len(label) < 100 and label.isascii() and _font().getlength(label) <= ROOM_PX
+
+
+@lru_cache(maxsize=1)
+def _font() -> Any:
+    from PIL import ImageFont
+
+    return ImageFont.truetype(str(FONTS / "DejaVuSans.ttf"), SIZE_PX)
