@@ -24,6 +24,7 @@ reference_columns    as `columns`, for the reference data set
 reference_count      as `count`, for the reference data set
 reference_weight     as `weight`, for the reference data set
 score_column         float64 (n,) or None: the manifest's score column beside an artifact
+twin                 callable or None: the scores of the service that the manifest names beside an artifact
 model                `Model`: `.score(matrix)`, `.features`, `.format`, `.path`
 artifact             `Artifact`: `.path`, `.format`, `.sha256`
 declared             the manifest's `spec`, as read

@@ -11,6 +11,7 @@ from apps.engine import arguments as args
 from apps.engine.catalogue import find
 from apps.engine.catalogue.spec import Check
 from apps.engine.errors import NoSuchColumn, NotDeclared, Unmeasurable
+from apps.engine.provenance import provenance_of
 from apps.engine.subject import Subject
 from apps.engine.values import Measured, Measurement, Status, unmeasured
 
@@ -73,6 +74,7 @@ def measure(
         check_version=check.version,
         measured=measured,
         parameters={**resolved, **_compared(check, subject, dataset, reference)},
+        provenance=provenance_of(subject.manifest.format, check.needs, resolved),
     )
 
 

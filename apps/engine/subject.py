@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.engine import files as disk
+from apps.engine.columns import FloatArray
 from apps.engine.dataset import DataSet
 from apps.engine.errors import BadInput, NotDeclared, Problem
 from apps.engine.inputs import Artifact, Model
@@ -221,12 +222,19 @@ class Subject:
             "protected": lambda: data().protected(attributes),
             "count": of("count"),
             "reference_count": referred("count"),
+            "twin": lambda: _declared(self._twin(data)),
             "model": lambda: _declared(self.model),
             "artifact": lambda: _declared(self.artifact),
             "declared": lambda: self.manifest.spec,
             "own": lambda: self.manifest.spec["datasets"][dataset],
             "seed": lambda: seed,
         }
+
+    def _twin(self, data: Callable[[], DataSet]) -> Callable[[], FloatArray] | None:
+        """Scores of the service beside an artifact, asked only when they are called for."""
+        if self.manifest.endpoint is None or self.manifest.format == "endpoint":
+            return None
+        return lambda: _declared(self.service).score(data().pick(self.manifest.features or (), "feature"))  # type: ignore[no-any-return]
 
     def reference(self, name: str) -> DataSet:
         """The data set that a check compares with; NotDeclared names those that the manifest has."""

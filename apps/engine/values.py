@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
 
+from apps.engine.provenance import Provenance
+
 Status = Literal["measured", "insufficient", "undefined"]
-Provenance = Literal["governed", "supplied"]
 Interval = tuple[float | None, float | None]
 Row = Mapping[str, Any]
 

@@ -283,3 +283,20 @@ def test_leaving_out_the_sentences_changes_no_outcome(value: Any, status: str, p
             for words in (True, False)
         )
         assert (said.outcome, said.gates[0].outcome) == (silent.outcome, silent.gates[0].outcome)
+
+
+@pytest.mark.parametrize(
+    ("said", "accept", "answer"),
+    [
+        ("governed", "governed", "pass"),
+        ("asked", "governed", "missing"),
+        ("asked", "asked", "pass"),
+        ("asked", "supplied", "pass"),
+        ("supplied", "asked", "missing"),
+        ("supplied", "supplied", "pass"),
+        ("invented", "asked", "missing"),
+    ],
+)
+def test_a_mandatory_gate_says_whose_scores_are_enough(said: str, accept: str, answer: str) -> None:
+    found = measured(measurement(provenance=said))
+    assert outcome(RATIO + f", enforcement: mandatory, accept: {accept}", found)[1] == answer

@@ -131,6 +131,11 @@ def test_a_busy_service_is_asked_again(asked: Asked) -> None:
     assert done.transcript.retries > 0
 
 
+def test_whose_scores_a_number_rests_on_is_said(asked: Asked) -> None:
+    assert asked().answer["result"]["provenance"] == "asked"
+    assert asked(check="data.duplicates").answer["result"]["provenance"] == "governed"
+
+
 BAD = {
     "/moved": "answered 307, which would lead elsewhere and is not followed",
     "/broken": "answered 500; 200 was expected",

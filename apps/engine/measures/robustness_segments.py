@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ from apps.engine.columns import MISSING, BoolArray, Columns, FloatArray
 from apps.engine.errors import Unmeasurable
 from apps.engine.explain.frame import frames
 from apps.engine.intervals import holm
+from apps.engine.measures.explainability import ranks
 from apps.engine.measures.robustness import threshold_of
 from apps.engine.values import Measured
 
@@ -106,28 +108,34 @@ def implementation_equivalence(
     score: FloatArray,
     score_column: FloatArray | None,
     predicted: BoolArray | None = None,
+    twin: Callable[[], FloatArray] | None = None,
     tolerance: float = 1e-5,
+    against: str = "column",
 ) -> Measured:
-    """Measure the largest difference between the artifact's scores and those in the file.
+    """Measure the largest difference between the model's scores and those of another implementation.
 
-    The value is max |artifact - column| over the rows that have both. Range [0, inf), lower is better.
+    The value is max |model - other| over the rows that have both. Range [0, inf), lower is better.
 
     Parameters
     ----------
     score : float array (n,)
-        The artifact's scores, run here.
+        The model's scores: an artifact's, run here, or a service's, asked.
     score_column : float array (n,) or None
-        The other implementation's scores.
+        Scores of another implementation that came with the rows.
     predicted : bool array (n,), optional
         Decisions, from which a threshold is read to count turned decisions.
+    twin : callable, optional
+        Gives the scores of the service that stands beside the artifact.
     tolerance : float
-        The share of rows beyond it is reported.
+        Rows beyond it are counted.
+    against : {"column", "endpoint"}
+        Which other implementation.
 
     Returns
     -------
     Measured
-        Table ``differences``: largest, 99.9th percentile, mean, share beyond the tolerance, rows without a
-        second score, turned decisions.
+        Table ``differences``: largest, 99.9th percentile, mean, rows and share beyond the tolerance, rows
+        without a second score, turned decisions, and Spearman's rank correlation of the two.
 
     Raises
     ------
@@ -139,32 +147,26 @@ def implementation_equivalence(
     >>> implementation_equivalence(score=np.array([0.5, 0.25]), score_column=np.array([0.5, 0.5])).value
     0.25
     """
-    if score_column is None:
-        raise Unmeasurable("The manifest names no score column beside the artifact to compare with.")
-    both = np.isfinite(score) & np.isfinite(score_column)
+    other = _other(score_column, twin, against)
+    both = np.isfinite(score) & np.isfinite(other)
     if not both.any():
         raise Unmeasurable("No row has a score from both implementations.", status="insufficient")
-    alone = int((np.isfinite(score) != np.isfinite(score_column)).sum())
+    alone = int((np.isfinite(score) != np.isfinite(other)).sum())
     if alone:
         raise Unmeasurable(
             f"{alone:,} of {len(both):,} rows have a finite score from one implementation only: they differ, "
             "and by no number."
         )
-    gap = np.sort(np.abs(score[both] - score_column[both]))
-    turned = None
-    if predicted is not None:
-        try:
-            cut = threshold_of(score, predicted)
-            turned = int(((score[both] >= cut) != (score_column[both] >= cut)).sum())
-        except Unmeasurable:
-            turned = None
+    gap = np.sort(np.abs(score[both] - other[both]))
     row = {
         "largest": float(gap[-1]),
         "p99_9": float(np.quantile(gap, 0.999)),
         "mean": float(gap.mean()),
+        "beyond": int((gap > tolerance).sum()),
         "share_beyond": float((gap > tolerance).mean()),
         "without_both": int((~both).sum()),
-        "turned_decisions": turned,
+        "turned_decisions": _turned(score, other, both, predicted),
+        "rank_correlation": rank_correlation(score[both], other[both]),
     }
     return Measured(
         value=row["largest"],
@@ -173,6 +175,41 @@ def implementation_equivalence(
         tables={"differences": [row]},
         notes=_without(int((~both).sum()), len(both)),
     )
+
+
+def _other(column: FloatArray | None, twin: Callable[[], FloatArray] | None, against: str) -> FloatArray:
+    if against == "endpoint":
+        if twin is None:
+            raise Unmeasurable("The manifest names no endpoint beside the artifact to compare with.")
+        return twin()
+    if column is None:
+        raise Unmeasurable("The manifest names no score column beside the artifact to compare with.")
+    return column
+
+
+def _turned(score: FloatArray, other: FloatArray, both: BoolArray, predicted: BoolArray | None) -> int | None:
+    """Rows that the other implementation decides differently; None where there is no threshold."""
+    if predicted is None:
+        return None
+    try:
+        cut = threshold_of(score, predicted)
+    except Unmeasurable:
+        return None
+    return int(((score[both] >= cut) != (other[both] >= cut)).sum())
+
+
+def rank_correlation(one: FloatArray, other: FloatArray) -> float | None:
+    """Spearman's correlation, ties at their mean rank; None where one of the two is constant.
+
+    Examples
+    --------
+    >>> rank_correlation(np.array([0.1, 0.2, 0.9]), np.array([1.0, 2.0, 3.0]))
+    1.0
+    """
+    places = [ranks(values) for values in (one, other)]
+    centred = [place - place.mean() for place in places]
+    scale = float(np.sqrt((centred[0] ** 2).sum() * (centred[1] ** 2).sum()))
+    return float((centred[0] * centred[1]).sum() / scale) if scale else None
 
 
 def _without(rows: int, n: int) -> tuple[str, ...]:

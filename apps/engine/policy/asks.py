@@ -76,11 +76,16 @@ def _terms(gate: Gate) -> Iterator[str]:
         yield "“Review” is a warning, not a failure."
     if gate.max_age is not None:
         yield f"A result older than {_count(gate.max_age.days, 'day')} counts as missing."
-    if gate.accept == "supplied":
-        yield "A number handed in is enough."
+    yield _ACCEPTED.get(gate.accept, "")
     yield f"Severity: {gate.severity}."
     if gate.bound.words() != "any number":
         yield _SOURCES[gate.source]
+
+
+_ACCEPTED = {
+    "asked": "Scores that a service gives when it is asked are enough.",
+    "supplied": "A number handed in is enough.",
+}
 
 
 def policy_sentences(policy: Policy) -> list[str]:

@@ -78,7 +78,7 @@ _PARTS = Fields(
         "exact": Text(pattern=r"-?\d{1,18}/\d{1,18}", like='a ratio such as "4/5"'),
         "interval": Items(Anything(), least=2),
         "status": Text(),
-        "provenance": Text(words=("governed", "supplied")),
+        "provenance": Text(words=("governed", "asked", "supplied")),
         "age_days": Number(low=0),
         "n": Number(whole=True, low=0),
         "notes": Items(Text()),

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from apps.engine.catalogue import find
 from apps.engine.policy import numbers, sentences
 from apps.engine.policy.model import Bound, Exact, Gate
+from apps.engine.policy.vocabulary import ACCEPTS
 from apps.engine.values import plain
 
 Judged = tuple["GateOutcome", str]
@@ -229,7 +230,7 @@ def _of_numbers(gate: Gate, found: Mapping[str, Any], value: Exact, words: bool)
     outcome = _verdict(gate, numbers_held)
     why = sentences.measured(gate, found, value, warned=outcome == "warn") if words else ""
     if outcome in ("pass", "warn") and _only_supplied(gate, found):
-        return "missing", f"{why} A mandatory gate needs a number measured by the service."
+        return "missing", f"{why} {sentences.not_ours(found)}"
     return outcome, why
 
 
@@ -250,5 +251,8 @@ def _all_hold(bound: Bound, held: list[Exact]) -> bool:
 
 
 def _only_supplied(gate: Gate, found: Mapping[str, Any]) -> bool:
-    mandatory = gate.enforcement == "mandatory" and gate.accept != "supplied"
-    return mandatory and found.get("provenance") != "governed"
+    """Whether a mandatory gate wants more than whoever gave these scores can vouch for."""
+    said = found.get("provenance")
+    if said == "governed" or gate.enforcement != "mandatory":
+        return False
+    return ACCEPTS.index(gate.accept) > (ACCEPTS.index(said) if said in ACCEPTS else 0)

@@ -37,7 +37,16 @@ def measured(gate: Gate, measurement: Mapping[str, Any], value: Exact, *, warned
 def _origin(measurement: Mapping[str, Any]) -> str:
     if measurement.get("provenance") == "governed":
         return ""
+    if measurement.get("provenance") == "asked":
+        return " Its scores were asked of a service."
     return " The number was supplied, not measured here." if "provenance" in measurement else ""
+
+
+def not_ours(measurement: Mapping[str, Any]) -> str:
+    """Why a number of this provenance is not enough for a mandatory gate."""
+    if measurement.get("provenance") == "asked":
+        return "A mandatory gate needs a model whose bytes are known, unless it says accept: asked."
+    return "A mandatory gate needs a number measured by the service."
 
 
 def _said(gate: Gate, measurement: Mapping[str, Any], value: Exact) -> str:

@@ -217,7 +217,11 @@ _ENFORCEMENTS = (
     ("advisory", "it is shown and blocks nothing (advisory)"),
 )
 _SOURCES = (("firm", "the firm's own"), ("guidance", "guidance suggests it"), ("law", "a law sets it"))
-_ACCEPTS = (("governed", "our own workers"), ("supplied", "a number handed in is enough"))
+_ACCEPTS = (
+    ("governed", "our own workers"),
+    ("asked", "our own workers, from scores that a service gave when asked"),
+    ("supplied", "a number handed in is enough"),
+)
 _KINDS = {"number": "number", "integer": "number", "string": "text", "strings": "words"}
 
 
