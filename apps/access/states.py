@@ -18,6 +18,7 @@ class Permission(StrEnum):
     VERSION_REGISTER = "version.register"
     RUN_REQUEST = "run.request"
     RUN_REQUEUE = "run.requeue"
+    RUN_HARDWARE = "run.hardware"
     RUN_REORDER = "run.reorder"
     EVIDENCE_SEE = "evidence.see"
     APPROVAL_SUBMIT = "approval.submit"
@@ -154,6 +155,7 @@ ROLES: dict[str, Role] = {
                     _P.WAIVER_GRANT,
                     _P.MODEL_TIER,
                     _P.RUN_REQUEUE,
+                    _P.RUN_HARDWARE,
                     _P.RUN_REORDER,
                     _P.APPROVAL_REVOKE,
                     _P.FINDING_OPEN,

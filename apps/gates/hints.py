@@ -10,6 +10,7 @@ from celery import current_app
 from django.db import transaction
 
 TASK = "apps.gates.tasks.execute"
+PARTITION_TASK = "apps.gates.tasks.measure_partition"
 log = logging.getLogger(__name__)
 
 
@@ -21,6 +22,18 @@ def send(run_id: UUID, lane: str) -> bool:
         )
     except Exception as error:  # every broker has its own; the relay is the guarantee
         log.warning("run %s waits for the relay: the broker took no message (%s)", run_id, error)
+        return False
+    return True
+
+
+def send_partition(partition_id: UUID, lane: str) -> bool:
+    """Tell the workers of a lane that a partition waits; False when the broker is away."""
+    try:
+        current_app.send_task(
+            PARTITION_TASK, args=[str(partition_id)], queue=lane, retry=False, ignore_result=True
+        )
+    except Exception as error:
+        log.warning("partition %s waits for the relay: the broker took no message (%s)", partition_id, error)
         return False
     return True
 

@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -22,7 +22,7 @@ from apps.gates.states import Failure
 from apps.inventory.layout import lay_out
 from apps.inventory.store import Unreachable
 
-_FAILURES = {
+FAILURES = {
     "bad_input": Failure.INPUT,
     "resource": Failure.RESOURCE,
     "timeout": Failure.RESOURCE,
@@ -46,6 +46,9 @@ class Usage:
     peak_memory_bytes: int
     gpu_seconds: float = 0.0
 
+    def as_json(self) -> dict[str, float]:
+        return asdict(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
@@ -55,6 +58,8 @@ class Found:
     measured_at: datetime
     usage: Usage
     walls: Mapping[str, str] = field(default_factory=dict)
+    # By data set that was summed up in parts, the statements of its partitions.
+    partitions: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
     def nothing(cls) -> Self:
@@ -78,8 +83,8 @@ def measure_gates(run: Run, gates: Sequence[Gate], *, progress: Progress, tick: 
         }
         answer = in_child(task, limits=Limits(wall_s=settings.RUN_WALL_SECONDS), progress=progress, tick=tick)
     if answer["status"] != "done":
-        raise NotMeasured(_FAILURES.get(answer["kind"], Failure.CRASH), answer["reason"])
-    _same_files(run, answer["result"]["subject"])
+        raise NotMeasured(FAILURES.get(answer["kind"], Failure.CRASH), answer["reason"])
+    same_files(run, answer["result"]["subject"])
     return Found(
         measurements=answer["result"]["measurements"],
         measured_at=database_now(),
@@ -108,21 +113,22 @@ def _laid_out(run: Run) -> Iterator[Path]:
         shutil.rmtree(left, ignore_errors=True)
     folder = root / f"{run.pk}-{run.fence}"
     try:
-        _fill(folder, run)
+        folder.mkdir(parents=True)
+        fill(lambda: lay_out(run.version, folder))
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _fill(folder: Path, run: Run) -> None:
+def fill(lay: Callable[[], Path]) -> Path:
+    """Lay out files; NotMeasured, to be tried again, where the store does not give them."""
     try:
-        folder.mkdir(parents=True)
-        lay_out(run.version, folder)
+        return lay()
     except (NotFound, Unreachable, OSError) as error:
         raise NotMeasured(Failure.UNAVAILABLE, f"The stored files are unavailable: {error}") from error
 
 
-def _same_files(run: Run, subject: Mapping[str, Any]) -> None:
+def same_files(run: Run, subject: Mapping[str, Any]) -> None:
     """What was measured must be what was pinned, byte for byte."""
     if subject["digest"] != run.pinned["version"]:
         told = f"The files are those of {subject['digest']}, the run names {run.pinned['version']}."

@@ -7,8 +7,18 @@ from django.db import models
 from django.db.models import Q
 
 from apps.audit.states import Ref
-from apps.gates.states import ENDED, RUN_MOVES, Lane, Place, Purpose, RunState
-from apps.inventory.models import ModelVersion, RegisteredModel, Use
+from apps.gates.states import (
+    ENDED,
+    PARTITION_MOVES,
+    RUN_MOVES,
+    Lane,
+    PartitionState,
+    Place,
+    Purpose,
+    RunState,
+    WaitsFor,
+)
+from apps.inventory.models import Blob, ModelVersion, RegisteredModel, Use
 
 PERSON = settings.AUTH_USER_MODEL
 
@@ -116,6 +126,12 @@ class Run(models.Model):
     tier = models.PositiveSmallIntegerField(null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)
     place = models.SmallIntegerField(choices=[(p.value, p.word) for p in Place], default=0, db_default=0)
+    # What must happen before it may begin, besides its turn; `not_before` then lies beyond all time.
+    waits_for = models.CharField(
+        max_length=10, choices=[(w, w) for w in WaitsFor], blank=True, default="", db_default=""
+    )
+    # The class of its most demanding check, and the classes that its policies let a person approve first.
+    hardware = models.CharField(max_length=10, default="cpu", db_default="cpu")
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     gates_total = models.PositiveIntegerField(default=0)
@@ -182,6 +198,87 @@ class Turn(models.Model):
 
     def __str__(self) -> str:
         return f"turn of {self.unit_key} in {self.lane}"
+
+
+class Partition(models.Model):
+    """Some parts of one data set of a run, summed up by whatever worker takes them.
+
+    Leased as a run is. The run itself is the last step: it waits for all of its partitions.
+    """
+
+    MOVES = PARTITION_MOVES
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="partitions")
+    dataset = models.CharField(max_length=80)
+    number = models.PositiveSmallIntegerField()
+    # The digest of each of its parts by name.
+    parts = models.JSONField()
+    state = models.CharField(
+        max_length=20, choices=[(s, s) for s in PartitionState], default=PartitionState.QUEUED
+    )
+    lane = models.CharField(max_length=10, choices=[(lane, lane) for lane in Lane])
+    attempt = models.PositiveSmallIntegerField(default=0)
+    lost = models.PositiveSmallIntegerField(default=0)
+    fence = models.BigIntegerField(default=0)
+    owner = models.CharField(max_length=200, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    hints = models.PositiveIntegerField(default=0)
+    not_before = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    rows = models.BigIntegerField(null=True, blank=True)
+    # What was summed up, and the statement that says so; both are checked when they are merged.
+    summary = models.ForeignKey(Blob, null=True, on_delete=models.PROTECT, related_name="+")
+    statement_digest = models.CharField(max_length=71, blank=True)
+    usage = models.JSONField(default=dict)
+    failure = models.CharField(max_length=20, blank=True)
+    cause = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["run", "dataset", "number"]
+        indexes = [models.Index(fields=["state", "published_at"], name="partition_waits")]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "dataset", "number"], name="partition_once_per_run"),
+            models.CheckConstraint(
+                condition=Q(state=PartitionState.RUNNING, lease_until__isnull=False)
+                | (~Q(state=PartitionState.RUNNING) & Q(lease_until__isnull=True)),
+                name="partition_leased_while_running",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=PartitionState.MEASURED)
+                | (Q(summary__isnull=False) & ~Q(statement_digest="")),
+                name="partition_measured_has_summary",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=PartitionState.FAILED) | ~Q(cause=""), name="partition_says_its_cause"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"partition {self.number + 1} of {self.dataset} of {self.run}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="partition", id=str(self.pk), name=str(self))
+
+
+class HardwareConsent(models.Model):
+    """One person's yes or no to what a run costs to compute. A fact."""
+
+    run = models.OneToOneField(Run, on_delete=models.PROTECT, related_name="consent")
+    hardware = models.CharField(max_length=10)
+    granted = models.BooleanField()
+    reason = models.TextField()
+    given_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    given_at = models.DateTimeField(auto_now_add=True)
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    def __str__(self) -> str:
+        return f"{'yes' if self.granted else 'no'} to {self.hardware} for {self.run}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="hardware_consent", id=str(self.pk), name=str(self), digest=self.statement_digest)
 
 
 class Evidence(models.Model):

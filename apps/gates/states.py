@@ -33,6 +33,33 @@ RUN_MOVES: Mapping[str, frozenset[str]] = {
 ENDED = (RunState.DECIDED, RunState.ERRORED, RunState.DEAD, RunState.CANCELLED)
 
 
+class PartitionState(StrEnum):
+    """Where a part of a run's data stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    MEASURED = "measured"
+    FAILED = "failed"
+
+
+# measured → queued: what was found is gone or was changed; failed → queued: a person requeued the run.
+PARTITION_MOVES: Mapping[str, frozenset[str]] = {
+    PartitionState.QUEUED: frozenset({PartitionState.RUNNING, PartitionState.FAILED}),
+    PartitionState.RUNNING: frozenset(
+        {PartitionState.MEASURED, PartitionState.FAILED, PartitionState.QUEUED}
+    ),
+    PartitionState.MEASURED: frozenset({PartitionState.QUEUED}),
+    PartitionState.FAILED: frozenset({PartitionState.QUEUED}),
+}
+
+
+class WaitsFor(StrEnum):
+    """What a queued run waits for besides its turn."""
+
+    PARTITIONS = "partitions"
+    CONSENT = "consent"
+
+
 class Failure(StrEnum):
     """Why a measuring attempt gave nothing; decides whether another attempt makes sense."""
 

@@ -38,11 +38,12 @@ OTHERS = {
 NO_ORM = {"engine", "cli"}
 
 # Nobody is signed in yet; the lease of a run is held by its fence, not by a person.
-WITHOUT_BY = {"sign_in", "beat", "note_progress"}
+WITHOUT_BY = {"sign_in", "beat", "beat_partition", "note_progress"}
 # What these change or send tells nothing of models: the API's memory of requests, leases, messages.
 WITHOUT_TRACE = {
     "archive_due",
     "beat",
+    "beat_partition",
     "begin_idempotent",
     "complete_waiting",
     "finish_idempotent",
@@ -52,6 +53,7 @@ WITHOUT_TRACE = {
     "note_progress",
     "request_report",
     "send_hints",
+    "send_partition_hints",
     "wake_lanes",
 }
 

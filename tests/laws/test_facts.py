@@ -31,6 +31,7 @@ FACTS = (
     "deploys.Admission",
     "gates.Decision",
     "gates.Evidence",
+    "gates.HardwareConsent",
     "gates.PolicyProposal",
     "gates.PolicyRelease",
     "inventory.Contribution",

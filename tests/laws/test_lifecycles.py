@@ -14,11 +14,11 @@ from apps.audit.commands import move
 from apps.audit.errors import Refused
 from apps.audit.events import EventName
 from apps.audit.states import Ref, system
-from apps.gates.models import Run
-from apps.gates.states import RunState
+from apps.gates.models import Partition, Run
+from apps.gates.states import PartitionState, RunState
 
-LIFECYCLES = (Run, Approval, Finding)
-STATES = {Run: RunState, Approval: ApprovalState, Finding: FindingState}
+LIFECYCLES = (Run, Partition, Approval, Finding)
+STATES = {Run: RunState, Partition: PartitionState, Approval: ApprovalState, Finding: FindingState}
 PAIRS = [
     pytest.param(model, old, new, id=f"{model.__name__}-{old}-{new}")
     for model in LIFECYCLES

@@ -5,6 +5,14 @@ from __future__ import annotations
 from apps.gates.commands.deciding import decide_and_seal
 from apps.gates.commands.execution import execute_next, execute_run
 from apps.gates.commands.leases import Fenced, beat, claim, claim_next, fail, give_back, note_progress
+from apps.gates.commands.partition_leases import (
+    beat_partition,
+    claim_partition,
+    give_back_partitions,
+    send_partition_hints,
+    take_back_partitions,
+)
+from apps.gates.commands.partitions import execute_partition, fail_partition, finish_partition
 from apps.gates.commands.policies import release_policy, release_proposal, sync_policies
 from apps.gates.commands.proposals import propose_policy
 from apps.gates.commands.relaying import note_missed, request_due, send_hints, take_back, wake_lanes
@@ -15,15 +23,21 @@ from apps.gates.commands.turns import place_run
 __all__ = [
     "Fenced",
     "beat",
+    "beat_partition",
     "cancel",
     "claim",
     "claim_next",
+    "claim_partition",
     "decide_and_seal",
     "end_schedule",
     "execute_next",
+    "execute_partition",
     "execute_run",
     "fail",
+    "fail_partition",
+    "finish_partition",
     "give_back",
+    "give_back_partitions",
     "note_missed",
     "note_progress",
     "place_run",
@@ -34,8 +48,10 @@ __all__ = [
     "request_run",
     "requeue",
     "send_hints",
+    "send_partition_hints",
     "set_schedule",
     "sync_policies",
     "take_back",
+    "take_back_partitions",
     "wake_lanes",
 ]

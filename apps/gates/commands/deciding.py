@@ -85,6 +85,7 @@ def _seal_evidence(by: Acting, run: Run, gate: Gate, measured: MeasuredGate, fou
             "measuredAt": measured.measured_at,
             "measurement": measured.measurement,
             "walls": found.walls,
+            **_partitions(measured, found),
         },
         event=EventName.EVIDENCE_SEALED,
     )
@@ -100,6 +101,12 @@ def _seal_evidence(by: Acting, run: Run, gate: Gate, measured: MeasuredGate, fou
         statement_digest=statement.digest,
     )
     return statement.digest
+
+
+def _partitions(measured: MeasuredGate, found: Found) -> dict[str, Any]:
+    """The statements of the partitions that a measurement was merged from; nothing where it was not."""
+    merged = {name: found.partitions[name] for name in measured.dataset_digests if name in found.partitions}
+    return {"partitions": merged} if merged else {}
 
 
 def _seal_decision(by: Acting, run: Run, decided: Decided, digests: Mapping[str, str]) -> Decision:

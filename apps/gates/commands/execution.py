@@ -21,11 +21,13 @@ from apps.gates import hints, pacing, queries, waiting
 from apps.gates.commands import leases
 from apps.gates.commands.deciding import decide_and_seal
 from apps.gates.commands.leases import Fenced
+from apps.gates.commands.partitions import sum_up_again
 from apps.gates.heart import Heart
-from apps.gates.measuring import Found, NotMeasured, measure_gates
+from apps.gates.measuring import Found, NotMeasured
 from apps.gates.models import Run
 from apps.gates.progress import Tally
 from apps.gates.states import Failure
+from apps.gates.summing import Lacking, measure_run
 
 # A deadlock, a serialization failure: nothing was written, and the next try may well succeed.
 CONFLICTS = ("40P01", "40001")
@@ -67,6 +69,8 @@ def _worked(run: Run, by: Acting) -> Run:
     except (Fenced, InterfaceError, OperationalError):
         # Where the database is away nothing can be written: the lease runs out, the run is taken up again.
         raise
+    except Lacking as lacking:
+        return sum_up_again(by=by, run=run, lacking=lacking)
     except NotMeasured as failed:
         return leases.fail(by=by, run=run, failure=failed.failure, cause=str(failed))
     except (Refused, Problem) as refused:
@@ -102,10 +106,10 @@ def _measured(run: Run, gates: Sequence[Gate]) -> Found:
     keep = partial(leases.beat, run_id=run.pk, fence=run.fence)
     # Inside somebody's transaction the claim is not visible to anybody else, so there is nothing to keep.
     if connection.in_atomic_block:
-        return measure_gates(run, gates, progress=tally, tick=_no_tick)
+        return measure_run(run, gates, progress=tally, tick=_no_tick)
     mine = partial(queries.held_under, run.pk, run.fence)
     with Heart(keep, every=pacing.lease().total_seconds() / 3, mine=mine) as heart:
-        return measure_gates(run, gates, progress=tally, tick=partial(_stop_when_lost, run, heart))
+        return measure_run(run, gates, progress=tally, tick=partial(_stop_when_lost, run, heart))
 
 
 def _show(run: Run, done: int, rows: list[dict[str, Any]]) -> None:

@@ -22,6 +22,7 @@ from apps.engine.version import ENGINE_VERSION
 from apps.gates import guards, hints, queries
 from apps.gates.clock import database_now
 from apps.gates.commands.leases import hold
+from apps.gates.commands.partitions import divide, revive
 from apps.gates.models import Run, Schedule
 from apps.gates.states import ENDED, Lane, Purpose, RunState
 from apps.inventory.models import ModelVersion, Use
@@ -162,7 +163,9 @@ def _create(run: Run, *, actor: Acting) -> Run:
         },
         on_behalf_of=None if actor is run.requested_by else run.requested_by,
     )
-    hints.send_after_commit(run.pk, run.lane)
+    divide(by=actor, run=run, gates=gates_for(queries.pinned_policies(run)))
+    if not run.waits_for:
+        hints.send_after_commit(run.pk, run.lane)
     return run
 
 
@@ -202,7 +205,8 @@ def requeue(*, by: Person, run: Run, reason: str) -> Run:
         published_at=database_now(),
         hints=1,
     )
-    hints.send_after_commit(moved.pk, moved.lane)
+    if not revive(by=by, run=moved):
+        hints.send_after_commit(moved.pk, moved.lane)
     return moved
 
 

@@ -18,7 +18,15 @@ from apps.approvals.commands import open_monitoring_findings
 from apps.audit.forwarding import Forwarder
 from apps.audit.states import system
 from apps.audit.stopping import LogStopped
-from apps.gates.commands import note_missed, request_due, send_hints, take_back, wake_lanes
+from apps.gates.commands import (
+    note_missed,
+    request_due,
+    send_hints,
+    send_partition_hints,
+    take_back,
+    take_back_partitions,
+    wake_lanes,
+)
 from apps.reports.commands import archive_due, complete_waiting, make_asked, make_missing
 
 # One relay works, the others wait; the lock falls with the connection of whoever holds it.
@@ -68,7 +76,9 @@ class Relay:
         self._forwarder, self._quiet_until = Forwarder(), 0.0
         self._duties = [
             _Duty(0, lambda: take_back(by=RELAY)),
+            _Duty(0, lambda: take_back_partitions(by=RELAY)),
             _Duty(0, lambda: send_hints(by=RELAY)),
+            _Duty(0, lambda: send_partition_hints(by=RELAY)),
             _Duty(2, lambda: wake_lanes(by=RELAY)),
             _Duty(2, self._send_for_reports),
             _Duty(5, lambda: open_monitoring_findings(by=MONITOR)),

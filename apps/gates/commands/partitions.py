@@ -1,0 +1,228 @@
+"""Partitions of a run: shared out, summed up, sealed. The run is the last step and waits for them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+from apps.audit import commands as audit
+from apps.audit.errors import Refused
+from apps.audit.events import EventName
+from apps.audit.states import Acting, Ref
+from apps.costs.guards import within_budget
+from apps.engine.errors import Problem
+from apps.engine.policy import Gate, gates_for
+from apps.engine.version import ENGINE_VERSION
+from apps.gates import hints, pacing, queries
+from apps.gates.clock import database_now
+from apps.gates.commands.leases import Fenced, fail, hold
+from apps.gates.commands.partition_leases import (
+    beat_partition,
+    claim_partition,
+    give_up,
+    mine,
+    queue,
+    release,
+    still_mine,
+    wait,
+)
+from apps.gates.dividing import shares_of
+from apps.gates.heart import Heart
+from apps.gates.measuring import NotMeasured
+from apps.gates.models import Partition, Run
+from apps.gates.states import Failure, Lane, PartitionState, RunState
+from apps.gates.summing import STATEMENT, Lacking, Summed, sum_up
+from apps.inventory.commands import keep_made
+
+MEDIA = "application/vnd.countersign.partition"
+log = logging.getLogger(__name__)
+
+
+def divide(*, by: Acting, run: Run, gates: Sequence[Gate]) -> int:
+    """Share out the data of a new run, where some are large and in parts; how many partitions there are.
+
+    The run waits for all of them. Called in the transaction that makes the run.
+    """
+    now = database_now()
+    rows = [
+        Partition(
+            run=run, dataset=s.dataset, number=s.number, parts=dict(s.parts), lane=run.lane,
+            published_at=now, hints=1,
+        )
+        for s in shares_of(run.version, gates)
+    ]  # fmt: skip
+    if rows:
+        Partition.objects.bulk_create(rows)
+        wait(run)
+        for row in rows:
+            transaction.on_commit(partial(hints.send_partition, row.pk, row.lane))
+    return len(rows)
+
+
+# The work -----------------------------------------------------------------------------------------------
+
+
+def execute_partition(*, by: Acting, partition_id: UUID, owner: str) -> Partition | None:
+    """Take a partition and sum it up; None where somebody else has it, or took it meanwhile."""
+    row = claim_partition(by=by, partition_id=partition_id, owner=owner)
+    if row is None:
+        return None
+    try:
+        return _worked(row, by)
+    except Fenced as fenced:
+        log.warning("what was summed up of partition %s is thrown away: %s", row.pk, fenced)
+        return None
+
+
+def _worked(row: Partition, by: Acting) -> Partition:
+    try:
+        within_budget(row.run.version.model)
+        gates = [
+            g for g in gates_for(queries.pinned_policies(row.run)) if g.speaks_of(row.run.pinned["fields"])
+        ]
+        return finish_partition(by=by, partition=row, gates=gates, summed=_summed(row, gates))
+    except (Fenced, InterfaceError, OperationalError):
+        # Where the database is away nothing can be written: the lease runs out, it is taken up again.
+        raise
+    except NotMeasured as failed:
+        return fail_partition(by=by, partition=row, failure=failed.failure, cause=str(failed))
+    except (Refused, Problem) as refused:
+        return fail_partition(by=by, partition=row, failure=Failure.INPUT, cause=str(refused))
+    except Exception as error:
+        log.exception("partition %s failed", row.pk)
+        cause = f"Something unforeseen went wrong ({type(error).__name__}: {error})."
+        return fail_partition(by=by, partition=row, failure=Failure.CRASH, cause=cause)
+
+
+def _summed(row: Partition, gates: Sequence[Gate]) -> Summed:
+    if connection.in_atomic_block:
+        return sum_up(row, gates, tick=_no_tick)
+    keep = partial(beat_partition, partition_id=row.pk, fence=row.fence)
+    held = mine(row.pk, row.fence).filter(run__state=RunState.QUEUED)
+    with Heart(keep, every=pacing.lease().total_seconds() / 3, mine=lambda: held.exists()) as heart:
+        return sum_up(row, gates, tick=partial(_stop_when_lost, row, heart))
+
+
+def _stop_when_lost(row: Partition, heart: Heart) -> None:
+    if heart.lost.is_set():
+        raise Fenced(f"{row} is no longer held under fence {row.fence}")
+
+
+def _no_tick() -> None:
+    """Nobody can take the partition away."""
+
+
+def finish_partition(*, by: Acting, partition: Partition, gates: Sequence[Gate], summed: Summed) -> Partition:
+    """Keep and seal what was summed up; the last partition lets the run begin."""
+    blob = keep_made(by=by, data=summed.data, media=MEDIA)
+    with transaction.atomic():
+        run = hold(partition.run_id)
+        held = still_mine(partition)
+        statement = audit.seal(
+            by=by,
+            predicate_type=STATEMENT,
+            subjects=[
+                Ref("version", str(held.run.version_id), str(held.run.version), held.run.version.digest)
+            ],
+            predicate={
+                "run": held.run_id,
+                "dataset": held.dataset,
+                "parts": held.parts,
+                "rows": summed.rows,
+                "summary": blob.digest,
+                "gates": sorted(gate.id for gate in gates),
+                "engine": ENGINE_VERSION,
+                "walls": summed.walls,
+                "worker": held.owner,
+            },
+            event=EventName.PARTITION_SEALED,
+        )
+        moved = audit.move(
+            held,
+            PartitionState.MEASURED,
+            by=by,
+            event=EventName.PARTITION_MEASURED,
+            where={"fence": held.fence},
+            lease_until=None,
+            finished_at=database_now(),
+            rows=summed.rows,
+            summary_id=blob.digest,
+            statement_digest=statement.digest,
+            usage=summed.usage.as_json(),
+            failure="",
+            cause="",
+        )
+        if run is not None and not _left(run):
+            release(by=by, run=run)
+    return moved
+
+
+def _left(run: Run) -> bool:
+    """Whether a partition of the run is still to be summed up."""
+    return run.partitions.exclude(state=PartitionState.MEASURED).exists()
+
+
+@transaction.atomic
+def fail_partition(*, by: Acting, partition: Partition, failure: Failure, cause: str) -> Partition:
+    """An attempt gave nothing: try again where that makes sense, else the run ends with the cause."""
+    hold(partition.run_id)
+    held, now = still_mine(partition), database_now()
+    attempt = held.attempt + 1
+    if failure is Failure.INPUT or (failure is Failure.RESOURCE and held.lane != Lane.QUICK):
+        return give_up(held, by=by, failure=failure, cause=cause, attempt=attempt)
+    if attempt >= pacing.MAX_ATTEMPTS:
+        told = f"{cause} It failed {attempt} times."
+        return give_up(held, by=by, failure=failure, cause=told, attempt=attempt)
+    lane = Lane.HEAVY if failure is Failure.RESOURCE and held.lane == Lane.QUICK else Lane(held.lane)
+    return queue(
+        held,
+        by=by,
+        event=EventName.PARTITION_RETRIED,
+        reason=cause,
+        not_before=now + pacing.after_failure(attempt),
+        attempt=attempt,
+        lane=lane,
+        cause=cause,
+    )
+
+
+# Once more ----------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def sum_up_again(*, by: Acting, run: Run, lacking: Lacking) -> Run:
+    """Summaries are not to be had: those partitions wait again, and the run for them; its attempt failed."""
+    failed = fail(by=by, run=run, failure=lacking.failure, cause=str(lacking))
+    if failed.state == RunState.QUEUED:
+        for row in run.partitions.filter(pk__in=lacking.partitions).select_for_update():
+            _again(row, by=by, reason=str(lacking))
+        wait(failed)
+    return failed
+
+
+def revive(*, by: Acting, run: Run) -> int:
+    """The failed partitions of a run that is requeued wait again, counted anew; how many there were."""
+    rows = list(run.partitions.filter(state=PartitionState.FAILED).select_for_update())
+    for row in rows:
+        _again(row, by=by, reason="The run was requeued.", attempt=0, lost=0, lane=run.lane)
+    if rows:
+        wait(run)
+    return len(rows)
+
+
+def _again(row: Partition, *, by: Acting, reason: str, **changes: Any) -> None:
+    if row.state in (PartitionState.MEASURED, PartitionState.FAILED):
+        queue(
+            row,
+            by=by,
+            event=EventName.PARTITION_REQUEUED,
+            reason=reason,
+            not_before=None,
+            finished_at=None,
+            **changes,
+        )
