@@ -360,7 +360,7 @@ def _levels(column: Column) -> str:
 
 
 def _quoted(name: str) -> str:
-    return f'"{name}"'
+    return f'"{name if len(name) <= 80 else name[:77] + "..."}"'
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from apps.engine.parts import is_text, text_bytes
 
 _INTEGER = re.compile(r"[+-]?\d+\Z")
 _WHOLE = 2**53
+_LONG = 300  # digits: beyond these Python takes its time, and then refuses
 _TIME = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
 _ZERO_FIRST = r"^\s*[+-]?0[0-9]"
 _TRUTH = {
@@ -139,7 +140,7 @@ class TableColumn:
         for row in np.flatnonzero(np.abs(self._numbers) >= _WHOLE).tolist():
             given, read = self._values[row].as_py(), self._numbers[row]
             text = given.strip() if isinstance(given, str) else str(given)
-            if _INTEGER.match(text) and (not np.isfinite(read) or int(text) != int(read)):
+            if _INTEGER.match(text) and (not np.isfinite(read) or int(_integer_text(text)) != int(read)):
                 raise BadInput(
                     f'Column "{self.name}" holds {_short(text)} in row {self._first + row + 1:,} where a '
                     f"number was expected: whole numbers are read exactly up to {_WHOLE:,}."
@@ -207,6 +208,8 @@ def _canonical(name: str, values: Any) -> Any:
     if target is None:
         raise BadInput(f'Column "{name}" is of the type {kind}, which cannot be measured.')
     try:
+        if pa.types.is_decimal(kind):  # as its text is read, to the nearest; Arrow's own way is an ulp off
+            values = values.cast(pa.string())
         values = values if kind == target else values.cast(target, safe=False)
     except pa.ArrowException as problem:
         raise BadInput(f'Column "{name}" cannot be read: {" ".join(str(problem).split())}') from problem
@@ -268,10 +271,18 @@ def _level(value: Any, kind: Kind) -> str:
         return level_text(value)
     if kind == "number":
         text = value.strip()
-        return str(int(text)) if _INTEGER.match(text) else level_text(float(text))
+        return _integer_text(text) if _INTEGER.match(text) else level_text(float(text))
     if kind == "time":
         return _time_text(value)
     return _TRUTH[value] if kind == "boolean" else value
+
+
+def _integer_text(text: str) -> str:
+    """A whole number without a plus sign and leading zeros, however long it is."""
+    if len(text) <= _LONG:
+        return str(int(text))
+    digits = text.lstrip("+-").lstrip("0") or "0"
+    return f"-{digits}" if text.startswith("-") and digits != "0" else digits
 
 
 def _time_text(value: str) -> str:

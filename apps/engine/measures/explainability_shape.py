@@ -291,7 +291,12 @@ def surrogate_fidelity(
     for k in range(folds):
         tree = DecisionTreeRegressor(max_depth=depth, random_state=0)
         made[fold == k] = tree.fit(matrix[fold != k], target[fold != k]).predict(matrix[fold == k])
-    spread = ((target - target.mean()) ** 2).mean()
+    with np.errstate(over="ignore", under="ignore"):
+        spread = ((target - target.mean()) ** 2).mean()
+    if not 0 < spread < np.inf:
+        raise Unmeasurable(
+            "The scores are too large or too close to each other: their variance is no number."
+        )
     parts = np.array([1 - ((target - made)[fold == k] ** 2).mean() / spread for k in range(folds)])
     value = 1 - ((target - made) ** 2).mean() / spread
     interval = normal(float(value), float(parts.std(ddof=1) / np.sqrt(folds)))

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from apps.engine import kernels
 from apps.engine.columns import BoolArray, FloatArray, IntArray
+from apps.engine.errors import Unmeasurable
 from apps.engine.numeric import counts_or_none, same_length, total_of, weights_or_none
 from apps.engine.resources import each
 
@@ -174,6 +175,10 @@ def sum_cells(code: Codes, values: FloatArray, cells: int, count: IntArray | Non
     if not len(values):
         return np.zeros(cells)
     top, scale = max(float(values.max()), -float(values.min())), 1.0
+    if not math.isfinite(top):
+        raise Unmeasurable(
+            "The values are too large: a sum of their squares is beyond what is computed with."
+        )
     if top > _LARGE:
         values, top, scale = values * _SHRINK, top * _SHRINK, 1 / _SHRINK
     bits = max(2, total_of(count, len(values))).bit_length() + 1

@@ -81,7 +81,7 @@ class Means:
         """Means and their squared standard errors."""
         total, k = self._sizes(codes, groups)
         weighted = self.values if self.mass.weight is None else self.mass.weight * self.values
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             mean = sum_cells(codes, weighted, groups, self.mass.count) / total
             moved = self._moved(np.nan_to_num(mean)[codes])
             squares = sum_cells(codes, moved**2, groups, self.mass.count)
