@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, cast
@@ -131,6 +132,8 @@ def _call(check: Check, keywords: Mapping[str, Any], *, rows: int, seed: int) ->
         measured = function_of(check)(**keywords)
     except Unmeasurable as reason:
         return unmeasured(cast(Status, reason.status), str(reason), n=rows, seed=seed)
+    if measured.status == "measured" and (measured.value is None or not math.isfinite(measured.value)):
+        return unmeasured("undefined", "The result is no finite number.", n=measured.n, seed=seed)
     return measured if measured.seed is not None else dataclasses.replace(measured, seed=seed)
 
 
