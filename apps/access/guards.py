@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -16,6 +17,7 @@ from apps.access.states import (
     BUILDS,
     PERSONAL,
     ROLES,
+    SIGNS,
     Permission,
     Role,
     Scope,
@@ -76,6 +78,29 @@ def require_reauthentication(at: datetime | None) -> None:
         raise Refused(
             f"Please confirm your password first: a signature needs one from the last {minutes} minutes.",
             code="reauthenticate",
+        )
+
+
+def own_account(by: Person) -> None:
+    """Refused for a token: what guards an account is its person's own."""
+    if by.token is not None or by.is_service:
+        raise Forbidden("A token cannot change what guards an account; its person does, signed in.")
+
+
+def owes_factor(person: Person) -> bool:
+    """Whether the settings ask this person for a second factor, and there is none."""
+    wanted = settings.SECOND_FACTOR
+    if wanted == "optional" or queries.has_factor(person):
+        return False
+    return wanted == "everybody" or bool(queries.permissions_anywhere(person) & SIGNS)
+
+
+def require_factor(person: Person) -> None:
+    """Refused where a second factor is owed."""
+    if owes_factor(person):
+        raise Refused(
+            "Signing, granting and releasing need a second factor: add one under Your account first.",
+            code="second_factor",
         )
 
 

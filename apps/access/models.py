@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from apps.access.states import ROLES, Scope
+from apps.access.states import ROLES, FactorKind, Scope
 from apps.audit.states import Actor, Ref
 
 LONGEST_TOKEN = timedelta(days=90)
@@ -105,6 +105,53 @@ class ApiToken(models.Model):
 
     def audit_ref(self) -> Ref:
         return Ref(type="token", id=str(self.pk), name=str(self))
+
+
+class SecondFactor(models.Model):
+    """Something besides the password: an authenticator's shared key, or a passkey's public one.
+
+    `counter` only grows: the last step whose code was used, or the passkey's own count.
+    """
+
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="factors")
+    kind = models.CharField(max_length=10, choices=[(k, k) for k in FactorKind])
+    name = models.CharField(max_length=100)
+    key = models.BinaryField()
+    credential = models.BinaryField(null=True, unique=True)
+    counter = models.BigIntegerField(default=0)
+    added_at = models.DateTimeField(db_default=Now())
+    used_at = models.DateTimeField(null=True)
+    removed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person", "name"], condition=Q(removed_at=None), name="factor_named_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind=FactorKind.PASSKEY, credential__isnull=False)
+                | Q(kind=FactorKind.TOTP, credential__isnull=True),
+                name="factor_of_its_kind",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="factor", id=str(self.pk), name=self.kind)
+
+
+class RecoveryCode(models.Model):
+    """One of the codes for the day when every second factor is lost; only its digest is kept."""
+
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="recovery_codes")
+    digest = models.CharField(max_length=64, unique=True)
+    made_at = models.DateTimeField(db_default=Now())
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"recovery code of {self.person}"
 
 
 class IdempotentRequest(models.Model):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
+from django.contrib.sessions.models import Session
 from django.db.models import Exists, Q, QuerySet
 from django.db.models.functions import Now
+from django.utils.dateparse import parse_datetime
 
-from apps.access.models import ApiToken, Person, RoleGrant
+from apps.access.models import ApiToken, Person, RecoveryCode, RoleGrant, SecondFactor
 from apps.access.states import PERSONAL, ROLES, Permission, Reach, Role, Scope, Scoped, roles_with
 from apps.access.text import storable
 from apps.access.tokens import token_digest, well_formed
@@ -16,6 +21,8 @@ from apps.audit.errors import NotFound
 
 if TYPE_CHECKING:
     from apps.inventory.models import RegisteredModel
+
+OPENED = "opened"  # where a session says when, where and with which program it was opened
 
 
 def standing_grants() -> QuerySet[RoleGrant]:
@@ -87,6 +94,11 @@ def held_anywhere(by: Person) -> frozenset[Permission]:
     return frozenset(p for role in roles_held(by) for p in role.permissions if _carried(by, p))
 
 
+def permissions_anywhere(person: Person) -> frozenset[Permission]:
+    """Everything that the roles of an account hold somewhere now, whoever asks."""
+    return frozenset(p for role in roles_held(person) for p in role.permissions)
+
+
 def roles_held(by: Person) -> list[Role]:
     """The roles that the person holds anywhere now, in the order of the table of roles."""
     held = set(standing_grants().filter(person_id=by.pk).values_list("role", flat=True))
@@ -140,3 +152,58 @@ def authenticate_token(raw: str) -> Person | None:
         return None
     token.person.token = token
     return token.person
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A session that somebody is signed in with; its key is a secret and never shown."""
+
+    session_key: str
+    opened: datetime | None
+    seen: datetime | None
+    address: str
+    program: str
+
+    @property
+    def handle(self) -> str:
+        """What stands for the key on pages."""
+        return session_handle(self.session_key)
+
+
+def session_handle(key: str | None) -> str:
+    return hashlib.sha256((key or "").encode()).hexdigest()[:20]
+
+
+def sessions_of(person: Person) -> list[OpenSession]:
+    """The open sessions of a person, the one seen last first."""
+    rows = Session.objects.filter(expire_date__gt=Now()).iterator(chunk_size=500)
+    held = [(row.session_key, row.get_decoded()) for row in rows]
+    found = [_session(key, data) for key, data in held if data.get("_auth_user_id") == str(person.pk)]
+    return sorted(found, key=lambda one: one.seen or datetime.min.replace(tzinfo=UTC), reverse=True)
+
+
+def _session(key: str, data: dict[str, Any]) -> OpenSession:
+    told = data.get(OPENED) or {}
+    seen = data.get("seen_at")
+    return OpenSession(
+        session_key=key,
+        opened=parse_datetime(told.get("at", "")),
+        seen=datetime.fromtimestamp(seen, UTC) if isinstance(seen, int | float) else None,
+        address=str(told.get("address", "")),
+        program=str(told.get("program", "")),
+    )
+
+
+def factors_of(person: Person) -> QuerySet[SecondFactor]:
+    """The second factors that a person has now, oldest first."""
+    return SecondFactor.objects.filter(person_id=person.pk, removed_at=None).order_by("added_at", "pk")
+
+
+def has_factor(person: Person) -> bool:
+    """Whether the password alone does not let this person in."""
+    return factors_of(person).exists()
+
+
+def recovery_codes_left(person: Person) -> int:
+    """How many recovery codes have not been used."""
+    return RecoveryCode.objects.filter(person_id=person.pk, used_at=None).count()

@@ -48,6 +48,7 @@ class Permission(StrEnum):
     TOKEN_ISSUE = "token.issue"  # noqa: S105 - the name of a permission
     EPOCH_OPEN = "epoch.open"
     HOLD_MANAGE = "hold.manage"
+    STORAGE_MANAGE = "storage.manage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +194,7 @@ ROLES: dict[str, Role] = {
                     _P.ENVIRONMENT_DECLARE,
                     _P.EPOCH_OPEN,
                     _P.HOLD_MANAGE,
+                    _P.STORAGE_MANAGE,
                 }
             ),
         ),
@@ -217,6 +219,13 @@ BUILDS = frozenset({_P.VERSION_REGISTER, _P.APPROVAL_SUBMIT})
 APPROVES = frozenset({_P.APPROVAL_VALIDATE, _P.APPROVAL_RISK, _P.APPROVAL_COMMITTEE, _P.WAIVER_GRANT})
 
 
+class FactorKind(StrEnum):
+    """What a person has besides a password."""
+
+    TOTP = "totp"
+    PASSKEY = "passkey"
+
+
 class Scope(StrEnum):
     """How far a grant of a role reaches."""
 
@@ -237,6 +246,8 @@ PERSONAL = APPROVES | {
     _P.EPOCH_OPEN,
     _P.HOLD_MANAGE,
 }
+# Those that an installation may want proved by a second factor.
+SIGNS = PERSONAL - {_P.TOKEN_ISSUE}
 
 
 def roles_with(permission: str) -> list[str]:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from apps.access.commands.epochs import confirm_epoch, propose_epoch
 from apps.access.commands.erasing import erase_person
+from apps.access.commands.factors import (
+    add_authenticator,
+    add_passkey,
+    make_recovery_codes,
+    remove_factor,
+)
 from apps.access.commands.grants import end_grant, grant_role
 from apps.access.commands.holds import place_hold, release_hold
 from apps.access.commands.idempotency import begin_idempotent, finish_idempotent, forget_idempotent
@@ -13,26 +19,45 @@ from apps.access.commands.people import (
     disable_person,
     first_administrator,
 )
-from apps.access.commands.signing_in import reauthenticate, sign_in
+from apps.access.commands.sessions import end_other_sessions, end_session, sign_out
+from apps.access.commands.signing_in import (
+    SecondFactorNeeded,
+    finish_by_passkey,
+    finish_sign_in,
+    reauthenticate,
+    reauthenticate_by_passkey,
+    sign_in,
+)
 from apps.access.commands.tokens import issue_token, revoke_token
 
 __all__ = [
+    "SecondFactorNeeded",
+    "add_authenticator",
+    "add_passkey",
     "begin_idempotent",
     "change_password",
     "confirm_epoch",
     "create_person",
     "disable_person",
     "end_grant",
+    "end_other_sessions",
+    "end_session",
     "erase_person",
+    "finish_by_passkey",
     "finish_idempotent",
+    "finish_sign_in",
     "first_administrator",
     "forget_idempotent",
     "grant_role",
     "issue_token",
+    "make_recovery_codes",
     "place_hold",
     "propose_epoch",
     "reauthenticate",
+    "reauthenticate_by_passkey",
     "release_hold",
+    "remove_factor",
     "revoke_token",
     "sign_in",
+    "sign_out",
 ]
