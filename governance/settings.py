@@ -134,6 +134,13 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+# Who needs a second factor before they sign, grant or release: nobody, whoever may do so, everybody.
+SECOND_FACTOR = _env.choice(
+    "COUNTERSIGN_SECOND_FACTOR",
+    ("signers", "optional", "everybody")
+    if BASE_URL.startswith("https://")
+    else ("optional", "signers", "everybody"),
+)
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_IDLE_SECONDS = _env.whole("COUNTERSIGN_SESSION_IDLE_SECONDS", 900, least=60)
 SESSION_COOKIE_HTTPONLY = True
@@ -198,6 +205,8 @@ UPLOAD_HOURS = _env.whole("COUNTERSIGN_UPLOAD_HOURS", 24, least=1)
 RETENTION = _env.text("COUNTERSIGN_RETENTION")
 
 RUN_LEASE_SECONDS = _env.whole("COUNTERSIGN_RUN_LEASE_SECONDS", 30, least=1)
+# How long a worker that is asked to stop leaves its runs to end before it hands them over.
+RUN_DRAIN_SECONDS = _env.whole("COUNTERSIGN_DRAIN_SECONDS", 60)
 RUN_WALL_SECONDS = _env.whole("COUNTERSIGN_RUN_WALL_SECONDS", 900, least=1)
 
 # The authority for time stamps (RFC 3161) and the certificates, as PEM, that its stamps must be under.
@@ -251,12 +260,18 @@ CELERY_TASK_SOFT_TIME_LIMIT = 3300
 CELERY_TASK_TIME_LIMIT = 3600
 CELERY_TASK_PUBLISH_RETRY = False
 # While the broker is away nobody waits for it: the relay sends the message later.
-CELERY_BROKER_TRANSPORT_OPTIONS = {
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     "max_retries": 1,
     "interval_start": 0,
     "interval_step": 0.1,
     "interval_max": 0.2,
 }
+if CELERY_BROKER_URL.startswith("amqp"):
+    CELERY_BROKER_TRANSPORT_OPTIONS["confirm_publish"] = True
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
+# A worker waits for its broker as long as it takes.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_HEARTBEAT = 30
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 50
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 2_000_000  # KiB
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
