@@ -48,7 +48,13 @@ class LiveStack:
 
 
 @contextmanager
-def running(folder: Path, environment: Mapping[str, str]) -> Iterator[LiveStack]:
+def running(
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    first: Callable[[Installation], None] | None = None,
+) -> Iterator[LiveStack]:
+    """The processes over a database that stands, or over one that `first` fills once the servers run."""
     said: list[str] = []
     with listen(0, said.append) as listener, Supervisor(said.append) as supervisor:
         settings = {**environment, "COUNTERSIGN_STATE": str(folder)}
@@ -56,6 +62,8 @@ def running(folder: Path, environment: Mapping[str, str]) -> Iterator[LiveStack]
         settings.pop("COUNTERSIGN_DATABASE_ROLE", None)  # each process takes its own
         installation = Installation(Places(folder), listener, supervisor, settings)
         installation.servers()
+        if first is not None:
+            first(installation)
         installation.work()
         installation.web()
         wait_answer(listener)

@@ -1,24 +1,31 @@
 from __future__ import annotations
 
+import logging
 import os
 import socket
+import threading
 from uuid import UUID
 
 from celery import shared_task
-from celery.signals import worker_shutdown
+from celery.signals import worker_shutting_down
+from django.conf import settings
+from django.db import DatabaseError, connection
 
 from apps.audit.states import system
 from apps.gates import commands
 
 WORKER = system("worker")
+HAND_OVER_S = 10.0
+log = logging.getLogger(__name__)
 
 
 @shared_task(name="apps.gates.tasks.execute")
 def execute(run_id: str, lane: str = "") -> None:
+    owner = f"{_worker(os.getppid())}:{os.getpid()}"
     if lane:
-        commands.execute_next(by=WORKER, lane=lane, owner=f"{_worker(os.getppid())}:{os.getpid()}")
+        commands.execute_next(by=WORKER, lane=lane, owner=owner)
     else:  # sent before messages named their lane
-        commands.execute_run(by=WORKER, run_id=UUID(run_id), owner=f"{_worker(os.getppid())}:{os.getpid()}")
+        commands.execute_run(by=WORKER, run_id=UUID(run_id), owner=owner)
 
 
 @shared_task(name="apps.gates.tasks.measure_partition")
@@ -32,8 +39,29 @@ def _worker(parent: int) -> str:
     return f"{socket.gethostname()}:{parent}"
 
 
-@worker_shutdown.connect
-def _shut_down(**_: object) -> None:
-    """What its children still worked on is taken up elsewhere at once, not when the lease runs out."""
-    commands.give_back(by=WORKER, owner=_worker(os.getpid()))
-    commands.give_back_partitions(by=WORKER, owner=_worker(os.getpid()))
+@worker_shutting_down.connect
+def hand_over(how: str = "Cold", **_: object) -> None:
+    """SIGTERM leaves runs their time to end, SIGQUIT none; what is left then is taken up elsewhere at once.
+
+    Whoever still works on such a run here notices within a second, stops and writes nothing.
+    """
+    patience = settings.RUN_DRAIN_SECONDS if how == "Warm" else 0
+    thread = threading.Timer(patience, _give_back)
+    thread.daemon = True
+    thread.start()
+    if not patience:
+        thread.join(HAND_OVER_S)
+
+
+def _give_back() -> None:
+    """In a thread of its own, on a connection of its own: a signal interrupts anything."""
+    try:
+        owner = _worker(os.getpid())
+        returned = commands.give_back(by=WORKER, owner=owner)
+        returned += commands.give_back_partitions(by=WORKER, owner=owner)
+        if returned:
+            log.warning("%s runs and partitions are handed over, for this worker is shut down", returned)
+    except DatabaseError as error:
+        log.warning("nothing could be handed over, the leases will run out: %s", error)
+    finally:
+        connection.close()

@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
+import threading
 import time
 import urllib.error
 import urllib.request
 import uuid
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from django.db import InterfaceError, OperationalError, connection
+
 from apps.gates.models import Run
 from apps.gates.states import RunState
-from governance.local.places import Places
-from tests.stack import LiveStack
+from tests.chaos.whole import LEASE_S, Whole
 
-FAULTS = ("web", "relay", "sequencer", "worker-quick", "child", "broker", "freeze", "term")
+GROUPS = ("web", "relay", "sequencer", "worker-quick", "worker-heavy")
+FAULTS = (*GROUPS, "child", "child", "broker", "wiped broker", "postmaster", "freeze", "term")
 
 
 @dataclass(slots=True)
@@ -29,10 +32,27 @@ class Client:
     address: str
     token: str = field(repr=False)
     acknowledged: dict[str, str] = field(default_factory=dict)
-    answers: list[int] = field(default_factory=list)
+    open: dict[str, str] = field(default_factory=dict)
+    answers: Counter[int] = field(default_factory=Counter)
+    changed: list[str] = field(default_factory=list)
 
     def ask(self, label: str, key: str) -> int:
-        """One request; 0 where no answer came."""
+        """One request; 0 where no answer came. What is not acknowledged is asked again under its key."""
+        self.open[key] = label
+        status, told = self._sent(label, key)
+        self.answers[status] += 1
+        if status == 202:
+            if self.acknowledged.setdefault(key, told) != told:
+                self.changed.append(key)
+            self.open.pop(key, None)
+        return status
+
+    def again(self) -> None:
+        """A client of good manners: repeat under the same key what was never acknowledged."""
+        for key, label in list(self.open.items()):
+            self.ask(label, key)
+
+    def _sent(self, label: str, key: str) -> tuple[int, str]:
         request = urllib.request.Request(  # noqa: S310 - the stack's own address
             f"{self.address}/api/v1/runs",
             data=json.dumps({"model": "credit-pd", "version": label}).encode(),
@@ -44,67 +64,96 @@ class Client:
         )
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
-                self.acknowledged[key] = json.loads(answer.read())["id"]
-                status = int(answer.status)
+                return int(answer.status), json.loads(answer.read())["id"]
         except urllib.error.HTTPError as error:
-            status = error.code
-        except OSError:
-            status = 0
-        self.answers.append(status)
-        return status
+            return error.code, ""
+        except (OSError, ValueError):
+            return 0, ""
 
 
-def strike(stack: LiveStack, fault: str) -> None:
-    """Do one fault to the running processes."""
-    if fault == "broker":
-        _end(stack.pid("Valkey"), signal.SIGKILL)
-        shutil.rmtree(Places(stack.installation.places.state).valkey_data, ignore_errors=True)
-    elif fault == "child":
-        _end(_working(), signal.SIGKILL)
-    elif fault == "freeze":
-        freeze(_working())
-    elif fault == "term":
-        _end(stack.pid("worker-heavy"), signal.SIGTERM)
-    else:
-        _end_group(stack.pid(fault))
+def strike(whole: Whole, fault: str) -> bool:
+    """Do one fault to the running processes; False where there was nobody to do it to."""
+    stack = whole.stack
+    if fault in GROUPS:
+        return _end_group(stack.pid(fault))
+    if fault in ("broker", "wiped broker"):
+        struck = _end_group(stack.pid(whole.broker_name))
+        if fault == "wiped broker":
+            time.sleep(0.1)
+            whole.wipe_broker()
+        return struck
+    if fault == "postmaster":
+        return _end(stack.pid("PostgreSQL"), signal.SIGKILL)
+    if fault == "child":
+        return _end(_working(), signal.SIGKILL)
+    if fault == "freeze":
+        return freeze(_working())
+    return _end(stack.pid("worker-quick"), signal.SIGTERM)
 
 
-def freeze(pid: int | None, seconds: float = 4) -> None:
-    """Stop a process for longer than its lease, then let it go on."""
+def freeze(pid: int | None, seconds: float = LEASE_S + 1.5) -> bool:
+    """Stop a process for longer than its lease, and let it go on while the storm does."""
+    if not _end(pid, signal.SIGSTOP):
+        return False
+    thread = threading.Timer(seconds, _end, (pid, signal.SIGCONT))
+    thread.daemon = True
+    thread.start()
+    return True
+
+
+def _working(patience: float = 3.0) -> int | None:
+    """The process of the pool that works on a run, as soon as there is one."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        try:
+            run = Run.objects.filter(state=RunState.RUNNING).order_by("?").first()
+        except (OperationalError, InterfaceError):
+            connection.close()
+            return None
+        if run is not None:
+            return int(run.owner.rpartition(":")[2])
+        time.sleep(0.05)
+    return None
+
+
+def _end(pid: int | None, number: signal.Signals) -> bool:
     if pid is None:
-        return
-    _end(pid, signal.SIGSTOP)
-    time.sleep(seconds)
-    _end(pid, signal.SIGCONT)
+        return False
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+        return True
+    return False
 
 
-def _working() -> int | None:
-    run = Run.objects.filter(state=RunState.RUNNING).first()
-    return int(run.owner.rpartition(":")[2]) if run else None
+def _end_group(pid: int | None) -> bool:
+    if pid is None:
+        return False
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+        return True
+    return False
 
 
-def _end(pid: int | None, number: signal.Signals) -> None:
-    if pid is not None:
-        with suppress(ProcessLookupError):
-            os.kill(pid, number)
+def calm(whole: Whole) -> None:
+    """Tend the processes; whoever was killed is started again soon, however often it was."""
+    for service in whole.stack.installation.supervisor.services:
+        service.wait = 0
+        service.due = min(service.due, time.monotonic() + 0.5)
+    whole.stack.tend()
 
 
-def _end_group(pid: int | None) -> None:
-    if pid is not None:
-        with suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
-
-
-def storm(stack: LiveStack, client: Client, labels: list[str], *, seed: int, faults: list[str]) -> list[str]:
-    """Requests and faults in turn, in an order that the seed alone decides; the keys that were used."""
+def storm(whole: Whole, client: Client, *, seed: int, kills: int) -> Counter[str]:
+    """Requests and faults in turn, in an order that the seed alone decides; how often each struck."""
     chance = random.Random(seed)  # noqa: S311 - a schedule, no secret
-    order = chance.sample(faults, len(faults))
-    keys = []
-    for position, label in enumerate(labels):
-        keys.append(str(uuid.UUID(int=chance.getrandbits(128))))
-        client.ask(label, keys[-1])
-        if position < len(order):
-            strike(stack, order[position])
-        stack.tend()
+    struck: Counter[str] = Counter()
+    deadline = time.monotonic() + 60 + 8 * kills
+    while struck.total() < kills and time.monotonic() < deadline:
+        for _ in range(chance.choice((1, 1, 2))):
+            client.ask(chance.choice(whole.labels), str(uuid.UUID(int=chance.getrandbits(128))))
+        fault = chance.choice(FAULTS)
+        struck[fault] += strike(whole, fault)
+        calm(whole)
         time.sleep(chance.uniform(0.05, 0.6))
-    return keys
+        if chance.random() < 0.3:
+            client.again()
+    return struck
