@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from apps.engine.cosignature import Cosigner
 from apps.engine.errors import BadInput
+from apps.outside.permits import Permits
 
 _YES = {"1", "true", "yes", "on"}
 _NO = {"", "0", "false", "no", "off"}
@@ -105,6 +106,15 @@ def parse_database_url(raw: str, *, named: str) -> dict[str, Any]:
         "PORT": options.pop("port", port),
         "OPTIONS": options,
     }
+
+
+def endpoints_named(entries: list[str]) -> list[str]:
+    """Services that may be asked, each as host, host:port or http://host:port, once all can be read."""
+    try:
+        Permits.of(entries)
+    except BadInput as error:
+        raise EnvironmentRefused(str(error)) from error
+    return entries
 
 
 def witness_named(text: str, *, by: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from apps.engine.policy.library import shipped_folder
-from governance.env import Environment, witness_named
+from governance.env import Environment, endpoints_named, witness_named
 from governance.local.places import Places, default_state
 from governance.secret import kept_secret
 from governance.storage import store_named
@@ -200,6 +200,11 @@ UNIT_QUOTA = _env.whole("COUNTERSIGN_UNIT_QUOTA", 0)
 # Days after which uploaded bytes that no version names are removed, and an unfinished upload is forgotten.
 UNREFERENCED_DAYS = _env.whole("COUNTERSIGN_UNREFERENCED_DAYS", 7, least=1)
 UPLOAD_HOURS = _env.whole("COUNTERSIGN_UPLOAD_HOURS", 24, least=1)
+
+# Services that models may be, as hosts; nothing else is asked. Secrets lie in a folder for each host.
+ENDPOINTS = endpoints_named(_env.words("COUNTERSIGN_ENDPOINTS"))
+ENDPOINT_SECRETS = _env.folder("COUNTERSIGN_ENDPOINT_SECRETS", STATE / "secrets" / "endpoints")
+ENDPOINT_ANSWERS_KEPT = _env.flag("COUNTERSIGN_ENDPOINT_ANSWERS_KEPT", default=True)
 
 # How long uploaded bytes of retired models are kept; without a file for ever.
 RETENTION = _env.text("COUNTERSIGN_RETENTION")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from apps.cli.output import add_device, as_json, put
+from apps.cli.output import add_device, add_endpoint, as_json, put
 from apps.engine.errors import BadInput
 
 EXITS = {"pass": 0, "fail": 1, "insufficient": 3}
@@ -27,6 +27,7 @@ def add(commands: Any) -> None:
     command.add_argument("--as-of", metavar="DATE", help="decide as of that day (default: now)")
     command.add_argument("--seed", type=int, default=0, metavar="N")
     add_device(command)
+    add_endpoint(command)
     command.add_argument("--format", choices=("text", "json", "junit", "sarif"), default="text")
     command.add_argument("--out", metavar="FILE", help="write there instead of to the terminal")
 
@@ -56,7 +57,7 @@ def _evaluated(args: argparse.Namespace, policies: list[Any], now: datetime, sho
     facts = facts_of(manifest)
     gates = questions(policies, facts)
     task = {"do": "gates", "manifest": str(path), "gates": gates, "seed": args.seed, "device": args.device}
-    found = ask(task, progress=show)
+    found = ask(task, progress=show, recorded=args.recorded, transcript=args.transcript)
     return evaluation(found["subject"], policies, found["measurements"], facts=facts, now=now)
 
 

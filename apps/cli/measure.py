@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from apps.cli.output import add_device, as_json, put
+from apps.cli.output import add_device, add_endpoint, as_json, put
 from apps.cli.render_measurement import measurement_text
 from apps.engine import strict_yaml
 from apps.engine.errors import BadInput
@@ -26,6 +26,7 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     command.add_argument("--seed", type=int, default=0, metavar="N")
     add_device(command)
+    add_endpoint(command)
     command.add_argument("--format", choices=("text", "json"), default="text")
     command.add_argument("--out", metavar="FILE", help="write there instead of to the terminal")
 
@@ -51,7 +52,9 @@ def run(args: argparse.Namespace) -> int:
             "arguments": {name: resolved[name] for name in arguments},
             "seed": args.seed,
             "device": args.device,
-        }
+        },
+        recorded=args.recorded,
+        transcript=args.transcript,
     )
     put(as_json(found) if args.format == "json" else measurement_text(found), args.out)
     return MEASURED if found["status"] == "measured" else INSUFFICIENT

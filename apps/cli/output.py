@@ -21,6 +21,14 @@ def add_device(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_endpoint(command: argparse.ArgumentParser) -> None:
+    """The options of commands that measure a model that may be a service."""
+    command.add_argument(
+        "--recorded", metavar="FILE", help="take an endpoint's answers from a transcript instead of asking it"
+    )
+    command.add_argument("--transcript", metavar="FILE", help="write what an endpoint was asked and answered")
+
+
 def as_json(document: Any) -> str:
     """JSON as the interface promises: full doubles, no NaN, the order of the document."""
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -29,6 +29,7 @@ def add(commands: Any) -> None:
     add("--keys", metavar="FILE", action="append", help="the service's keys: its key set, or PEM")
     add("--trust-embedded", action="store_true", help="accept keys that are only inside the pack")
     add("--model", metavar="model.yaml", help="the model with its data: measure every gate again too")
+    add("--recorded", metavar="FILE", help="the transcript of its endpoint's answers, to measure again from")
     add("--format", choices=("text", "json"), default="text")
     add("--out", metavar="FILE", help="write there instead of to the terminal")
 
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     except Problem as problem:
         print(f"countersign: {safe(problem)}", file=sys.stderr)
         return COULD_NOT
-    measured = list(_measured_again(found, args.model)) if args.model else []
+    measured = list(_measured_again(found, args)) if args.model else []
     told = _json(found, measured, args) if args.format == "json" else _text(found, measured, args)
     put(told, args.out)
     return SAME if found.same and not measured else DIFFERENT
@@ -57,11 +58,11 @@ def _trusted(args: argparse.Namespace, pack: Mapping[str, Any]) -> KeySet:
     return KeySet.from_json(pack.get("keys"), what="The key set of the pack")
 
 
-def _measured_again(found: Replayed, model: str) -> Iterator[str]:
+def _measured_again(found: Replayed, args: argparse.Namespace) -> Iterator[str]:
     """What differs when each gate is measured here, on the files at hand, with the same seed."""
     from apps.cli.apart import ask, manifest_at
 
-    path, _ = manifest_at(model)
+    path, _ = manifest_at(args.model)
     gates = [
         {
             "id": g.id,
@@ -74,7 +75,7 @@ def _measured_again(found: Replayed, model: str) -> Iterator[str]:
         if g.id in found.measurements
     ]
     task = {"do": "gates", "manifest": str(path), "gates": gates, "seed": found.seed}
-    for name, again in ask(task)["measurements"].items():
+    for name, again in ask(task, recorded=args.recorded)["measurements"].items():
         yield from _differences(name, found.measurements[name], again)
 
 

@@ -20,12 +20,16 @@ from apps.gates.clock import database_now
 from apps.gates.models import Run
 from apps.gates.states import Failure
 from apps.inventory.layout import lay_out
+from apps.inventory.services import outside
 from apps.inventory.store import Unreachable
+from apps.outside.children import done_in_child
+from apps.outside.transcript import Transcript
 
 FAILURES = {
     "bad_input": Failure.INPUT,
     "resource": Failure.RESOURCE,
     "timeout": Failure.RESOURCE,
+    "unavailable": Failure.UNAVAILABLE,
 }
 
 
@@ -58,6 +62,9 @@ class Found:
     measured_at: datetime
     usage: Usage
     walls: Mapping[str, str] = field(default_factory=dict)
+    # Where the model is a service: what it was asked and answered, and what evidence says of that.
+    transcript: Transcript | None = None
+    endpoint: Mapping[str, Any] = field(default_factory=dict)
     # By data set that was summed up in parts, the statements of its partitions.
     partitions: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -81,7 +88,11 @@ def measure_gates(run: Run, gates: Sequence[Gate], *, progress: Progress, tick: 
             "gates": [question(gate) for gate in gates],
             "seed": run.seed,
         }
-        answer = in_child(task, limits=Limits(wall_s=settings.RUN_WALL_SECONDS), progress=progress, tick=tick)
+        limits = Limits(wall_s=settings.RUN_WALL_SECONDS)
+        done = done_in_child(
+            task, child=in_child, outside=outside(), limits=limits, progress=progress, tick=tick
+        )
+    answer = done.answer
     if answer["status"] != "done":
         raise NotMeasured(FAILURES.get(answer["kind"], Failure.CRASH), answer["reason"])
     same_files(run, answer["result"]["subject"])
@@ -89,6 +100,8 @@ def measure_gates(run: Run, gates: Sequence[Gate], *, progress: Progress, tick: 
         measurements=answer["result"]["measurements"],
         measured_at=database_now(),
         walls=answer["walls"],
+        transcript=done.transcript,
+        endpoint={} if done.transcript is None else done.transcript.summary(),
         usage=Usage(**answer["usage"], wall_seconds=round(time.monotonic() - began, 6)),
     )
 

@@ -24,7 +24,9 @@ from apps.engine.child import Limits, in_child
 from apps.engine.errors import BadInput
 from apps.engine.manifest import DatasetSpec, Manifest, plain, read_manifest
 from apps.inventory.layout import localised, put_down
+from apps.inventory.services import outside, permitted
 from apps.inventory.store import plain_digest
+from apps.outside.children import done_in_child
 
 LIMITS = Limits(wall_s=120, cpu_s=120, memory=8 << 30)
 MOST_PARTS = 4096
@@ -211,6 +213,7 @@ _ANYBODY = {"model": "inspected", "version": "0"}
 
 def inspect(intake: Intake) -> dict[str, int]:
     """Open every file in a child process: the rows of each data set, and that columns and inputs fit."""
+    permitted(intake.manifest.endpoint)
     document = {**plain(intake.manifest.document.value), "metadata": _ANYBODY}
     local, files = localised(document, intake.artifact, intake.datasets, intake.parts)
     found = _inspected(json.dumps(local, sort_keys=True), tuple(sorted(files.items())))
@@ -229,7 +232,8 @@ def _inspected(manifest: str, files: tuple[tuple[str, str], ...]) -> dict[str, A
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         target = put_down(Path(folder), json.loads(manifest), dict(files))
-        answer = in_child({"do": "inspect", "manifest": str(target)}, limits=LIMITS)
+        task = {"do": "inspect", "manifest": str(target)}
+        answer = done_in_child(task, child=in_child, outside=outside(), limits=LIMITS).answer
     if answer["status"] == "done":
         return dict(answer["result"])
     if answer["kind"] == "bad_input":

@@ -41,6 +41,7 @@ class Done:
 def done_in_child(
     task: Mapping[str, Any],
     *,
+    child: Callable[..., dict[str, Any]] = in_child,
     outside: Outside | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
@@ -55,12 +56,12 @@ def done_in_child(
     """
     endpoint = endpoint_at(Path(task["manifest"]))
     if endpoint is None:
-        return Done(in_child(task, limits=limits, progress=progress, tick=tick))
+        return Done(child(task, limits=limits, progress=progress, tick=tick))
     allowed = outside or Outside()
     recorded = None if allowed.recorded is None else Recorded(allowed.recorded)
     with Service(endpoint, allowed.permits, keep=allowed.keep, recorded=recorded) as service:
         way = {"way_out": service.descriptors}
-        answer = in_child({**task, **way}, limits=limits, progress=progress, tick=tick)
+        answer = child({**task, **way}, limits=limits, progress=progress, tick=tick)
     if service.away and answer["status"] != "done":
         answer = {**answer, "kind": "unavailable"}
     return Done(answer, service.transcript)

@@ -35,7 +35,7 @@ OTHERS = {
     ("apps/reports/packs_archive.py", "update"),
     ("apps/reports/verification.py", "update"),
 }
-NO_ORM = {"engine", "cli"}
+NO_ORM = {"engine", "outside", "cli"}
 
 # Nobody is signed in yet; the lease of a run is held by its fence, not by a person.
 WITHOUT_BY = {"sign_in", "beat", "beat_partition", "note_progress"}

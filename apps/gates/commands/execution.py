@@ -27,6 +27,8 @@ from apps.gates.measuring import Found, NotMeasured
 from apps.gates.models import Run
 from apps.gates.progress import Tally
 from apps.gates.states import Failure
+from apps.inventory.commands import keep_made
+from apps.outside.transcript import MEDIA
 from apps.gates.summing import Lacking, measure_run
 
 # A deadlock, a serialization failure: nothing was written, and the next try may well succeed.
@@ -86,6 +88,8 @@ def _decided(run: Run, by: Acting) -> Run:
     policies = queries.pinned_policies(run)
     gates = [g for g in gates_for(policies) if g.speaks_of(run.pinned["fields"])]
     found = _measured(run, gates) if gates else Found.nothing()
+    if found.transcript is not None:  # kept before the facts that name it, outside of their transaction
+        keep_made(by=by, data=found.transcript.written(), media=MEDIA)
     return _settled(partial(decide_and_seal, by=by, run=run, policies=policies, gates=gates, found=found))
 
 
