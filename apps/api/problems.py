@@ -78,6 +78,7 @@ CODES: Mapping[str, int] = {
     "no_space": 507,
     "over_quota": 507,
     "too_slow": 408,
+    "cut_short": 400,
     "read_only": 503,
     "store_unreachable": 503,
     "throttled": 429,

@@ -136,6 +136,13 @@ class Fields:
             raise self._wrong(name, f"must be true or false, not {_told(value)}")
         return value
 
+    def whole(self, name: str) -> int:
+        """A whole number."""
+        value = self._take(name, None)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self._wrong(name, f"must be a whole number, not {_told(value)}")
+        return value
+
     def day(self, name: str) -> date:
         """A day, ``2027-03-31``."""
         found: date = self._parsed(name, date.fromisoformat, "a day such as 2027-03-31")

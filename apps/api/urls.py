@@ -15,6 +15,7 @@ from apps.api.views import (
     records,
     runs,
     scopes,
+    uploads,
     verification,
 )
 from apps.api.views import exports as exporting
@@ -33,6 +34,12 @@ urlpatterns = [
     path("models/<str:key>/versions", inventory.versions),
     path("models/<str:key>/versions/<str:label>", inventory.version),
     path("blobs/<str:digest>", inventory.blob),
+    path("uploads", uploads.uploads),
+    path("uploads/<uuid:upload_id>", uploads.upload),
+    path("uploads/<uuid:upload_id>/complete", uploads.completion),
+    path("storage", uploads.storage),
+    path("storage/quotas", uploads.quotas),
+    path("storage/comparison", uploads.comparison),
     path("scorecard", scopes.card),
     path("scorecard/impact", scopes.card_impact),
     path("scorecard/proposals", scopes.card_proposals),
@@ -40,6 +47,7 @@ urlpatterns = [
     path("runs", runs.runs),
     path("runs/<uuid:run_id>", runs.run),
     path("runs/<uuid:run_id>/cancel", runs.run_cancellation),
+    path("runs/<uuid:run_id>/hardware", runs.run_hardware),
     path("decisions/<str:digest>", runs.decision),
     path("decisions/<str:digest>/pack", runs.pack),
     path("evidence/<str:digest>", runs.evidence),

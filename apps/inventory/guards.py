@@ -8,6 +8,8 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from django.utils import timezone
+
 from apps.access.guards import may
 from apps.access.models import Person
 from apps.access.queries import held_anywhere, standing_grants
@@ -28,6 +30,7 @@ from apps.inventory.models import (
     RegimeDecision,
     RegisteredModel,
     ScorecardProposal,
+    Upload,
     Use,
 )
 from apps.inventory.scorecards import PROPOSAL, sealed_as
@@ -237,3 +240,43 @@ def may_store(by: Person) -> None:
     held = held_anywhere(by)
     if not held & {Permission.VERSION_REGISTER, Permission.REPORT_MAKE, Permission.REPORT_SIGN}:
         raise Forbidden("Only those who register versions or make reports store bytes.")
+
+
+def fits_one_upload(size: Any, most: int) -> None:
+    """Refused before a byte is sent where there would be too many of them."""
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        raise Invalid(f"{str(size)[:40]} is no size: a whole number of bytes from 0 on.", field="size")
+    if size > most:
+        raise Invalid(
+            f"The upload has {size:,} bytes; at most {most:,} are taken.", field="size", code="too_large"
+        )
+
+
+def goes_on_at(upload: Upload | None, offset: int) -> Upload:
+    """The upload, where it is not over and stands at this offset."""
+    if upload is None or upload.expires_at <= timezone.now():
+        raise NotFound("There is no such upload; it may have expired. Begin again.")
+    if upload.complete:
+        raise Refused("The upload is complete.", code="complete")
+    if offset != upload.received:
+        sentence = f"The upload stands at byte {upload.received:,}, not at {offset:,}."
+        raise WrongOffset(sentence, at=upload.received)
+    return upload
+
+
+class WrongOffset(Refused):
+    """Bytes for another place than the one where an upload stands."""
+
+    code = "offset"
+
+    def __init__(self, sentence: str, *, at: int) -> None:
+        super().__init__(sentence)
+        self.at = at
+
+
+def all_received(upload: Upload) -> None:
+    """Refused while bytes are missing."""
+    if upload.received < upload.size:
+        raise WrongOffset(
+            f"The upload has {upload.received:,} of {upload.size:,} bytes; send the rest.", at=upload.received
+        )

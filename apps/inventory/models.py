@@ -269,6 +269,75 @@ class Possession(models.Model):
         return f"{self.person} has {self.blob_id}"
 
 
+class StoredBytes(models.Model):
+    """Whether the store holds the bytes of a blob by now: since when, or since when no more."""
+
+    blob = models.OneToOneField(Blob, primary_key=True, on_delete=models.PROTECT, related_name="kept")
+    kept_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.blob_id
+
+
+class UnitBytes(models.Model):
+    """A business unit to whose quota bytes are counted. A fact: never updated."""
+
+    unit = models.ForeignKey(BusinessUnit, on_delete=models.PROTECT, related_name="stored")
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="units")
+    since = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["unit", "blob"], name="bytes_once_per_unit")]
+
+    def __str__(self) -> str:
+        return f"{self.blob_id} of {self.unit.key}"
+
+
+class Quota(models.Model):
+    """How many bytes a unit may keep, or everybody together; the newest holds, 0 is no limit. A fact."""
+
+    unit = models.ForeignKey(
+        BusinessUnit, null=True, blank=True, on_delete=models.PROTECT, related_name="quotas"
+    )
+    bytes = models.BigIntegerField()
+    set_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    set_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-set_at", "-id"]
+        constraints = [models.CheckConstraint(condition=Q(bytes__gte=0), name="quota_not_negative")]
+
+    def __str__(self) -> str:
+        return self.unit.key if self.unit else "everybody"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="quota", id=str(self.pk), name=str(self))
+
+
+class Upload(models.Model):
+    """Bytes on their way, piece by piece; forgotten once they are complete or nobody goes on."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    person = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    unit = models.ForeignKey(BusinessUnit, null=True, on_delete=models.PROTECT, related_name="+")
+    digest = models.CharField(max_length=71)
+    size = models.BigIntegerField()
+    media = models.CharField(max_length=100, blank=True)
+    received = models.BigIntegerField(default=0)
+    # The pieces in order, as the store names them.
+    parts = models.JSONField(default=list)
+    begun_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    complete = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["person", "digest"], name="upload_of_person")]
+
+    def __str__(self) -> str:
+        return f"{self.digest}: {self.received:,} of {self.size:,} bytes"
+
+
 class ModelVersion(models.Model):
     """One immutable set of artefacts, named by digest. A fact: never updated."""
 

@@ -8,12 +8,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar, cast
+from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone
 
+from apps.access.guards import require
 from apps.access.models import Person
 from apps.access.queries import visible_models
+from apps.access.states import Permission
 from apps.access.text import clean, storable
 from apps.audit.errors import Invalid, NotFound
 from apps.audit.past import clock
@@ -29,6 +33,7 @@ from apps.inventory.models import (
     RegimeDecision,
     RegisteredModel,
     Tiering,
+    Upload,
     Use,
 )
 from apps.inventory.states import ModelKind, Standing
@@ -118,9 +123,23 @@ def visible_blobs(by: Person) -> QuerySet[Blob]:
     return Blob.objects.filter(own | parts).distinct()
 
 
+def find_upload(by: Person, upload_id: UUID) -> Upload:
+    """An upload of the person's own, or NotFound."""
+    row = Upload.objects.select_related("unit", "person").filter(pk=upload_id, person=by).first()
+    if row is None or row.expires_at <= timezone.now():
+        raise NotFound("There is no such upload; it may have expired. Begin again.")
+    return row
+
+
+def may_see_storage(by: Person) -> None:
+    """Forbidden for everybody but those who run the store."""
+    require(by, Permission.STORAGE_MANAGE)
+
+
 def has_blob(by: Person, digest: str) -> bool:
     """Whether the bytes of a digest are there for this person; others learn nothing of them."""
-    return storable(digest) and visible_blobs(by).filter(pk=digest).exists()
+    there = visible_blobs(by).filter(kept__removed_at__isnull=True)
+    return storable(digest) and there.filter(pk=digest).exists()
 
 
 def with_standing(rows: QuerySet[RegisteredModel]) -> QuerySet[RegisteredModel]:

@@ -20,9 +20,8 @@ from apps.inventory.models import Blob, DataPart, DataSet, ModelVersion, Registe
 
 LONGEST = 200
 # Whatever else names a blob keeps it: reports, signatures, manifests, what a later app brings.
-REMOVABLE = frozenset(
-    {("DataPart", "blob"), ("DataSet", "blob"), ("ModelVersion", "artifact"), ("Possession", "blob")}
-)
+BOOKS = frozenset({("Possession", "blob"), ("StoredBytes", "blob"), ("UnitBytes", "blob")})
+REMOVABLE = BOOKS | {("DataPart", "blob"), ("DataSet", "blob"), ("ModelVersion", "artifact")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +119,7 @@ def _candidates() -> QuerySet[Blob]:
 def _judged(
     blob: Blob, rules: Retention, holds: list[LegalHold], ends: dict[int, date | None]
 ) -> Removable | None:
-    if _kept_by_another(blob):
+    if named_by_another(blob, besides=REMOVABLE):
         return None
     named = Q(artifact=blob) | Q(datasets__blob=blob) | Q(datasets__parts__blob=blob)
     versions = ModelVersion.objects.filter(named)
@@ -131,12 +130,12 @@ def _judged(
     return Removable(blob, tuple(m.key for m in models), max(day for day in days if day is not None))
 
 
-def _kept_by_another(blob: Blob) -> bool:
-    """Whether anything but a data set or an artifact is these bytes, in whatever app."""
+def named_by_another(blob: Blob, *, besides: frozenset[tuple[str, str]]) -> bool:
+    """Whether anything besides these relations is these bytes, in whatever app."""
     others = (
         relation.related_model._base_manager.filter(**{relation.field.name: blob})
         for relation in Blob._meta.related_objects
-        if (relation.related_model.__name__, relation.field.name) not in REMOVABLE
+        if (relation.related_model.__name__, relation.field.name) not in besides
     )
     manifests = ModelVersion.objects.filter(manifest_digest=blob.pk)
     return any(rows.exists() for rows in (*others, manifests))

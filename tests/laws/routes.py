@@ -83,6 +83,7 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "version": world.granted.subject["policies"][0]["version"],
         "event_id": Event.objects.earliest("occurred_at").pk,
         "report_id": world.report.pk,
+        "upload_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
         "gate": chart.gate if chart else "none",
     }
 
@@ -117,6 +118,8 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
     policy, why, card = _policy(), {"rationale": "because"}, _scorecard()
     return {
         "POST /api/v1/models": model,
+        "POST /api/v1/uploads": {"digest": "sha256:" + "0" * 64, "size": 10},
+        "POST /api/v1/storage/quotas": {"bytes": 0, **reason},
         "POST /api/v1/models/<str:key>/versions": _registration(world),
         "POST /api/v1/models/<str:key>/tier": {"answers": {"purpose": "pricing"}, **why},
         "POST /models/<str:key>/tier/assign": {"purpose": "pricing", **why},

@@ -41,10 +41,14 @@ NO_ORM = {"engine", "outside", "cli"}
 WITHOUT_BY = {"sign_in", "beat", "beat_partition", "note_progress"}
 # What these change or send tells nothing of models: the API's memory of requests, leases, messages.
 WITHOUT_TRACE = {
+    "add_piece",
     "archive_due",
     "beat",
     "beat_partition",
     "begin_idempotent",
+    "begin_upload",
+    "cancel_upload",
+    "expire_uploads",
     "complete_waiting",
     "finish_idempotent",
     "forget_idempotent",

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from apps.access.queries import find_person
 from apps.api import rendering
+from apps.api.bodies import Upload
 from apps.api.endpoints import answer, endpoint, operation
 from apps.api.problems import ApiProblem
 from apps.api.reading import Fields, body, content_length, refuse_large
@@ -142,27 +143,10 @@ def put_blob(request: HttpRequest, digest: str, *, by: Person) -> HttpResponse:
     wanted = store.plain_digest(digest)
     media = request.headers.get("Content-Type", "")
     stream = cast("store.Readable", Upload(request))
-    blob = commands.store_blob(by=by, stream=stream, expected_digest=wanted, media=media)
+    blob = commands.store_blob(
+        by=by, stream=stream, expected_digest=wanted, media=media, size=content_length(request)
+    )
     return answer({"digest": blob.digest, "size": blob.size}, status=201)
-
-
-class Upload:
-    """A request's body, read in pieces; one that ends before its Content-Length is refused."""
-
-    def __init__(self, request: HttpRequest) -> None:
-        self._request = request
-        self._left = content_length(request)
-        self._said = self._left
-
-    def read(self, size: int) -> bytes:
-        """At most `size` bytes, none at the end."""
-        piece = self._request.read(size)
-        self._left -= len(piece)
-        if not piece and self._left > 0:
-            got = self._said - self._left
-            sentence = f"The upload ended after {got:,} bytes; its Content-Length said {self._said:,}."
-            raise ApiProblem(400, sentence, code="malformed")
-        return piece
 
 
 @operation("HEAD", "Whether bytes of that digest are stored.", answers={200: "Yes.", 404: "No."})

@@ -7,18 +7,31 @@ from apps.inventory.commands.models import change_model, declare_unit, register_
 from apps.inventory.commands.purging import purge_blobs
 from apps.inventory.commands.scopes import decide_regime, determine
 from apps.inventory.commands.scorecards import propose_scorecard, release_scorecard
+from apps.inventory.commands.sweeping import remove_strays, set_quota, sweep_blobs
 from apps.inventory.commands.tiers import assign_tier
+from apps.inventory.commands.uploads import (
+    add_piece,
+    begin_upload,
+    cancel_upload,
+    complete_upload,
+    expire_uploads,
+)
 from apps.inventory.commands.uses import add_use, retire_use
 from apps.inventory.commands.versions import contribution_of, note_contribution, register_version
 
 __all__ = [
+    "add_piece",
     "add_use",
     "assign_tier",
+    "begin_upload",
+    "cancel_upload",
     "change_model",
+    "complete_upload",
     "contribution_of",
     "decide_regime",
     "declare_unit",
     "determine",
+    "expire_uploads",
     "keep_made",
     "note_contribution",
     "propose_scorecard",
@@ -26,6 +39,9 @@ __all__ = [
     "register_model",
     "register_version",
     "release_scorecard",
+    "remove_strays",
     "retire_use",
+    "set_quota",
     "store_blob",
+    "sweep_blobs",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.utils import timezone
 
 from apps.access.guards import require
 from apps.access.models import Person
@@ -11,7 +12,7 @@ from apps.access.text import required
 from apps.audit import commands as audit
 from apps.audit.events import EventName
 from apps.audit.past import clock
-from apps.inventory.models import Blob
+from apps.inventory.models import Blob, StoredBytes
 from apps.inventory.retention import Removable, removable
 from apps.inventory.store import the_store
 
@@ -37,5 +38,20 @@ def _purge(by: Person, one: Removable, reason: str) -> bool:
         after={"bytes": 0, "models": list(one.models), "kept_until": one.since},
         reason=reason,
     )
-    transaction.on_commit(lambda: the_store().remove(blob.digest))
+    mark_removed([blob.digest])
     return True
+
+
+def mark_removed(digests: list[str]) -> None:
+    """Write down that bytes are gone, and take them out once that stands."""
+    StoredBytes.objects.filter(pk__in=digests).update(removed_at=timezone.now())
+    transaction.on_commit(lambda: _take_out(digests))
+
+
+def _take_out(digests: list[str]) -> None:
+    for digest in digests:
+        with transaction.atomic():
+            # Whoever sends the same bytes at this moment waits, and then keeps what they sent.
+            row = StoredBytes.objects.select_for_update().get(pk=digest)
+            if row.removed_at is not None:
+                the_store().remove(digest)

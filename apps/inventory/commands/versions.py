@@ -17,7 +17,7 @@ from apps.audit.errors import Invalid
 from apps.audit.events import EventName
 from apps.engine.canonical import digest
 from apps.inventory import guards
-from apps.inventory.commands.blobs import store_bytes
+from apps.inventory.commands.blobs import count_to, store_bytes
 from apps.inventory.commands.models import hold_model, register_model
 from apps.inventory.commands.uses import use_of
 from apps.inventory.intake import Intake, inspect, read_intake
@@ -73,6 +73,7 @@ def _register(*, by: Person, intake: Intake, rows: Mapping[str, int]) -> ModelVe
     if known is not None:
         return known
     model = model or _new_model(by=by, manifest=intake)
+    count_to(by=by, unit=model.unit, digests=intake.files)
     if intake.manifest.use is not None:
         use_of(by=by, model=model, key=intake.manifest.use)
     version = _store_version(by, model, intake)

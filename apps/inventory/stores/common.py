@@ -29,6 +29,12 @@ class Unreachable(Refused):
     code = "store_unreachable"
 
 
+class CutShort(Refused):
+    """A stream ended before it was complete, or came too slowly; what arrived before may be kept."""
+
+    code = "cut_short"
+
+
 class Readable(Protocol):
     """Whatever bytes can be read from, such as a request."""
 
@@ -73,6 +79,8 @@ class BlobStore(Protocol):
     def put_part(self, name: str, file: Path) -> None: ...
 
     def read_parts(self, names: Iterable[str]) -> Iterator[bytes]: ...
+
+    def drop_part(self, name: str) -> None: ...
 
     def drop_parts(self, upload: str) -> None: ...
 

@@ -97,6 +97,10 @@ class LocalStore:
                 while piece := file.read(CHUNK):
                     yield piece
 
+    def drop_part(self, name: str) -> None:
+        """Forget one piece."""
+        self._part(name).unlink(missing_ok=True)
+
     def drop_parts(self, upload: str) -> None:
         """Forget the pieces of an upload."""
         shutil.rmtree(self._part(f"{upload}/0-{'0' * 16}").parent, ignore_errors=True)

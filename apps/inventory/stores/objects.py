@@ -187,6 +187,10 @@ class ObjectStore:
         for name in names:
             yield from self._pieces(_part(name), "The pieces of the upload")
 
+    def drop_part(self, name: str) -> None:
+        """Forget one piece."""
+        self._delete(_part(name))
+
     def drop_parts(self, upload: str) -> None:
         """Forget the pieces of an upload."""
         folder = _part(f"{upload}/0-{'0' * 16}").rpartition("/")[0]
