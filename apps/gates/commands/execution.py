@@ -27,9 +27,9 @@ from apps.gates.measuring import Found, NotMeasured
 from apps.gates.models import Run
 from apps.gates.progress import Tally
 from apps.gates.states import Failure
+from apps.gates.summing import Lacking, measure_run
 from apps.inventory.commands import keep_made
 from apps.outside.transcript import MEDIA
-from apps.gates.summing import Lacking, measure_run
 
 # A deadlock, a serialization failure: nothing was written, and the next try may well succeed.
 CONFLICTS = ("40P01", "40001")
