@@ -79,6 +79,10 @@ class Epochs:
         following = self._next(said)
         return following is not None and said.size > following.base
 
+    def goes_on(self, origin: str) -> bool:
+        """Whether a later log says that it goes on with this one."""
+        return any(opening.after_origin == origin for opening in self.begun)
+
     def undeclared(self, said: Checkpoint, where: str) -> Iterator[str]:
         """A fault where the opening of the next log does not account for this checkpoint."""
         following = self._next(said)

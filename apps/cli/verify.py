@@ -13,6 +13,7 @@ from typing import Any
 from apps.cli.output import as_json
 from apps.cli.text import safe
 from apps.engine.canonical import read_json, read_time
+from apps.engine.cosignature import Cosigner
 from apps.engine.errors import BadInput, Problem
 from apps.engine.keys import KeySet
 from apps.engine.verified import Question, Verified
@@ -22,6 +23,8 @@ from apps.engine.verify_pack import examine_pack, is_pack
 GENUINE, NOT_GENUINE, COULD_NOT = 0, 1, 4
 LARGEST = 1 << 29
 _FILES = "an auditor pack, a statement, admission, checkpoint, log proof or report"
+_WITNESS = "name+id+base64 of a witness that must have cosigned a pack's log; repeatable"
+_AUTHORITY = "PEM certificate of a time-stamping authority, beside those of --keys; repeatable"
 _SIGNER = "a name or certificate fingerprint that must have signed a report; repeatable"
 
 
@@ -43,6 +46,8 @@ def add(commands: Any) -> None:
     add("--environment", metavar="E", help="the environment that an admission must be for")
     add("--at", metavar="TIME", help="ask as of a time, such as 2026-03-01T12:00:00Z")
     add("--signer", metavar="WHO", action="append", default=[], help=_SIGNER)
+    add("--witness-key", metavar="KEY", action="append", default=[], help=_WITNESS)
+    add("--tsa-certificate", metavar="FILE", action="append", default=[], help=_AUTHORITY)
     add("--allowed", action="store_true", help="fail unless it is an admission that allows")
     add("--format", choices=("text", "json"), default="text")
 
@@ -51,10 +56,11 @@ def run(args: argparse.Namespace) -> int:
     """Verify each file; the exit code is the worst of them."""
     question = Question(
         at=read_time(args.at, what="--at") if args.at else datetime.now(UTC),
-        keys=key_set(args.keys) if args.keys else None,
+        keys=_trusted(args),
         artifact=_digest(Path(args.artifact)) if args.artifact else None,
         environment=args.environment,
         signers=args.signer,
+        witnesses=[Cosigner.parse(text) for text in args.witness_key],
     )
     answers = [_answer(name, question, args) for name in args.files]
     if args.format == "json":
@@ -138,6 +144,15 @@ def key_set(names: Sequence[str]) -> KeySet:
     records = tuple(record for found in sets for record in found.records)
     signers = tuple(text for found in sets for text in found.certificates)
     return KeySet(records, signers, tuple(text for found in sets for text in found.authorities))
+
+
+def _trusted(args: argparse.Namespace) -> KeySet | None:
+    """The keys that were given, with the authorities beside them; None where no keys were."""
+    if not args.keys:
+        return None
+    found = key_set(args.keys)
+    stamping = [text for name in args.tsa_certificate for text in _key_file(Path(name)).authorities]
+    return KeySet(found.records, found.certificates, (*found.authorities, *stamping))
 
 
 def _key_file(path: Path) -> KeySet:

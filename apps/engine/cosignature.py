@@ -61,10 +61,15 @@ class Cosigner:
 
     def signed_at(self, note: Note) -> datetime:
         """Find when this witness cosigned the note, at the latest; BadNote when it did not, or wrongly."""
-        times = [self._time(line, note.text) for line in note.signatures if self._is_mine(line)]
-        if not times:
+        found = self.looked_for(note)
+        if found is None:
             raise BadNote(f"The witness {self.name} did not cosign this checkpoint.")
-        return datetime.fromtimestamp(max(times), UTC)
+        return found
+
+    def looked_for(self, note: Note) -> datetime | None:
+        """Find when this witness cosigned the note; None when it did not, BadNote when it did so wrongly."""
+        times = [self._time(line, note.text) for line in note.signatures if self._is_mine(line)]
+        return datetime.fromtimestamp(max(times), UTC) if times else None
 
     def _is_mine(self, line: Signature) -> bool:
         return (line.name, line.key_id) == (self.name, self.key_id)

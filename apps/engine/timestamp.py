@@ -143,6 +143,19 @@ def without_padding(token: bytes) -> bytes:
         raise BadTimestamp(f"The time stamp cannot be read: {_line(error)}.") from error
 
 
+def digest_in(token: bytes) -> bytes:
+    """The SHA-256 digest that a token stamps, unchecked; BadTimestamp where there is none."""
+    from asn1crypto import cms
+
+    try:
+        kind, found = imprint_of(_info(cms.ContentInfo.load(token, strict=True)))
+    except (ValueError, TypeError, KeyError) as error:
+        raise BadTimestamp(f"The time stamp cannot be read: {_line(error)}.") from error
+    if kind != "sha256":
+        raise BadTimestamp("The time stamp is not over a SHA-256 digest.")
+    return found
+
+
 def stamped_at(token: bytes) -> datetime:
     """The moment that a token names, unchecked."""
     from asn1crypto import cms

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from apps.engine.cosignature import Cosigner
 from apps.engine.keys import KeySet
 
 NOT_PINNED: Final = "NOT PINNED: the only keys are those inside the file, which anybody can put there."
@@ -28,6 +29,10 @@ class Question:
         The environment that an admission must be for.
     signers : sequence of str
         Exactly who must have signed a report: common names or SHA-256 fingerprints of certificates.
+    witnesses : sequence of Cosigner
+        Who must have cosigned a checkpoint of a pack.
+    into_reports : bool
+        Whether the signatures inside the reports of a pack are looked at too.
     """
 
     at: datetime
@@ -35,6 +40,8 @@ class Question:
     artifact: str | None = None
     environment: str | None = None
     signers: Sequence[str] = ()
+    witnesses: Sequence[Cosigner] = ()
+    into_reports: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

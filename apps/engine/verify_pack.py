@@ -20,9 +20,9 @@ from apps.engine.statement import DIGEST, NotGenuine, payload_of, sign, signed_a
 from apps.engine.verified import NOT_PINNED, Question, Verified
 from apps.engine.verify_pack_files import MANIFEST, SEAL, PackFault, PackFiles, read_manifest
 from apps.engine.verify_pack_log import EVENTS, PackLog, read_log
+from apps.engine.verify_pack_outside import REVISION, signed_reports, stamped, witnessed
 
 PACK: Final = "https://countersign.dev/auditor-pack/v1"
-REVISION: Final = "https://countersign.dev/report"
 KEYS: Final = "keys.json"
 STATEMENTS: Final = "statements.jsonl"
 _LINK: Final = "countersign://statements/"
@@ -58,23 +58,22 @@ def _examined(files: PackFiles, question: Question) -> Verified:
     outside = frozenset(manifest["outside"])
     _nothing_dangles(log, statements, outside)
     reports = _reports(files, manifest, log, statements)
+    authorities = question.keys.authorities if question.keys is not None else ()
     says = [
         ("scope", " ".join(map(str, manifest["scope"].values()))),
         ("made", rfc3339(made)),
         ("log", f"{log.newest.origin}, {log.newest.size} events, root {log.newest.root.hex()}"),
         ("events", f"{log.events} disclosed, {log.newest.size - log.events} as hashes only"),
         ("checkpoints", str(len(log.notes))),
+        *[("begun anew", one.told()) for one in log.openings],
         ("statements", f"{len(statements)}, and {len(outside)} that others name outside"),
         ("reports", str(reports)),
+        ("signatures", signed_reports(files, statements, keys, question)),
+        ("witnesses", witnessed(log, question.witnesses)),
+        ("time stamps", stamped(files, log, authorities)),
         ("files", str(len(manifest["files"]))),
     ]
-    warnings = ["Cosignatures and time stamps are checked by the verifier inside the pack, not here."]
-    return Verified(
-        kind="auditor pack",
-        says=says,
-        pinned=pinned,
-        warnings=warnings if pinned else [NOT_PINNED, *warnings],
-    )
+    return Verified(kind="auditor pack", says=says, pinned=pinned, warnings=() if pinned else (NOT_PINNED,))
 
 
 def _embedded(files: PackFiles) -> KeySet:

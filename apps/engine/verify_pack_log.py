@@ -17,8 +17,27 @@ from apps.engine.verify_pack_files import PackFault, PackFiles
 
 EVENTS: Final = "log/events.jsonl"
 TREE: Final = "log/tree.jsonl"
+OPENED: Final = "epoch.opened"
 _NOTE: Final = re.compile(r"checkpoints/(\d{12})\.note")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """A log begun anew by two people, by its first event: which log it goes on with, and from where."""
+
+    origin: str
+    base: int
+    after_origin: str
+    after_size: int
+    people: tuple[str, str]
+
+    def told(self) -> str:
+        """Say who began it, where, and what was lost."""
+        lost = f"events {self.base} to {self.after_size - 1} of {self.after_origin} are lost"
+        if self.after_size <= self.base:
+            lost = f"the newest checkpoint of {self.after_origin} spoke of other events"
+        return f"{self.origin} at index {self.base}, by persons {' and '.join(self.people)}: {lost}"
 
 
 @dataclass(slots=True)
@@ -33,6 +52,12 @@ class PackLog:
     sealing: dict[str, list[int]] = field(default_factory=dict)
     revoked: dict[str, int] = field(default_factory=dict)
     reported: set[str] = field(default_factory=set)
+    openings: list[Opening] = field(default_factory=list)
+
+    def belongs(self, said: Checkpoint) -> bool:
+        """Whether a checkpoint is of this log, or of the part of one before it that this one goes on with."""
+        goes_on = [one.base for one in self.openings if one.after_origin == said.origin]
+        return said.size <= min(goes_on) if goes_on else said.origin == self.newest.origin
 
     def learn(self, index: int, event: Mapping[str, Any]) -> None:
         """Keep what the checks of statements and reports ask for."""
@@ -57,7 +82,7 @@ def read_log(files: PackFiles, manifest: Mapping[str, Any], keys: KeySet) -> Pac
     if not notes:
         raise PackFault("The pack holds no checkpoint.", "checkpoints")
     for size, note in sorted(notes.items()):
-        _signed(size, note, manifest, keys, newest=size == max(notes))
+        _signed(size, note, keys, newest=size == max(notes))
     newest = Checkpoint.parse(notes[max(notes)].text)
     told = {"origin": newest.origin, "size": newest.size, "root": newest.root.hex()}
     if dict(manifest["log"]) != told:
@@ -76,12 +101,12 @@ def _note(files: PackFiles, size: int) -> Note:
         raise PackFault(str(error), note_path(size)) from error
 
 
-def _signed(size: int, note: Note, manifest: Mapping[str, Any], keys: KeySet, *, newest: bool) -> None:
+def _signed(size: int, note: Note, keys: KeySet, *, newest: bool) -> None:
     """Signed by the log; only under the newest, which all others are part of, must the key still be sound."""
     try:
         said = Checkpoint.parse(note.text)
-        if (said.size, said.origin) != (size, manifest["log"].get("origin")):
-            raise BadNote("It is of another size or another log than its place says.")
+        if said.size != size:
+            raise BadNote("It is of another size than its place says.")
         signers: list[KeyRecord] = note.signed_by(keys.of(Purpose.CHECKPOINT), name=said.origin)
         if newest and all(key.revoked_at for key in signers):
             raise BadNote("The key that signed the newest checkpoint was revoked.")
@@ -130,6 +155,9 @@ def _grow(files: PackFiles, log: PackLog) -> None:
         raise PackFault(f"It does not end with the {log.newest.size} events of the checkpoint.", TREE)
     for size in sorted(set(log.notes) - set(log.roots)):
         raise PackFault("The tree does not show the root of this checkpoint.", note_path(size))
+    for size, note in sorted(log.notes.items()):
+        if not log.belongs(Checkpoint.parse(note.text)):
+            raise PackFault("It is of another log, which this one does not go on with.", note_path(size))
 
 
 def _step(line: bytes, size: int) -> dict[str, Any]:
@@ -161,11 +189,33 @@ def _take(log: PackLog, spine: _Spine, lines: Iterator[bytes]) -> None:
     try:
         event = canonical_body(line)
         _tells_who_and_what(event)
+        if event["action"] == OPENED:
+            log.openings.append(_opening(index, event, spine.root()))
     except Problem as error:
         raise PackFault(str(error), EVENTS, index) from error
     spine.append(0, leaf_hash(line))
     log.disclosed += 1
     log.learn(index, event)
+
+
+def _opening(index: int, event: Mapping[str, Any], root: bytes) -> Opening:
+    after = event.get("after")
+    names = ("origin", "after_origin", "after_root", "base_root", "proposed_by")
+    texts = isinstance(after, Mapping) and all(isinstance(after.get(name), str) for name in names)
+    if not isinstance(after, Mapping) or not texts or type(after.get("after_size")) is not int:
+        raise BadInput("It does not tell which log it begins.")
+    people = after["proposed_by"], event["actor"]["id"]
+    if (after.get("base"), after["base_root"]) != (index, root.hex()) or people[0] == people[1]:
+        raise BadInput(
+            "It begins a log that does not go on with the events before it, or one person began it."
+        )
+    return Opening(
+        origin=after["origin"],
+        base=index,
+        after_origin=after["after_origin"],
+        after_size=after["after_size"],
+        people=people,
+    )
 
 
 def canonical_body(body: bytes) -> dict[str, Any]:

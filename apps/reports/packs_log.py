@@ -9,6 +9,7 @@ from itertools import groupby
 from django.db.models import Max
 from django.db.models.functions import TruncDate
 
+from apps.audit.epoch_check import Epochs
 from apps.audit.errors import Refused
 from apps.audit.models import Checkpoint, Cosignature, Leaf, Node, TimeStamp
 from apps.engine.canonical import digest
@@ -68,20 +69,24 @@ def _head(row: Checkpoint) -> Head:
     return Head.parse(Note.parse(bytes(row.note)).text)
 
 
-def chosen_checkpoints(newest: Checkpoint, origin: str) -> dict[int, bytes]:
-    """By size, the newest checkpoint, the last of each day, and those with a cosignature; with its lines."""
+def chosen_checkpoints(newest: Checkpoint) -> dict[int, bytes]:
+    """By size, the newest checkpoint, the last of each day, and those with a cosignature; with its lines.
+
+    Of a log before this one, those of the part that this one goes on with.
+    """
+    epochs = Epochs.read()
     days = Checkpoint.objects.filter(size__lte=newest.size).annotate(day=TruncDate("at")).values("day")
     last = set(days.annotate(last=Max("size")).order_by("day").values_list("last", flat=True))
-    lines = Cosignature.objects.filter(origin=origin, size__lte=newest.size).order_by("size", "witness")
-    told = {size: [row.line for row in rows] for size, rows in groupby(lines, key=lambda row: row.size)}
-    kept = {newest.size, *last, *sorted(told)[-100:]}
-    rows = Checkpoint.objects.filter(size__in=kept).order_by("size")
-    found = {row.size: cosigned(bytes(row.note), told.get(row.size, ())) for row in rows if _of(row, origin)}
-    return found
-
-
-def _of(row: Checkpoint, origin: str) -> bool:
-    return _head(row).origin == origin
+    lines = Cosignature.objects.filter(size__lte=newest.size).order_by("size", "origin", "witness")
+    told = {of: [row.line for row in rows] for of, rows in groupby(lines, lambda row: (row.size, row.origin))}
+    kept = {newest.size, *last, *sorted(size for size, _ in told)[-100:]}
+    rows = {row: _head(row) for row in Checkpoint.objects.filter(size__in=kept).order_by("size")}
+    own = _head(newest).origin
+    return {
+        row.size: cosigned(bytes(row.note), told.get((row.size, head.origin), ()))
+        for row, head in rows.items()
+        if head.origin == own or (epochs.goes_on(head.origin) and not epochs.lost(head))
+    }
 
 
 def time_stamps(notes: dict[int, bytes]) -> dict[int, bytes]:

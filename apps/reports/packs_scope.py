@@ -17,6 +17,7 @@ from apps.access.models import Person
 from apps.approvals.models import SignOff
 from apps.approvals.queries import visible_signoffs
 from apps.audit.errors import Invalid, Refused
+from apps.audit.events import EventName
 from apps.audit.models import Event, Leaf, Statement
 from apps.engine.canonical import rfc3339
 from apps.engine.verify_pack import named_statements
@@ -98,6 +99,7 @@ def contents_of(scope: PackScope, by: Person, size: int) -> PackContents:
     else:
         chosen.take_span(0, size)
     chosen.take_events(Event.objects.filter(action__startswith="key."))
+    chosen.take_events(Event.objects.filter(action=EventName.EPOCH_OPENED))
     return chosen.closed(whole=scope.model is None)
 
 

@@ -67,10 +67,13 @@ class Making:
     outside: list[str] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     keys: KeySet = field(default_factory=key_set)
+    origin: str = ORIGIN
     scope: dict[str, str] = field(default_factory=lambda: {"kind": "portfolio"})
     sealer: FileSigner = STATEMENT
     logger: FileSigner = CHECKPOINT
     cosign: Callable[[bytes], bytes] = bytes
+    # By size, the name of the log that signed a checkpoint, where it is not the newest one's.
+    origins: dict[int, str] = field(default_factory=dict)
 
     def grow(self, count: int, *, hidden: bool = False) -> None:
         for _ in range(count):
@@ -109,7 +112,7 @@ class Making:
             archive = PackArchive(out)
             archive.add("keys.json", json.dumps(self.keys.as_json()).encode())
             for cut in {*self.cuts, size}:
-                head = Checkpoint(ORIGIN, cut, self.root(cut))
+                head = Checkpoint(self.origins.get(cut, self.origin), cut, self.root(cut))
                 archive.add(f"checkpoints/{cut:012d}.note", self.cosign(sign_checkpoint(head, self.logger)))
             self._log(archive, size)
             self._facts(archive)
@@ -130,7 +133,7 @@ class Making:
     def _sealed(self, archive: PackArchive, size: int) -> None:
         told = {
             "scope": self.scope,
-            "log": {"origin": ORIGIN, "size": size, "root": self.root(size).hex()},
+            "log": {"origin": self.origin, "size": size, "root": self.root(size).hex()},
             "counts": {"events": len(self.disclosed), "statements": len(self.envelopes)},
         }
         manifest = archive.manifest({**told, "outside": self.outside})

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from countersign_verify import VERSION, jcs, keys, notes, receipts, stamps
+from countersign_verify import VERSION, jcs, keys, notes, pdf, receipts, stamps
 from countersign_verify.faults import Unreadable, Wrong
 from countersign_verify.files import open_pack
-from countersign_verify.pack import Account, Trust, verify
+from countersign_verify.pack import verify
+from countersign_verify.trust import Account, Trust
 
 GENUINE, NOT_GENUINE, COULD_NOT = 0, 1, 4
 LARGEST = 1 << 24
@@ -79,22 +80,29 @@ def _there(name: str) -> Path:
 def _trust(args: argparse.Namespace) -> Trust:
     """What was given; a file or a key that cannot be understood is no fault of the pack."""
     try:
+        given = [_given(name) for name in args.keys or ()]
+        own = [c for n in args.tsa_certificate for c in stamps.read_certificates(_bytes(n), n)]
+        authorities = [*own, *(c for _, pinned in given for c in pinned.authorities)]
         return Trust(
             at=keys.moment(args.at, "--at") if args.at else datetime.now(UTC),
-            keys=[k for name in args.keys for k in _keys(name)] if args.keys else None,
+            keys=[key for found, _ in given for key in found] if args.keys else None,
             witnesses=[notes.read_witness(text) for text in args.witness_key],
-            authorities=[c for n in args.tsa_certificate for c in stamps.read_certificates(_bytes(n), n)],
+            authorities=authorities,
+            signers=[c for _, pinned in given for c in pinned.signers],
             kept=[notes.read(_bytes(name)) for name in args.checkpoint],
         )
     except Wrong as wrong:
         raise Unreadable(str(wrong)) from None
 
 
-def _keys(name: str) -> list[keys.Key]:
+def _given(name: str) -> tuple[list[keys.Key], pdf.Pinned]:
+    """The keys of a file, and the certificates of signers and of those who stamp time."""
     data = _bytes(name)
     if data.lstrip()[:1] == b"{":
-        return keys.read_set(jcs.read(data, name), name)
-    return keys.read_pem(data, name)
+        doc = jcs.read(data, name)
+        return keys.read_set(doc, name), pdf.pinned_in(doc, name)
+    found = stamps.read_certificates(data if b"BEGIN CERTIFICATE" in data else b"", name)
+    return keys.read_pem(data, name), pdf.Pinned(found, found)
 
 
 def _bytes(name: str) -> bytes:

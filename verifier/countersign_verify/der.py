@@ -1,13 +1,15 @@
-"""As much of DER as time stamps need: values with their tags, one after another."""
+"""As much of DER as signatures need: values with their tags, one after another."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from countersign_verify.faults import Wrong
-
 SEQUENCE, SET, INTEGER, OCTETS, OBJECT, TIME = 0x30, 0x31, 0x02, 0x04, 0x06, 0x18
+
+
+class Damaged(ValueError):
+    """Bytes that are no DER, or not the value that must stand there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Value:
     def need(self, tag: int) -> Value:
         """The value itself, which must have this tag."""
         if self.tag != tag:
-            raise Wrong("The time stamp is damaged.")
+            raise Damaged
         return self
 
 
@@ -36,7 +38,7 @@ def values(data: bytes) -> Iterator[Value]:
         begin, tag = at, data[at]
         length, at = _length(data, at + 1)
         if at + length > len(data):
-            raise Wrong("The time stamp is cut off.")
+            raise Damaged
         yield Value(tag, data[at : at + length], data[begin : at + length])
         at += length
 
@@ -47,7 +49,7 @@ def _length(data: bytes, at: int) -> tuple[int, int]:
         return first, at + 1
     count = first & 0x7F
     if not 0 < count <= 4 or at + 1 + count > len(data):
-        raise Wrong("The time stamp is damaged.")
+        raise Damaged
     return int.from_bytes(data[at + 1 : at + 1 + count], "big"), at + 1 + count
 
 
@@ -55,5 +57,5 @@ def one(data: bytes, tag: int) -> Value:
     """The only value of some bytes."""
     found = list(values(data))
     if len(found) != 1:
-        raise Wrong("The time stamp is damaged.")
+        raise Damaged
     return found[0].need(tag)

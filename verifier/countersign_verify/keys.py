@@ -64,6 +64,14 @@ def read_set(doc: Any, what: str) -> list[Key]:
     return [_key(entry, number, what) for number, entry in enumerate(doc["keys"], 1)]
 
 
+def certificates_in(doc: Any, name: str, what: str) -> bytes:
+    """The PEM texts that a key set lists under a name, one after another."""
+    texts = doc.get(name) or []
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise Wrong(f'"{name}" of {what} is no list of texts.')
+    return "\n".join(texts).encode()
+
+
 def _key(entry: Any, number: int, what: str) -> Key:
     try:
         key = Key(

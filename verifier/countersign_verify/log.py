@@ -16,6 +16,26 @@ _CHECKPOINT = re.compile(r"checkpoints/([0-9]{12})\.note")
 _TOKEN = re.compile(r"checkpoints/([0-9]{12})\.tsr")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _REPORT = "report."
+OPENED = "epoch.opened"
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A log that two people began after events of the one before were lost, as its first event says."""
+
+    origin: str
+    base: int
+    after_origin: str
+    after_size: int
+    after_root: str
+    people: tuple[str, str]
+
+    def told(self) -> str:
+        """Write who began it where, and what was lost."""
+        lost = f"events {self.base} to {self.after_size - 1} of {self.after_origin} are lost"
+        if self.after_size <= self.base:
+            lost = f"the newest checkpoint of {self.after_origin} spoke of other events"
+        return f"{self.origin} at index {self.base}, by persons {' and '.join(self.people)}: {lost}"
 
 
 @dataclass(slots=True)
@@ -38,6 +58,7 @@ class Log:
     sealed: dict[str, list[int]] = field(default_factory=dict)
     revocations: dict[str, int] = field(default_factory=dict)
     reported: set[str] = field(default_factory=set)
+    openings: list[Opening] = field(default_factory=list)
 
     def named(self) -> Iterator[tuple[str, notes.Checkpoint]]:
         """Each checkpoint with its path."""
@@ -56,6 +77,45 @@ class Log:
                     self.reported.update(s for s in after.get("subjects", ()) if isinstance(s, str))
         if event["action"] == "key.revoked":
             self.revocations.setdefault(event["object"]["id"], index)
+
+    def knows(self, origin: str) -> bool:
+        """Whether a name is this log's, or that of one which it goes on with."""
+        return origin == self.origin or any(one.after_origin == origin for one in self.openings)
+
+    def lost(self, found: notes.Checkpoint) -> bool:
+        """Whether a checkpoint of a log before reaches beyond where this log goes on."""
+        return any(one.after_origin == found.origin and found.size > one.base for one in self.openings)
+
+    def declares_lost(self, found: notes.Checkpoint) -> bool:
+        """Whether the opening of a log names exactly this checkpoint, or a newer one, as what was lost."""
+        for one in self.openings:
+            if one.after_origin == found.origin and one.base < found.size <= one.after_size:
+                return found.size < one.after_size or found.root.hex() == one.after_root
+        return False
+
+    def open(self, index: int, event: dict[str, Any], root: bytes) -> None:
+        """Note that a log was begun anew; Wrong unless it goes on with exactly the events before it."""
+        after: Any = event.get("after")
+        try:
+            found = Opening(
+                origin=after["origin"],
+                base=after["base"],
+                after_origin=after["after_origin"],
+                after_size=after["after_size"],
+                after_root=after["after_root"],
+                people=(after["proposed_by"], event["actor"]["id"]),
+            )
+            fits = (found.base, after["base_root"]) == (index, root.hex())
+        except (KeyError, TypeError):
+            raise Wrong("It does not tell which log it begins.") from None
+        texts = (found.origin, found.after_origin, found.after_root, *found.people)
+        if type(found.after_size) is not int or not all(type(text) is str for text in texts):
+            raise Wrong("It does not tell which log it begins.")
+        if not fits or found.people[0] == found.people[1]:
+            raise Wrong(
+                "It begins a log that does not go on with the events before it, or one person began it."
+            )
+        self.openings.append(found)
 
 
 def path_of(size: int) -> str:
@@ -86,7 +146,7 @@ def _checkpoints(found: Files, manifest: dict[str, Any], trusted: list[keys.Key]
         if named := _CHECKPOINT.fullmatch(entry["path"]):
             size = int(named[1])
             raw[size] = files.whole(found, entry["path"], largest=notes.LARGEST)
-            read[size] = _checkpoint(raw[size], size, manifest, entry["path"])
+            read[size] = _checkpoint(raw[size], size, entry["path"])
     if not read:
         raise Wrong("The pack holds no checkpoint, so nothing vouches for its events.")
     newest = read[max(read)]
@@ -97,11 +157,11 @@ def _checkpoints(found: Files, manifest: dict[str, Any], trusted: list[keys.Key]
     return Log(newest.origin, newest.size, newest.root, read, raw, tokens)
 
 
-def _checkpoint(data: bytes, size: int, manifest: dict[str, Any], path: str) -> notes.Checkpoint:
+def _checkpoint(data: bytes, size: int, path: str) -> notes.Checkpoint:
     try:
         read = notes.read(data)
-        if read.size != size or read.origin != manifest["log"].get("origin"):
-            raise Wrong("It is of another size or another log than its place says.")
+        if read.size != size:
+            raise Wrong("It is of another size than its place says.")
     except Wrong as wrong:
         raise wrong.placed(path) from None
     return read
@@ -139,6 +199,9 @@ def _grow(log: Log, plan: IO[bytes], events: IO[bytes]) -> None:
     left = sorted(set(log.checkpoints) - set(log.roots))
     if left:
         raise Wrong("The tree does not show the root of this checkpoint.", file=path_of(left[0]))
+    for size, one in sorted(log.checkpoints.items()):
+        if not log.knows(one.origin) or log.lost(one):
+            raise Wrong("It is of another log, which this one does not go on with.", file=path_of(size))
 
 
 def _at_its_place(step: dict[str, Any], tree: Tree) -> None:
@@ -167,6 +230,8 @@ def _disclosed(log: Log, tree: Tree, lines: Iterator[bytes], count: Any) -> None
         try:
             event = jcs.canonical_object(line, "The event")
             _event(event)
+            if event["action"] == OPENED:
+                log.open(index, event, tree.root())
         except Wrong as wrong:
             raise wrong.placed(log.EVENTS, index) from None
         add(line)

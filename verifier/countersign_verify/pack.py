@@ -2,47 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from countersign_verify import envelopes, files, jcs, keys, notes, stamps
+from countersign_verify import envelopes, files, jcs, keys, outside
 from countersign_verify.faults import Wrong
 from countersign_verify.files import Files
 from countersign_verify.log import Log, read_log
+from countersign_verify.trust import Account, Trust
 
 MANIFEST, SEAL = "manifest.json", "manifest.dsse.json"
 KEYS, STATEMENTS = "keys.json", "statements.jsonl"
 PACK_TYPE = "https://countersign.dev/auditor-pack/v1"
 REVISION = "https://countersign.dev/report"
 FORMAT = 1
-_STAMP = re.compile(r"stamps/([0-9a-f]{64})\.tsr")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trust:
-    """What the person who asks trusts beforehand, and as of when they ask."""
-
-    at: datetime
-    keys: Sequence[keys.Key] | None = None
-    witnesses: Sequence[notes.Witness] = ()
-    authorities: Sequence[Any] = ()
-    kept: Sequence[notes.Checkpoint] = ()
-
-
-@dataclass(slots=True)
-class Account:
-    """What was found: whether it rests on keys that were given, and what it says line by line."""
-
-    pinned: bool
-    says: list[tuple[str, str]] = field(default_factory=list)
-    what: str = "auditor pack"
-
-    def say(self, name: str, value: object) -> None:
-        """Add a line."""
-        self.says.append((name, str(value)))
 
 
 def verify(found: Files, trust: Trust) -> Account:
@@ -59,16 +33,19 @@ def verify(found: Files, trust: Trust) -> Account:
     account.say("log", f"{log.origin}, {log.size} events, root {log.root.hex()}")
     account.say("events", f"{len(log.told)} disclosed, {log.size - log.disclosed} as hashes only")
     account.say("checkpoints", f"{len(log.checkpoints)} signed, each root computed again")
-    _kept(log, trust.kept)
-    _outside(found, log, trust, account)
+    for began in log.openings:
+        account.say("begun anew", began.told())
+    outside.kept(log, trust.kept)
+    outside.vouched(found, log, trust, account)
     sealed = _statements(found, manifest, log, trusted, trust.at)
     _facts(found, manifest, sealed)
-    outside = set(manifest["outside"])
-    _dangling(log, sealed, outside)
+    elsewhere = set(manifest["outside"])
+    _dangling(log, sealed, elsewhere)
     account.say("statements", f"{len(sealed)}, each signed, sealed by an event, nothing dangling")
-    if outside:
-        account.say("outside", f"{len(outside)} statements that others name are not in this pack")
+    if elsewhere:
+        account.say("outside", f"{len(elsewhere)} statements that others name are not in this pack")
     account.say("reports", _reports(manifest, log, sealed))
+    account.say("signatures", outside.signatures(found, manifest, sealed, trust))
     return account
 
 
@@ -142,73 +119,6 @@ def _seal(
 def _not_later(statement: envelopes.Statement, at: datetime) -> None:
     if statement.signed_at > at:
         raise Wrong(f"It was signed at {statement.signed_at.isoformat()}, after {at.isoformat()}.")
-
-
-# --- What vouches for the log from outside ---------------------------------------------------------------
-
-
-def _kept(log: Log, kept: Sequence[notes.Checkpoint]) -> None:
-    for one in kept:
-        if one.origin != log.origin:
-            raise Wrong(f"The checkpoint that you kept is of {one.origin}, the pack's of {log.origin}.")
-        if one.size not in log.roots:
-            raise Wrong(f"The pack does not tell the root of {one.size} events; a pack of everything does.")
-        if log.roots[one.size] != one.root:
-            raise Wrong(f"The first {one.size} events are not those of the checkpoint that you kept.")
-
-
-def _outside(found: Files, log: Log, trust: Trust, account: Account) -> None:
-    counted = sum(len(c.signatures) - 1 for c in log.checkpoints.values())
-    if trust.witnesses:
-        account.say("witnesses", _witnessed(log, trust.witnesses))
-    else:
-        account.say("witnesses", f"NOT CHECKED, no --witness-key given; {counted} lines beside the log's own")
-    if not trust.authorities:
-        count = len(log.tokens) + len(_stamps(found))
-        account.say("time stamps", f"NOT CHECKED, no --tsa-certificate given; {count} in the pack")
-        return
-    newest = _stamped(found, log, trust.authorities)
-    for digest, path in _stamps(found).items():
-        _stamp(found, path, [bytes.fromhex(digest)], trust.authorities)
-    told = f"{len(log.tokens)} of checkpoints and {len(_stamps(found))} of statements hold"
-    account.say("time stamps", told + (f"; the newest: {newest}" if newest else ""))
-
-
-def _stamps(found: Files) -> dict[str, str]:
-    """By digest in hex, the time stamp of a statement."""
-    return {m[1]: m[0] for m in map(_STAMP.fullmatch, sorted(found.paths())) if m}
-
-
-def _stamp(found: Files, path: str, known: Iterable[bytes], authorities: Sequence[Any]) -> datetime:
-    try:
-        return stamps.verify(files.whole(found, path), known, authorities)
-    except Wrong as wrong:
-        raise wrong.placed(path) from None
-
-
-def _witnessed(log: Log, witnesses: Sequence[notes.Witness]) -> str:
-    told = []
-    for witness in witnesses:
-        seen = 0
-        for path, checkpoint in log.named():
-            try:
-                seen = max(seen, checkpoint.size if notes.cosigned(checkpoint, witness) else 0)
-            except Wrong as wrong:
-                raise wrong.placed(path) from None
-        if not seen:
-            raise Wrong(f"The witness {witness.name} cosigned none of the checkpoints.")
-        told.append(f"{witness.name} cosigned the first {seen} of {log.size} events")
-    return "; ".join(told)
-
-
-def _stamped(found: Files, log: Log, authorities: Sequence[Any]) -> str:
-    newest = ""
-    for size, path in sorted(log.tokens.items()):
-        if size not in log.raw:
-            raise Wrong("There is no checkpoint beside this time stamp.", file=path)
-        at = _stamp(found, path, stamps.of_note(log.raw[size]), authorities)
-        newest = f"{size} events at {at.isoformat()}"
-    return newest
 
 
 # --- Statements and what they name -----------------------------------------------------------------------
