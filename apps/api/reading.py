@@ -156,6 +156,10 @@ class Fields:
             raise self._wrong(name, "must carry a time zone, such as Z")
         return found
 
+    def names(self, name: str) -> bool:
+        """Whether the body has this field, be it null."""
+        return name in self._found
+
     def done(self) -> None:
         """Refuse fields that nobody asked for: a misspelt one must not be ignored."""
         extra = sorted(set(self._found) - self._read)
