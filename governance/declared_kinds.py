@@ -166,7 +166,7 @@ def _rate(value: Value) -> Step:
         words=f"a second of {hardware} costs {price:f} {currency()}, not {now.normalize():f}"
         if now != price
         else f"a second of {hardware} costs {price:f} {currency()}",
-        permission=Permission.BUDGET_SET,
+        permission=Permission.RATE_SET,
         act=lambda by: costs.set_rate(by=by, hardware=hardware, per_second=price),
     )
 

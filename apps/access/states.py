@@ -43,6 +43,10 @@ class Permission(StrEnum):
     EXPORT_MAKE = "export.make"
     COST_SEE = "cost.see"
     BUDGET_SET = "budget.set"
+    BUDGET_EXCEED = "budget.exceed"
+    RATE_SET = "rate.set"
+    COST_IMPORT = "cost.import"
+    SYSTEM_SEE = "system.see"
     PERSON_MANAGE = "person.manage"
     ROLE_GRANT = "role.grant"
     TOKEN_ISSUE = "token.issue"  # noqa: S105 - the name of a permission
@@ -136,6 +140,7 @@ ROLES: dict[str, Role] = {
                     _P.REPORT_MAKE,
                     _P.REPORT_SIGN,
                     _P.COST_SEE,
+                    _P.BUDGET_EXCEED,
                     _P.EVENT_SEE,
                 }
             ),
@@ -164,6 +169,8 @@ ROLES: dict[str, Role] = {
                     _P.COMMENT_ADD,
                     _P.COST_SEE,
                     _P.BUDGET_SET,
+                    _P.RATE_SET,
+                    _P.COST_IMPORT,
                     _P.EVENT_SEE,
                     _P.EPOCH_OPEN,
                     _P.HOLD_MANAGE,
@@ -185,9 +192,13 @@ ROLES: dict[str, Role] = {
         Role(
             "administrator",
             "Administrator",
-            "Manages people, roles and tokens; never approves and sees no evidence.",
+            "Manages people, roles, tokens, rates and the service; never approves and sees no evidence.",
             frozenset(
                 {
+                    _P.COST_SEE,
+                    _P.RATE_SET,
+                    _P.COST_IMPORT,
+                    _P.SYSTEM_SEE,
                     _P.PERSON_MANAGE,
                     _P.ROLE_GRANT,
                     _P.TOKEN_ISSUE,
@@ -211,6 +222,12 @@ ROLES: dict[str, Role] = {
                     _P.ADMISSION_SEE,
                 }
             ),
+        ),
+        Role(
+            "monitor",
+            "Monitoring",
+            "A service account that reads the service's own measurements, and nothing of models.",
+            frozenset({_P.SYSTEM_SEE}),
         ),
     )
 }
@@ -245,6 +262,7 @@ PERSONAL = APPROVES | {
     _P.TOKEN_ISSUE,
     _P.EPOCH_OPEN,
     _P.HOLD_MANAGE,
+    _P.BUDGET_EXCEED,
 }
 # Those that an installation may want proved by a second factor.
 SIGNS = PERSONAL - {_P.TOKEN_ISSUE}

@@ -107,7 +107,12 @@ class EventName(StrEnum):
     DELIVERY_MADE = "delivery.made"
     DELIVERY_DEAD = "delivery.dead"
     COST_ENTERED = "cost.entered"
+    COST_QUOTED = "cost.quoted"
+    COST_IMPORTED = "cost.imported"
     BUDGET_SET = "budget.set"
+    BUDGET_REACHED = "budget.reached"
+    BUDGET_REFUSED = "budget.refused"
+    BUDGET_EXCEEDED = "budget.exceeded"
     RATE_SET = "rate.set"
 
     HOLD_PLACED = "hold.placed"

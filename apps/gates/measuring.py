@@ -36,9 +36,10 @@ FAILURES = {
 class NotMeasured(Exception):
     """An attempt that gave nothing: what kind of failure it was, and the sentence for a person."""
 
-    def __init__(self, failure: Failure, cause: str) -> None:
+    def __init__(self, failure: Failure, cause: str, usage: Usage | None = None) -> None:
         super().__init__(cause)
         self.failure = failure
+        self.usage = usage  # None: nothing was measured of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +94,9 @@ def measure_gates(run: Run, gates: Sequence[Gate], *, progress: Progress, tick: 
             task, child=in_child, outside=outside(), limits=limits, progress=progress, tick=tick
         )
     answer = done.answer
+    usage = _usage(answer, time.monotonic() - began)
     if answer["status"] != "done":
-        raise NotMeasured(FAILURES.get(answer["kind"], Failure.CRASH), answer["reason"])
+        raise NotMeasured(FAILURES.get(answer["kind"], Failure.CRASH), answer["reason"], usage)
     same_files(run, answer["result"]["subject"])
     return Found(
         measurements=answer["result"]["measurements"],
@@ -102,8 +104,17 @@ def measure_gates(run: Run, gates: Sequence[Gate], *, progress: Progress, tick: 
         walls=answer["walls"],
         transcript=done.transcript,
         endpoint={} if done.transcript is None else done.transcript.summary(),
-        usage=Usage(**answer["usage"], wall_seconds=round(time.monotonic() - began, 6)),
+        usage=usage or Found.nothing().usage,
     )
+
+
+def _usage(answer: Mapping[str, Any], wall: float) -> Usage | None:
+    """What the child used; a GPU is taken up for as long as the child runs on it."""
+    told = answer.get("usage")
+    if told is None:
+        return None
+    gpu = wall if answer.get("device", "cpu") != "cpu" else 0.0
+    return Usage(**{"gpu_seconds": round(gpu, 6), "wall_seconds": round(wall, 6), **told})
 
 
 def question(gate: Gate) -> dict[str, Any]:

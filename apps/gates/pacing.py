@@ -10,6 +10,8 @@ MAX_ATTEMPTS = 3
 MAX_LOST = 10
 QUARANTINE_AFTER = 2
 LONGEST_WAIT = timedelta(minutes=5)
+# How long a run rests whose budget is used up, before somebody looks again.
+BUDGET_REST = timedelta(seconds=30)
 FIRST_HINT = timedelta(seconds=5)
 # A lane in which a run was begun so lately has workers.
 WORKER_SEEN = timedelta(minutes=10)

@@ -15,9 +15,7 @@ class Tally:
     """Turns the child's words “n of m, now this gate” into the progress of every gate, with seconds."""
 
     def __init__(self, gates: Sequence[Gate], show: Show) -> None:
-        self._rows: list[dict[str, Any]] = [
-            {"gate": g.id, "check": g.check, "state": "waiting"} for g in gates
-        ]
+        self._rows = self.rows(gates)
         self._show, self._since = show, time.monotonic()
 
     def __call__(self, step: Mapping[str, Any]) -> None:
@@ -30,3 +28,10 @@ class Tally:
                 row["state"] = "measuring"
         self._since = now
         self._show(done, self._rows)
+
+    @staticmethod
+    def rows(gates: Sequence[Gate]) -> list[dict[str, Any]]:
+        """Every gate as it stands before anything is measured, with the policies that ask for it."""
+        return [
+            {"gate": g.id, "check": g.check, "policies": list(g.policies), "state": "waiting"} for g in gates
+        ]

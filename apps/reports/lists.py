@@ -14,7 +14,7 @@ from apps.access.states import Permission
 from apps.approvals.queries import visible_approvals, visible_findings, visible_waivers
 from apps.audit.errors import Invalid
 from apps.audit.trail import event_page
-from apps.costs.queries import statement
+from apps.costs.statements import statement
 from apps.gates.queries import run_page, visible_decisions
 from apps.inventory.models import RegisteredModel
 from apps.inventory.queries import model_page, visible_versions

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import uuid
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
@@ -12,34 +9,15 @@ from django.utils import timezone
 
 from apps.audit.errors import Forbidden, Invalid, Refused
 from apps.audit.models import Event
-from apps.audit.states import system
-from apps.costs.commands import enter, set_budget, set_rate
+from apps.costs.commands import set_budget, set_rate
 from apps.costs.guards import within_budget
 from apps.costs.models import CostEntry
-from apps.costs.queries import cost_of, month_of, next_month, rate_of, spent, statement
+from apps.costs.queries import cost_of, month_of, next_month, rate_of, spent
+from apps.costs.statements import statement
 from tests import factories
+from tests.costs.runs import Run, Usage, entered
 
 pytestmark = pytest.mark.django_db
-
-
-@dataclass
-class Run:
-    version: Any
-    lane: str = "quick"
-    purpose: str = "approval"
-    pk: uuid.UUID = field(default_factory=uuid.uuid4)
-
-
-@dataclass
-class Usage:
-    cpu_seconds: float = 2.0
-    wall_seconds: float = 3.0
-    gpu_seconds: float = 0.0
-    peak_memory_bytes: int = 1 << 20
-
-
-def entered(run: Run | None = None, usage: Usage | None = None) -> CostEntry:
-    return enter(by=system("worker"), run=run or Run(factories.version()), usage=usage or Usage())
 
 
 def priced(hardware: str, price: str) -> None:

@@ -252,9 +252,23 @@ def test_a_budget_that_is_used_up_stops_the_run_before_it_starts(dora, version, 
     costs.enter(by=WORKER, run=waiting, usage=replace(measuring.Found.nothing().usage, cpu_seconds=1e6))
     month = entry.entered_at.date().replace(day=1)
     Budget.objects.create(unit_key="retail", month=month, amount="0.01", currency=entry.currency, set_by=dora)
-    run = execute(waiting)
-    assert run.state == RunState.ERRORED
-    assert run.cause.startswith("The budget of Retail for")
+    for _ in range(2):
+        assert execute(waiting) is None
+        Run.objects.filter(pk=waiting.pk).update(not_before=None)
+    waiting.refresh_from_db()
+    assert waiting.state == RunState.QUEUED
+    assert waiting.cause.startswith("Waits: the budget of Retail for")
+    assert Event.objects.filter(action="budget.refused").count() == 1
+    Budget.objects.update(amount="1000")
+    assert execute(waiting).cause == ""
+
+
+def test_a_run_asked_for_beyond_the_budget_says_at_once_that_it_waits(dora, version, policy) -> None:
+    first = CostEntry.objects.get(run=execute(request(dora, version)).pk)
+    month = first.entered_at.date().replace(day=1)
+    Budget.objects.create(unit_key="retail", month=month, amount="0.01", currency=first.currency, set_by=dora)
+    costs.enter(by=WORKER, run=Run(version=version, pinned={}), usage=costs.Held(wall_seconds=1e6))
+    assert request(dora, version).cause.startswith("Waits: the budget")
 
 
 def test_expected_time_comes_from_earlier_runs(dora, version, policy) -> None:

@@ -14,6 +14,9 @@ from apps.approvals import commands as approvals
 from apps.approvals.models import Approval
 from apps.audit import commands as audit
 from apps.costs import commands as costs
+from apps.costs.opencost import read_allocations
+from apps.costs.queries import begin, next_month
+from apps.costs.states import Outcome, Source
 from apps.deploys import commands as deploys
 from apps.engine.keys import Purpose
 from apps.gates import commands as gates
@@ -25,6 +28,8 @@ from apps.reports import commands as reports
 from tests import factories
 from tests.flows import bank
 
+CLUSTER = b"""{"data": [{"credit-pd": {"totalCost": 1.5, "window":
+  {"start": "2026-11-20T00:00:00Z", "end": "2026-11-21T00:00:00Z"}}}]}"""
 WHY = "for a test"
 SHIPPED = Path(settings.BASE_DIR) / "policies"
 ANSWERS = dict.fromkeys(("estimates", "theory", "assumptions", "inferred", "generative"), "no")
@@ -174,7 +179,28 @@ def answers(granted: Approval) -> None:
 def money() -> None:
     head = factories.head()
     costs.set_rate(by=head, hardware="cpu", per_second=Decimal("0.0001"))
-    costs.set_budget(by=head, unit=factories.unit(), month=timezone.now().date(), amount="1000")
+    month = timezone.now().date()
+    unit = factories.unit()
+    costs.set_budget(by=head, unit=unit, month=month, amount="1000")
+    version = bank.version()
+    small = costs.set_budget(by=head, unit=unit, month=month, amount="0.01", model=version.model)
+    run = bank.decided(version).run
+    run.fence += 1
+    used = costs.Held(wall_seconds=1e6)
+    costs.enter(by=bank.WORKER, run=run, usage=used, outcome=Outcome.LOST)
+    costs.raise_alerts(by=bank.WORKER)
+    costs.refuse_start(by=bank.WORKER, subject=run, why=WHY)
+    until = begin(next_month(small.month))
+    costs.allow_excess(
+        by=factories.risk_officer(), unit=unit, budget=small, amount="1000", until=until, reason=WHY
+    )
+    costs.bring_in(
+        by=head,
+        source=Source.OPENCOST,
+        name="november",
+        digest="sha256:0",
+        rows=read_allocations(CLUSTER, "EUR"),
+    )
 
 
 def keys() -> None:

@@ -15,7 +15,7 @@ from apps.api.reading import Fields, body
 from apps.audit import queries as audit
 from apps.audit import trail
 from apps.audit.errors import NotFound
-from apps.costs.queries import statement as cost_statement
+from apps.costs.statements import statement as cost_statement
 from apps.deploys.queries import environments as declared_environments
 from apps.inventory.queries import find_version
 from apps.reports import commands

@@ -14,7 +14,6 @@ from django.db import InterfaceError, OperationalError, connection
 
 from apps.audit.errors import Refused
 from apps.audit.states import Acting
-from apps.costs.guards import within_budget
 from apps.engine.errors import Problem
 from apps.engine.policy import Gate, gates_for
 from apps.gates import hints, pacing, queries, waiting
@@ -74,7 +73,7 @@ def _worked(run: Run, by: Acting) -> Run:
     except Lacking as lacking:
         return sum_up_again(by=by, run=run, lacking=lacking)
     except NotMeasured as failed:
-        return leases.fail(by=by, run=run, failure=failed.failure, cause=str(failed))
+        return leases.fail(by=by, run=run, failure=failed.failure, cause=str(failed), usage=failed.usage)
     except (Refused, Problem) as refused:
         return leases.fail(by=by, run=run, failure=Failure.INPUT, cause=str(refused))
     except Exception as error:
@@ -84,7 +83,6 @@ def _worked(run: Run, by: Acting) -> Run:
 
 
 def _decided(run: Run, by: Acting) -> Run:
-    within_budget(run.version.model)
     policies = queries.pinned_policies(run)
     gates = [g for g in gates_for(policies) if g.speaks_of(run.pinned["fields"])]
     found = _measured(run, gates) if gates else Found.nothing()

@@ -15,9 +15,12 @@ from django.db import transaction
 from apps.audit import commands as audit
 from apps.audit.events import EventName
 from apps.audit.states import Acting
+from apps.costs.states import Outcome
 from apps.gates import hints, pacing, waiting
 from apps.gates.clock import Clock, database_now
+from apps.gates.commands import spending
 from apps.gates.commands.turns import note_turn
+from apps.gates.measuring import Usage
 from apps.gates.models import Run
 from apps.gates.states import Failure, Lane, RunState
 
@@ -48,6 +51,8 @@ def claim(*, by: Acting, run_id: UUID, owner: str) -> Run | None:
 def _take(run: Run, *, by: Acting, owner: str, now: datetime) -> Run | None:
     if run.state != RunState.QUEUED or (run.not_before and run.not_before > now):
         return None
+    if not spending.affordable(run, by=by, now=now):
+        return None
     note_turn(run, now)
     return audit.move(
         run,
@@ -59,6 +64,7 @@ def _take(run: Run, *, by: Acting, owner: str, now: datetime) -> Run | None:
         lease_until=now + pacing.lease(),
         started_at=now,
         gates_done=0,
+        cause=spending.unsaid(run),
     )
 
 
@@ -94,6 +100,7 @@ def _give_back(by: Acting, owner: str, run_id: UUID) -> bool:
     if run is None or run.state != RunState.RUNNING or not run.owner.startswith(f"{owner}:"):
         return False
     told = f"The worker {owner} is shut down."
+    spending.charge(run, by=by, outcome=Outcome.RETURNED, until=database_now())
     returned = _queue(run, by=by, event=EventName.RUN_RETURNED, reason=told, not_before=None)
     hints.send_after_commit(returned.pk, returned.lane)
     return True
@@ -106,6 +113,8 @@ def expired(run: Run, now: datetime) -> bool:
 def lose(*, by: Acting, run: Run, now: datetime) -> Run:
     """The worker of a run is gone: the run waits again, or is dead after too many losses."""
     lost = run.lost + 1
+    ended = Outcome.DEAD if lost >= pacing.MAX_LOST else Outcome.LOST
+    spending.charge(run, by=by, outcome=ended, until=spending.last_beat(run, now))
     if lost >= pacing.MAX_LOST:
         cause = f"Its worker was lost {lost} times; the last was {run.owner}."
         return _bury(run, by=by, now=now, cause=cause, lost=lost)
@@ -166,10 +175,11 @@ def still_mine(run: Run) -> Run:
 
 
 @transaction.atomic
-def fail(*, by: Acting, run: Run, failure: Failure, cause: str) -> Run:
+def fail(*, by: Acting, run: Run, failure: Failure, cause: str, usage: Usage | None = None) -> Run:
     """An attempt gave nothing: try again where that makes sense, else end with the cause. Never a pass."""
     held, now = still_mine(run), database_now()
     attempt = held.attempt + 1
+    spending.charge(held, by=by, outcome=_outcome(failure, held), until=now, usage=usage)
     if final(failure, held):
         return audit.move(
             held,
@@ -197,6 +207,13 @@ def fail(*, by: Acting, run: Run, failure: Failure, cause: str) -> Run:
         lane=lane,
         cause=cause,
     )
+
+
+def _outcome(failure: Failure, run: Run) -> Outcome:
+    """How an attempt ended that gave nothing."""
+    if final(failure, run):
+        return Outcome.ERRORED
+    return Outcome.DEAD if run.attempt + 1 >= pacing.MAX_ATTEMPTS else Outcome.RETRIED
 
 
 def final(failure: Failure, run: Run) -> bool:

@@ -14,7 +14,8 @@ from apps.audit import commands as audit
 from apps.audit.events import EventName
 from apps.audit.plain import plain
 from apps.audit.states import Acting
-from apps.costs.guards import within_budget
+from apps.costs.commands import quote_run
+from apps.costs.states import Outcome
 from apps.engine.canonical import canonical, digest
 from apps.engine.catalogue import find
 from apps.engine.policy import Gate, Policy, gates_for
@@ -23,7 +24,9 @@ from apps.gates import guards, hints, queries
 from apps.gates.clock import database_now
 from apps.gates.commands.leases import hold
 from apps.gates.commands.partitions import divide, revive
+from apps.gates.commands.spending import affordable, charge
 from apps.gates.models import Run, Schedule
+from apps.gates.progress import Tally
 from apps.gates.states import ENDED, Lane, Purpose, RunState
 from apps.inventory.models import ModelVersion, Use
 from apps.inventory.sealed import sealed_fields
@@ -50,7 +53,6 @@ def request_run(
     guards.use_of(version, use)
     why = guards.purpose_of(purpose)
     guards.dataset_of(version, dataset, why)
-    within_budget(version.model)
     run = Run(version=version, use=use, purpose=why, dataset=dataset, requested_by=by)
     run.due_at = guards.due_of(due, database_now())
     # A caller's key may be as long as they like, and is theirs alone.
@@ -63,7 +65,6 @@ def request_scheduled(*, by: Acting, schedule: Schedule) -> Run:
     """Ask for the run that the calendar owes; once for each time it fell due."""
     guards.running(schedule)
     guards.use_of(schedule.version, schedule.use)
-    within_budget(schedule.version.model)
     run = Run(
         version=schedule.version,
         use=schedule.use,
@@ -133,7 +134,7 @@ def _known(run: Run) -> Run | None:
 def _plan(run: Run, policies: Sequence[Policy]) -> None:
     gates = [g for g in gates_for(policies) if g.speaks_of(run.pinned["fields"])]
     run.gates_total = len(gates)
-    run.progress = [{"gate": g.id, "check": g.check, "state": "waiting"} for g in gates]
+    run.progress = Tally.rows(gates)
     run.lane = _lane(run, gates)
     run.expected_seconds = queries.expected_seconds(run.version, run.use)
 
@@ -163,8 +164,9 @@ def _create(run: Run, *, actor: Acting) -> Run:
         },
         on_behalf_of=None if actor is run.requested_by else run.requested_by,
     )
+    quote_run(by=actor, run=run)
     divide(by=actor, run=run, gates=gates_for(queries.pinned_policies(run)))
-    if not run.waits_for:
+    if affordable(run, by=actor, now=database_now()) and not run.waits_for:
         hints.send_after_commit(run.pk, run.lane)
     return run
 
@@ -175,6 +177,7 @@ def cancel(*, by: Person, run: Run, reason: str = "") -> Run:
     require(by, Permission.RUN_REQUEST, run.version.model)
     held = _held(run)
     guards.cancellable(held)
+    charge(held, by=by, outcome=Outcome.CANCELLED, until=database_now())
     return audit.move(
         held,
         RunState.CANCELLED,

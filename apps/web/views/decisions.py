@@ -13,7 +13,7 @@ from apps.access.guards import require
 from apps.access.states import Permission
 from apps.approvals.guards import PASSING
 from apps.approvals.queries import open_findings
-from apps.costs.queries import statement as cost_statement
+from apps.costs.statements import statement as cost_statement
 from apps.deploys import queries as deploys
 from apps.deploys.genuine import sealed_outcome
 from apps.deploys.states import Outcome

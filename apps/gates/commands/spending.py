@@ -1,0 +1,51 @@
+"""What attempts at runs cost, and whether the budget allows another; told before it begins."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from apps.access.guards import why_not
+from apps.audit.states import Acting
+from apps.costs.commands import Held, enter, refuse_start
+from apps.costs.guards import within_budget
+from apps.costs.states import WAITS, Outcome
+from apps.gates import pacing
+from apps.gates.measuring import Usage
+from apps.gates.models import Run
+from apps.gates.states import Lane, RunState
+
+
+def charge(run: Run, *, by: Acting, outcome: Outcome, until: datetime, usage: Usage | None = None) -> None:
+    """Enter an attempt that came to nothing: what was measured of it, else the time that it held the run."""
+    if run.state == RunState.QUEUED and run.fence:
+        return  # nobody is at it, and each earlier attempt was entered when it ended
+    enter(by=by, run=run, usage=usage or _held(run, until), outcome=outcome)
+
+
+def _held(run: Run, until: datetime) -> Held:
+    if run.state == RunState.QUEUED or run.started_at is None:
+        return Held()
+    seconds = max((until - run.started_at).total_seconds(), 0.0)
+    return Held(wall_seconds=seconds, gpu_seconds=seconds if run.lane == Lane.GPU else 0.0)
+
+
+def last_beat(run: Run, now: datetime) -> datetime:
+    """When the worker of a run whose lease ran out was heard of last."""
+    return now if run.lease_until is None else run.lease_until - pacing.lease()
+
+
+def affordable(run: Run, *, by: Acting, now: datetime) -> bool:
+    """Whether the run may begin; where a budget is used up it waits and says so, and that is noted once."""
+    why = why_not(within_budget, run.version.model)
+    if not why:
+        return True
+    if not run.cause.startswith(WAITS):
+        refuse_start(by=by, subject=run, why=why)
+    run.cause, run.not_before = f"{WAITS}{why[:1].lower()}{why[1:]}", now + pacing.BUDGET_REST
+    Run.objects.filter(pk=run.pk, state=RunState.QUEUED).update(cause=run.cause, not_before=run.not_before)
+    return False
+
+
+def unsaid(run: Run) -> str:
+    """The run's cause without the sentence that it waits for money: now it begins."""
+    return "" if run.cause.startswith(WAITS) else run.cause
