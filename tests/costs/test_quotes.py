@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from apps.audit.models import Event
 from apps.costs.commands import quote_run, set_rate
 from apps.costs.models import Quote
 from apps.costs.quoting import accuracy, quantile, quote, quote_of
@@ -71,6 +72,7 @@ def test_a_quote_is_kept_and_held_against_what_the_run_cost() -> None:
 
 def test_no_history_is_kept_as_no_quote() -> None:
     row = quote_run(by=WORKER, run=Run(factories.version()))
+    assert Event.objects.get(action="cost.quoted").doc["after"]["sample"] == 0
     assert (row.low, row.median, row.high, row.sample) == (None, None, None, 0)
     assert Quote.objects.count() == 1
 

@@ -56,7 +56,7 @@ def test_the_example_of_the_guide_is_applied(apply: Apply, people: None) -> None
     assert set(BusinessUnit.objects.values_list("key", flat=True)) >= {"retail", "markets"}
     assert [place.key for place in environments()] == ["production", "staging"]
     assert RoleGrant.objects.get(person__username="ruth").scope_key == "retail"
-    assert Rate.objects.get(hardware="cpu").set_by.username == "head"
+    assert Rate.objects.get(hardware="cpu").set_by.username == "admin"
     assert PolicyProposal.objects.get().proposed_by.username == "pat"
 
 

@@ -27,6 +27,7 @@ EVENTS: dict[str, set[int]] = {
     "audit.rotate_key": {2},  # one key comes, one goes
     "approvals.close_finding": {2},  # sealed, then moved
     "approvals.sign_off": {1, 3, 4},  # the last one closes the review, and a grant is sealed
+    "costs.refuse_start": {1},  # an event alone: the run itself says that it waits
     "costs.raise_alerts": {1, 2, 3},  # a leap tells of each level
     "gates.decide_and_seal": set(range(3, 300)),  # one for each piece of evidence, the decision, the run
     "inventory.assign_tier": {2},  # sealed, then told of the model
