@@ -15,7 +15,8 @@ import yaml
 
 from apps.audit.models import Event, Statement
 from apps.audit.states import system
-from apps.costs.models import CostEntry
+from apps.costs.commands import Held, enter
+from apps.costs.models import Budget, CostEntry
 from apps.engine import inside, table_limits
 from apps.gates import commands, measuring, summing
 from apps.gates.clock import Clock
@@ -171,6 +172,18 @@ def test_the_cost_is_that_of_all_who_worked(run) -> None:
     execute(run)
     # Ten partitions, the merging, and once more for the gate that takes rows.
     assert CostEntry.objects.get(run=run.pk).cpu_seconds == TEN + 2
+
+
+def test_no_partition_begins_beyond_the_budget(run) -> None:
+    enter(by=WORKER, run=run, usage=Held(wall_seconds=1e6))
+    month = run.requested_at.date().replace(day=1)
+    Budget.objects.create(
+        unit_key="retail", month=month, amount="0.01", currency="EUR", set_by=run.requested_by
+    )
+    sum_up(run)
+    assert {p.cause.startswith("Waits: the budget") for p in partitions(run)} == {True}
+    run.refresh_from_db()
+    assert run.waits_for
 
 
 def test_two_workers_never_have_one_partition(run) -> None:

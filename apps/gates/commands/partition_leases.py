@@ -20,6 +20,7 @@ from apps.audit.states import Acting
 from apps.gates import hints, pacing
 from apps.gates.clock import Clock, database_now
 from apps.gates.commands.leases import Fenced, hold
+from apps.gates.commands.spending import affordable, unsaid
 from apps.gates.dividing import NEVER
 from apps.gates.models import Partition, Run
 from apps.gates.states import Failure, Lane, PartitionState, RunState, WaitsFor
@@ -52,7 +53,7 @@ def claim_partition(*, by: Acting, partition_id: UUID, owner: str) -> Partition 
     if _expired(row, now):
         row = _lose(by=by, row=row, now=now)
     waits = row.state == PartitionState.QUEUED and not (row.not_before and row.not_before > now)
-    if not waits or not _wanted(row):
+    if not waits or not _wanted(row) or not affordable(row, by=by, now=now):
         return None
     return audit.move(
         row,
@@ -63,6 +64,7 @@ def claim_partition(*, by: Acting, partition_id: UUID, owner: str) -> Partition 
         owner=owner,
         lease_until=now + pacing.lease(),
         started_at=now,
+        cause=unsaid(row),
     )
 
 

@@ -14,7 +14,6 @@ from apps.audit import commands as audit
 from apps.audit.errors import Refused
 from apps.audit.events import EventName
 from apps.audit.states import Acting, Ref
-from apps.costs.guards import within_budget
 from apps.engine.errors import Problem
 from apps.engine.policy import Gate, gates_for
 from apps.engine.version import ENGINE_VERSION
@@ -83,7 +82,6 @@ def execute_partition(*, by: Acting, partition_id: UUID, owner: str) -> Partitio
 
 def _worked(row: Partition, by: Acting) -> Partition:
     try:
-        within_budget(row.run.version.model)
         gates = [
             g for g in gates_for(queries.pinned_policies(row.run)) if g.speaks_of(row.run.pinned["fields"])
         ]

@@ -166,7 +166,7 @@ def _create(run: Run, *, actor: Acting) -> Run:
     )
     quote_run(by=actor, run=run)
     divide(by=actor, run=run, gates=gates_for(queries.pinned_policies(run)))
-    if affordable(run, by=actor, now=database_now()) and not run.waits_for:
+    if not run.waits_for and affordable(run, by=actor, now=database_now()):
         hints.send_after_commit(run.pk, run.lane)
     return run
 

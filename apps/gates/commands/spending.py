@@ -11,7 +11,7 @@ from apps.costs.guards import within_budget
 from apps.costs.states import WAITS, Outcome
 from apps.gates import pacing
 from apps.gates.measuring import Usage
-from apps.gates.models import Run
+from apps.gates.models import Partition, Run
 from apps.gates.states import Lane, RunState
 
 
@@ -34,18 +34,19 @@ def last_beat(run: Run, now: datetime) -> datetime:
     return now if run.lease_until is None else run.lease_until - pacing.lease()
 
 
-def affordable(run: Run, *, by: Acting, now: datetime) -> bool:
-    """Whether the run may begin; where a budget is used up it waits and says so, and that is noted once."""
+def affordable(row: Run | Partition, *, by: Acting, now: datetime) -> bool:
+    """Whether it may begin; where a budget is used up it waits and says so, and that is noted once."""
+    run = row if isinstance(row, Run) else row.run
     why = why_not(within_budget, run.version.model)
     if not why:
         return True
-    if not run.cause.startswith(WAITS):
+    if not row.cause.startswith(WAITS):
         refuse_start(by=by, subject=run, why=why)
-    run.cause, run.not_before = f"{WAITS}{why[:1].lower()}{why[1:]}", now + pacing.BUDGET_REST
-    Run.objects.filter(pk=run.pk, state=RunState.QUEUED).update(cause=run.cause, not_before=run.not_before)
+    row.cause, row.not_before = f"{WAITS}{why[:1].lower()}{why[1:]}", now + pacing.BUDGET_REST
+    row.save(update_fields=["cause", "not_before"])
     return False
 
 
-def unsaid(run: Run) -> str:
-    """The run's cause without the sentence that it waits for money: now it begins."""
-    return "" if run.cause.startswith(WAITS) else run.cause
+def unsaid(row: Run | Partition) -> str:
+    """The cause without the sentence that it waits for money: now it begins."""
+    return "" if row.cause.startswith(WAITS) else row.cause
