@@ -207,3 +207,24 @@ def has_factor(person: Person) -> bool:
 def recovery_codes_left(person: Person) -> int:
     """How many recovery codes have not been used."""
     return RecoveryCode.objects.filter(person_id=person.pk, used_at=None).count()
+
+
+def own_factor(by: Person, factor_id: int) -> SecondFactor:
+    """One of one's own second factors; NotFound for everything else."""
+    found = factors_of(by).filter(pk=factor_id).first()
+    if found is None:
+        raise NotFound("You have no such second factor.")
+    return found
+
+
+def own_token(by: Person, token_id: int) -> ApiToken:
+    """A token of one's own or that one issued; NotFound for everything else."""
+    found = tokens_of(by).filter(pk=token_id).first()
+    if found is None:
+        raise NotFound("You have no such token.")
+    return found
+
+
+def find_active_person(pk: int) -> Person | None:
+    """The person of that number, while they may sign in."""
+    return Person.objects.filter(pk=pk, is_active=True, is_service=False).first()

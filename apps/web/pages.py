@@ -34,14 +34,16 @@ if TYPE_CHECKING:
 View = Callable[..., HttpResponseBase]
 
 REAUTHENTICATED = "reauthenticated_at"
+TWO_FACTORS = "two_factors"
 TYPED = "typed"
-_SECRET = frozenset({"password", "csrfmiddlewaretoken"})
+_SECRET = frozenset({"password", "old_password", "code", "answer", "csrfmiddlewaretoken"})
 _LONGEST_KEPT = 20_000
 
 # Address, title, permission needed, and the addresses of records that belong to it.
 RAIL: tuple[tuple[str, str, Permission | None, tuple[str, ...]], ...] = (
     ("/", "My work", None, ()),
     ("/models", "Models", Permission.MODEL_SEE, ("/runs/",)),
+    ("/queue", "Queue", Permission.MODEL_SEE, ()),
     ("/reviews", "Reviews", Permission.EVIDENCE_SEE, ()),
     ("/reports", "Reports", Permission.EVIDENCE_SEE, ()),
     ("/findings", "Findings", Permission.EVIDENCE_SEE, ()),
@@ -134,7 +136,8 @@ def page(*methods: str) -> Callable[[View], View]:
 
 def _answered(request: HttpRequest, view: View, by: Person, *args: Any, **kwargs: Any) -> HttpResponseBase:
     at = reauthenticated_at(request)
-    authenticated(method="session", age_seconds=int((now() - at).total_seconds()) if at else None)
+    age = int((now() - at).total_seconds()) if at else None
+    authenticated(method="session", age_seconds=age, mfa=bool(request.session.get(TWO_FACTORS)))
     try:
         _refuse_unstorable(request, kwargs)
         return retried(lambda: past.answered(request, lambda: view(request, *args, by=by, **kwargs)))

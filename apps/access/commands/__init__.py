@@ -22,6 +22,7 @@ from apps.access.commands.people import (
 from apps.access.commands.sessions import end_other_sessions, end_session, sign_out
 from apps.access.commands.signing_in import (
     SecondFactorNeeded,
+    confirm_password,
     finish_by_passkey,
     finish_sign_in,
     reauthenticate,
@@ -37,6 +38,7 @@ __all__ = [
     "begin_idempotent",
     "change_password",
     "confirm_epoch",
+    "confirm_password",
     "create_person",
     "disable_person",
     "end_grant",

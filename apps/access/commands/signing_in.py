@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from apps.access.commands.factors import use_code, use_passkey
-from apps.access.guards import require_factor
+from apps.access.guards import own_account, require_factor
 from apps.access.models import Person, SignInAttempt
 from apps.access.queries import has_factor
 from apps.access.text import storable
@@ -71,6 +71,15 @@ def reauthenticate_by_passkey(*, by: Person, credential: bytes, counter: int, ad
     """A passkey that asked its holder (PIN, finger, face) proves both things at once."""
     attempt = _attempt(account_of(by.username), address)
     use_passkey(by=by, credential=credential, counter=counter)
+    _succeed(attempt, by=by, event=EventName.REAUTHENTICATION_PASSED)
+
+
+def confirm_password(*, by: Person, password: str, address: str) -> None:
+    """Refused unless it is one's own password: what a change of what guards the account asks for."""
+    own_account(by)
+    attempt = _attempt(account_of(by.username), address)
+    if not (by.is_active and by.check_password(password)):
+        raise _refused(attempt, by, sentence="This is not your password.")
     _succeed(attempt, by=by, event=EventName.REAUTHENTICATION_PASSED)
 
 
