@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import ManyToOneRel, Q, QuerySet
 
 from apps.audit.errors import Invalid, Refused
 from apps.audit.holds import refuse_held, standing_holds
@@ -130,12 +130,21 @@ def _judged(
     return Removable(blob, tuple(m.key for m in models), max(day for day in days if day is not None))
 
 
+def relations(besides: frozenset[tuple[str, str]]) -> list[ManyToOneRel]:
+    """Everything in whatever app that points to blobs, also without a way back, besides these."""
+    found = Blob._meta.get_fields(include_hidden=True)
+    return [
+        each
+        for each in found
+        if isinstance(each, ManyToOneRel) and (each.related_model.__name__, each.field.name) not in besides
+    ]
+
+
 def named_by_another(blob: Blob, *, besides: frozenset[tuple[str, str]]) -> bool:
     """Whether anything besides these relations is these bytes, in whatever app."""
     others = (
         relation.related_model._base_manager.filter(**{relation.field.name: blob})
-        for relation in Blob._meta.related_objects
-        if (relation.related_model.__name__, relation.field.name) not in besides
+        for relation in relations(besides)
     )
     manifests = ModelVersion.objects.filter(manifest_digest=blob.pk)
     return any(rows.exists() for rows in (*others, manifests))

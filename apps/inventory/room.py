@@ -15,7 +15,7 @@ from apps.access.models import Person
 from apps.access.states import Permission
 from apps.audit.errors import Invalid, Refused
 from apps.inventory.models import Blob, BusinessUnit, ModelVersion, Quota, StoredBytes, Upload
-from apps.inventory.retention import BOOKS
+from apps.inventory.retention import BOOKS, relations
 
 LONGEST_LIST = 1000
 
@@ -119,10 +119,8 @@ def unreferenced(before: datetime) -> QuerySet[Blob]:
     """Bytes that people handed in before that time and that no fact names: only the books speak of them."""
     rows = kept_blobs().filter(kept__kept_at__lt=before, possessions__isnull=False).distinct()
     rows = rows.exclude(pk__in=ModelVersion.objects.values("manifest_digest"))
-    for relation in Blob._meta.related_objects:
+    for relation in relations(BOOKS):
         field = relation.field
-        if (relation.related_model.__name__, field.name) in BOOKS:
-            continue
         named = relation.related_model._base_manager.filter(~Q(**{field.name: None}))
         rows = rows.exclude(pk__in=named.values(field.attname))
     return rows.order_by("pk")

@@ -95,8 +95,9 @@ def show(request: HttpRequest, upload_id: UUID, *, by: Person) -> HttpResponse:
     media="application/partial-upload",
 )
 def send(request: HttpRequest, upload_id: UUID, *, by: Person) -> HttpResponse:
+    known = queries.find_upload(by, upload_id)
     offset, checksum = whole_number(request, OFFSET), content_digest(request)
-    _refuse_large_piece(request, queries.find_upload(by, upload_id))
+    _refuse_large_piece(request, known)
     stream = cast("store.Readable", Upload(request))
     try:
         upload = commands.add_piece(

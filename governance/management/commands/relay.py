@@ -27,6 +27,7 @@ from apps.gates.commands import (
     take_back_partitions,
     wake_lanes,
 )
+from apps.inventory.commands import expire_uploads, sweep_blobs
 from apps.reports.commands import archive_due, complete_waiting, make_asked, make_missing
 
 # One relay works, the others wait; the lock falls with the connection of whoever holds it.
@@ -87,6 +88,8 @@ class Relay:
             _Duty(15, lambda: complete_waiting(by=RELAY)),
             _Duty(20, lambda: make_asked(by=RELAY)),
             _Duty(300, lambda: archive_due(by=RELAY)),
+            _Duty(300, lambda: expire_uploads(by=RELAY)),
+            _Duty(3600, lambda: sweep_blobs(by=RELAY)),
         ]
 
     def stop(self, number: int, frame: FrameType | None) -> None:
