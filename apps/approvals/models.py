@@ -12,7 +12,9 @@ from apps.approvals.states import (
     ApprovalState,
     FindingState,
     Meaning,
+    Said,
     Severity,
+    Thing,
 )
 from apps.audit.states import Ref
 from apps.gates.models import Decision
@@ -290,3 +292,58 @@ class Comment(models.Model):
 
     def audit_ref(self) -> Ref:
         return Ref(type="comment", id=str(self.pk), name=str(self))
+
+
+class Challenge(models.Model):
+    """An entry of the challenge log: what somebody asked, answered or remarked on a thing. A fact.
+
+    `thing_id` stays the same through the thing's versions; `thing_digest` is the version that it speaks of.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="challenges")
+    version = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="challenges")
+    thing = models.CharField(max_length=10, choices=[(t, t) for t in Thing])
+    thing_id = models.CharField(max_length=320)
+    thing_name = models.CharField(max_length=400)
+    thing_digest = models.CharField(max_length=71)
+    said = models.CharField(max_length=10, choices=[(s, s) for s in Said])
+    answers = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="answered")
+    person = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    text = models.TextField()
+    said_at = models.DateTimeField()
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    class Meta:
+        ordering = ["said_at", "id"]
+        indexes = [models.Index(fields=["model", "thing", "thing_id"], name="challenges_of_a_thing")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(said="answer", answers__isnull=False)
+                | (~Q(said="answer") & Q(answers__isnull=True)),
+                name="only_answers_answer",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.said} on {self.thing_name}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="challenge", id=str(self.pk), name=str(self), digest=self.statement_digest)
+
+
+class Mention(models.Model):
+    """That an entry of the challenge log calls on somebody. A fact."""
+
+    challenge = models.ForeignKey(Challenge, on_delete=models.PROTECT, related_name="mentions")
+    person = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["challenge", "person"], name="mentioned_once")]
+
+    def __str__(self) -> str:
+        return f"{self.person} in {self.challenge}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="mention", id=str(self.pk), name=str(self))

@@ -58,3 +58,20 @@ class Meaning(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     RETURN = "return"
+
+
+class Said(StrEnum):
+    """What an entry of the challenge log is."""
+
+    QUESTION = "question"
+    ANSWER = "answer"
+    REMARK = "remark"
+
+
+class Thing(StrEnum):
+    """What an entry of the challenge log is about."""
+
+    EVIDENCE = "evidence"
+    DECISION = "decision"
+    REPORT = "report"
+    FINDING = "finding"

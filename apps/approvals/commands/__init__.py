@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.approvals.commands.approvals import reopen, revoke, sign_off, submit, withdraw
 from apps.approvals.commands.attestations import attest
+from apps.approvals.commands.challenges import challenge
 from apps.approvals.commands.comments import comment
 from apps.approvals.commands.documents import give_document
 from apps.approvals.commands.findings import (
@@ -18,6 +19,7 @@ from apps.approvals.commands.waivers import grant_waiver, refuse_waiver, request
 
 __all__ = [
     "attest",
+    "challenge",
     "close_finding",
     "comment",
     "give_document",
