@@ -7,6 +7,7 @@ from apps.api.endpoints import not_found
 from apps.api.views import (
     admissions,
     answers,
+    challenges,
     findings,
     health,
     inventory,
@@ -60,6 +61,7 @@ urlpatterns = [
     path("approvals/<uuid:approval_id>/comments", people.comments),
     path("approvals/<uuid:approval_id>/withdraw", people.approval_withdrawal),
     path("approvals/<uuid:approval_id>/reopen", people.approval_reopening),
+    path("challenges", challenges.challenges),
     path("findings", findings.findings),
     path("findings/<uuid:finding_id>", findings.finding),
     path("findings/<uuid:finding_id>/remediate", findings.finding_remediation),

@@ -91,6 +91,7 @@ class EventName(StrEnum):
     WAIVER_REFUSED = "waiver.refused"
     DOCUMENT_GIVEN = "document.given"
     COMMENT_ADDED = "comment.added"
+    CHALLENGE_MADE = "challenge.made"
     ATTESTATION_MADE = "attestation.made"
 
     REPORT_ASKED = "report.asked"

@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.web.views import (
     account,
+    challenges,
     checks,
     coverage,
     decisions,
@@ -48,6 +49,7 @@ urlpatterns = [
     path("models", models.model_list),
     path("models/<str:key>", models.model_record),
     path("models/<str:key>/attest", models.attest),
+    path("models/<str:key>/challenges", challenges.model_log),
     path("models/<str:key>/tier", tiers.tier_page),
     path("models/<str:key>/tier/assign", tiers.assign),
     path("models/<str:key>/regimes", scopes.regime_page),
@@ -72,6 +74,9 @@ urlpatterns = [
     path("reviews/<uuid:approval_id>/reopen", reviews.reopen),
     path("reviews/<uuid:approval_id>/revoke", reviews.revoke),
     path("reviews/<uuid:approval_id>/report", reports.make),
+    path("challenges/add", challenges.add),
+    path("challenges/<uuid:entry_id>", challenges.entry_page),
+    path("challenges/<uuid:entry_id>/answer", challenges.answer),
     path("findings", findings.finding_list),
     path("findings/<uuid:finding_id>", findings.finding_page),
     path("findings/<uuid:finding_id>/remediate", findings.remediate),

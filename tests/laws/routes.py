@@ -15,10 +15,12 @@ from django.utils import timezone
 from apps.access.models import ApiToken
 from apps.access.tokens import new_token, token_digest
 from apps.api.endpoints import describe
+from apps.approvals.commands import challenge
 from apps.audit.models import Event
 from apps.gates.models import PolicyProposal
 from apps.inventory import store
 from apps.inventory.models import ScorecardProposal
+from apps.reports.challenges import find_about
 from tests.standing import Standing, token
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -73,6 +75,7 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "run_id": world.queued.pk,
         "approval_id": approval.pk,
         "finding_id": world.finding.pk,
+        "entry_id": _entry(world) if "entry_id" in route else "",
         "request_id": world.waiver.pk,
         "admission_id": world.admission.pk,
         "digest": _digest(world, route),
@@ -86,6 +89,12 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "upload_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
         "gate": chart.gate if chart else "none",
     }
+
+
+def _entry(world: Standing) -> object:
+    by = world.people["validator"]
+    about = find_about(by, "decision", world.granted.decision.statement_digest)
+    return challenge(by=by, about=about, text="Why?", said="question").pk
 
 
 def _proposal(route: str) -> PolicyProposal | ScorecardProposal:
@@ -115,6 +124,7 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
     approvals, findings = "/api/v1/approvals/<uuid:approval_id>", "/api/v1/findings/<uuid:finding_id>"
     review, mended = "/reviews/<uuid:approval_id>", "/findings/<uuid:finding_id>"
     reason = {"reason": "because"}
+    spoken_of = world.granted.decision.statement_digest
     policy, why, card = _policy(), {"rationale": "because"}, _scorecard()
     return {
         "POST /api/v1/models": model,
@@ -134,6 +144,9 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
         "POST /api/v1/runs": version,
         "POST /api/v1/approvals": version,
         f"POST {approvals}/comments": {"text": "why?"},
+        "POST /challenges/add": {"about": f"decision:{spoken_of}", "text": "why?", "said": "question"},
+        "POST /challenges/<uuid:entry_id>/answer": {"text": "so"},
+        "POST /api/v1/challenges": {"thing": "decision", "id": spoken_of, "text": "why?"},
         f"POST {approvals}/withdraw": reason,
         f"POST {approvals}/reopen": reason,
         "POST /api/v1/findings": {"model": "credit-pd", **finding},

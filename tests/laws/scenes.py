@@ -25,6 +25,7 @@ from apps.gates.policy_files import policy_folders
 from apps.gates.states import Failure
 from apps.inventory import commands as inventory
 from apps.reports import commands as reports
+from apps.reports.challenges import find_about
 from tests import factories
 from tests.flows import bank
 
@@ -143,6 +144,8 @@ def reviews() -> Approval:
     validator, developer = factories.validator(), factories.developer()
     first = bank.submitted()
     approvals.comment(by=validator, approval=first, text="Which year?")
+    about = find_about(validator, "decision", first.decision.statement_digest)
+    approvals.challenge(by=validator, about=about, text="Why, @dev?", said="question")
     bank.signed(first, validator, "return")
     bank.signed(first, factories.risk_officer(), "return")
     first.refresh_from_db()

@@ -12,8 +12,10 @@ pytestmark = pytest.mark.usefixtures("small_bank")
 
 FACTS = (
     "approvals.Attestation",
+    "approvals.Challenge",
     "approvals.Comment",
     "approvals.Document",
+    "approvals.Mention",
     "approvals.SignOff",
     "approvals.Waiver",
     "audit.Checkpoint",

@@ -18,6 +18,7 @@ from apps.deploys import queries as deploys
 from apps.deploys.genuine import sealed_outcome
 from apps.deploys.states import Outcome
 from apps.gates import queries as gates
+from apps.web.challenges import decision_log
 from apps.web.gates import gate_counts, gate_groups
 from apps.web.pages import page
 
@@ -60,6 +61,7 @@ def decision_page(request: HttpRequest, digest: str, *, by: Person) -> HttpRespo
         "counts": gate_counts(decision.document),
         "waivable": _waivable(decision.document),
         "findings": open_findings(decision.version.model),
+        "log": decision_log(by, decision),
     }
     return render(request, "decisions/decision.html", context)
 

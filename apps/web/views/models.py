@@ -21,6 +21,7 @@ from apps.gates.queries import latest_decision, newest_outcomes, run_page
 from apps.gates.states import Purpose
 from apps.inventory import queries
 from apps.inventory.sealed import ground_of
+from apps.web.challenges import decided, version_log
 from apps.web.pages import done, page
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def version_record(request: HttpRequest, key: str, label: str, *, by: Person) ->
         "uses": [(use, *_next(by, version, use)) for use in uses],
         "approvals": approval_queries.approvals_of(version),
         "contributions": version.contributions.select_related("person"),
+        "log": version_log(by, version, decided(version, uses)),
     }
     return render(request, "models/version.html", context)
 

@@ -17,6 +17,7 @@ from apps.reports import commands, guards, queries
 from apps.reports.docx import MEDIA
 from apps.reports.states import TITLES
 from apps.reports.verification import verify_report
+from apps.web.challenges import report_log
 from apps.web.pages import done, page, reauthenticated_at
 from apps.web.views.reviews import require_fresh
 
@@ -48,6 +49,7 @@ def report_page(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpRes
         "charts": queries.charts_of(report),
         "why_not_sign": why_not(guards.can_sign, by, report),
         "here": request.path,
+        "log": report_log(by, report),
     }
     return render(request, "reports/record.html", context)
 

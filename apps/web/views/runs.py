@@ -10,6 +10,7 @@ from django.shortcuts import render
 
 from apps.gates import commands
 from apps.gates.queries import find_run, progress_of
+from apps.web.challenges import decision_log
 from apps.web.gates import gate_counts, gate_groups
 from apps.web.pages import done, page
 
@@ -31,6 +32,7 @@ def run_page(request: HttpRequest, run_id: UUID, *, by: Person) -> HttpResponse:
         "counts": gate_counts(decision.document) if decision else [],
         "elapsed": progress.elapsed_seconds or 0,
         "ended": progress.ended,
+        "log": decision_log(by, decision) if decision and "HX-Request" not in request.headers else None,
     }
     name = "runs/progress.html" if request.headers.get("HX-Request") else "runs/record.html"
     return render(request, name, context)

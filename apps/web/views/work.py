@@ -9,6 +9,7 @@ from django.shortcuts import render
 
 from apps.access.queries import visible_models
 from apps.approvals import guards, queries
+from apps.approvals.challenges import calls_on
 from apps.audit.errors import Refused
 from apps.gates.queries import visible_runs
 from apps.inventory.determinations import asked_again
@@ -27,10 +28,11 @@ def home(request: HttpRequest, *, by: Person) -> HttpResponse:
     waiting = [a for a in queries.might_sign(by)[:MOST] if may_sign(by, a)]
     findings = list(queries.my_findings(by))
     requests = [r for r in queries.open_waiver_requests(by) if may_grant(by, r)]
-    again = asked_again(by)
+    again, calls = asked_again(by), calls_on(by)
     context = {
         "title": "My work",
         "asked_again": again,
+        "calls": calls,
         "waiting": waiting,
         "findings": findings,
         "waiver_requests": requests,
@@ -38,7 +40,7 @@ def home(request: HttpRequest, *, by: Person) -> HttpResponse:
         "expiring": queries.expiring(by),
         "runs": visible_runs(by)[:8],
         "models_count": visible_models(by).count(),
-        "due_count": len(waiting) + len(findings) + len(requests) + len(again),
+        "due_count": len(waiting) + len(findings) + len(requests) + len(calls) + len(again),
     }
     return render(request, "work/home.html", context)
 
