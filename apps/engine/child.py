@@ -39,7 +39,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.engine.endings import at_step, of_signal, stopped
-from apps.engine.walls import Limits
+from apps.engine.walls import Limits, overfull
 
 __all__ = ["Limits", "in_child"]
 
@@ -93,8 +93,10 @@ class _Parent:
         self._answer: dict[str, Any] | None = None
         self._walls: dict[str, str] = {}
         self._step = ""
+        self._scratch, self._look_at = Path(), 0.0
 
     def run(self, task: dict[str, Any], scratch: str) -> dict[str, Any]:
+        self._scratch = Path(scratch)
         reading, writing = os.pipe()
         message = json.dumps({"task": task, "limits": asdict(self._limits), "pipe": writing}, allow_nan=False)
         child = subprocess.Popen(
@@ -135,8 +137,18 @@ class _Parent:
                 return None
             if time.monotonic() > deadline:
                 return stopped("timeout", f"It took longer than {self._limits.wall_s} seconds")
+            if (full := self._overfull()) is not None:
+                return stopped("resource", full)
             self._tick()
         return None
+
+    def _overfull(self) -> str | None:
+        """Why the folder of the child holds too much, if it does; looked at each second."""
+        if time.monotonic() < self._look_at:
+            return None
+        found = overfull(self._scratch, self._limits)
+        self._look_at = time.monotonic() + _TICK_S
+        return found
 
     def _take(self, line: bytes) -> bool:
         """Take in one line; False where it is none of ours."""
@@ -146,11 +158,11 @@ class _Parent:
             return False
         if not isinstance(found, dict) or len(found) != 1:
             return False
-        if "progress" in found:
+        if isinstance(found.get("progress"), dict):
             self._progress(found["progress"])
         elif isinstance(found.get("step"), str):
             self._step = found["step"][:_LONGEST_STEP]
-        elif "walls" in found:
+        elif isinstance(found.get("walls"), dict) and not self._walls:
             self._walls = {str(k): str(v) for k, v in found["walls"].items()}
         elif isinstance(found.get("answer"), dict) and self._answer is None:
             self._answer = found["answer"]

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from apps.engine.errors import BadInput, Problem
 from apps.engine.landlock import Reach
 from apps.engine.process import Ended, claim
 from apps.engine.resources import DEVICES, Device, driver, used_device, using
-from apps.engine.walls import Limits, raise_walls
+from apps.engine.walls import Limits, missing_walls, raise_walls
 
 Progress = Callable[[Mapping[str, Any]], None]
 
@@ -35,10 +35,22 @@ def main() -> None:
         claim(lambda what: say("step", what), apart=True)
         if "way_out" in given["task"]:
             _hold_way_out(*given["task"]["way_out"])
-        say("walls", raise_walls(Limits(**given["limits"]), _reach(given["task"])))
+        limits = Limits(**given["limits"])
+        walls = raise_walls(limits, _reach(given["task"]))
+        say("walls", walls)
+        if limits.required and (gaps := missing_walls(walls)):
+            say("answer", stopped("walls", _unprotected(gaps)))
+            return
         answer = _answer(given["task"], lambda step: say("progress", step))
         _close_models()
         say("answer", answer)
+
+
+def _unprotected(gaps: Sequence[str]) -> str:
+    return (
+        f"This machine's kernel lacks walls that measuring needs ({'; '.join(gaps)}); "
+        "COUNTERSIGN_WALLS=best measures without them"
+    )
 
 
 def _hold_way_out(reading: int, writing: int) -> None:

@@ -98,9 +98,12 @@ def _njit() -> Any:
         setattr(config, "CACHE_DIR", own)  # noqa: B010 - the type checker knows none of its settings
         locator: Any = UserProvidedCacheLocator
         place = locator.get_suitable_cache_subpath(__file__)
-        shutil.copytree(mark().parent, Path(own) / place, ignore=_no_bytecode)
+        _copied(mark().parent, Path(own) / place)
     return njit
 
 
-def _no_bytecode(_: str, names: list[str]) -> list[str]:
-    return [name for name in names if not name.endswith((".nbi", ".nbc"))]
+def _copied(here: Path, there: Path) -> None:
+    """The compiled code once more; its bytes alone, for rights and times may not be set behind walls."""
+    there.mkdir(parents=True, exist_ok=True)
+    for file in here.glob("*.nb[ic]"):
+        shutil.copyfile(file, there / file.name)
