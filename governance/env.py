@@ -50,6 +50,14 @@ class Environment:
         raw = self.text(name)
         return [word.strip() for word in raw.split(",") if word.strip()] if raw else list(default)
 
+    def among(self, name: str, known: tuple[str, ...]) -> list[str]:
+        """A list of words, each one of *known*."""
+        words = self.words(name)
+        for word in words:
+            if word not in known:
+                raise EnvironmentRefused(f"{name} names {word!r}; expected some of {', '.join(known)}.")
+        return words
+
     def choice(self, name: str, choices: tuple[str, ...]) -> str:
         """One of *choices*; the first is the default."""
         raw = self.text(name, choices[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from apps.approvals import queries as approvals
+from apps.gates.states import Place
 from apps.inventory.queries import current_tier
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from apps.approvals.models import Approval, Comment, Finding, SignOff, Waiver, WaiverRequest
     from apps.deploys.models import Admission
     from apps.gates.models import Decision, Evidence, PolicyProposal, PolicyRelease, Run
+    from apps.gates.queries import PartitionProgress
     from apps.inventory.models import DataSet, ModelVersion, RegisteredModel
     from apps.reports.models import Report, ReportRequest
 
@@ -75,8 +77,14 @@ def run(row: Run) -> Json:
         "progress": row.progress,
         "expected_seconds": row.expected_seconds,
         "pinned": row.pinned,
+        "lane": row.lane,
+        "hardware": row.hardware,
+        "waits_for": row.waits_for or None,
         "attempt": row.attempt,
         "lost": row.lost,
+        "tier": row.tier,
+        "due": row.due_at,
+        "place": Place(row.place).word,
         "requested_at": row.requested_at,
         "started_at": row.started_at,
         "finished_at": row.finished_at,
@@ -85,6 +93,27 @@ def run(row: Run) -> Json:
         if decision is None
         else {"digest": decision.statement_digest, "outcome": decision.outcome},
     }
+
+
+def partitions(progress: PartitionProgress) -> list[Json]:
+    """The parts of a run's data, each with its worker; none where a run is measured by one."""
+    return [
+        {
+            "dataset": row.dataset,
+            "number": row.number + 1,
+            "parts": row.parts,
+            "state": row.state,
+            "rows": row.rows,
+            "attempt": row.attempt,
+            "lost": row.lost,
+            "worker": row.owner or None,
+            "started_at": row.started_at,
+            "finished_at": row.finished_at,
+            "statement": row.statement_digest or None,
+            "cause": row.cause,
+        }
+        for row in progress.rows
+    ]
 
 
 def decision(row: Decision) -> Json:

@@ -52,6 +52,7 @@ def document(check: Check) -> dict[str, Any]:
         "range": check.range,
         "direction": check.direction,
         "needs": list(check.needs),
+        "hardware": check.hardware,
         **{name: getattr(check, name) for name in _PROSE},
         "references": list(check.references),
         "arguments": {
@@ -66,6 +67,7 @@ def document(check: Check) -> dict[str, Any]:
 def explained(check: Check) -> str:
     """One entry as text for a terminal."""
     facts = f"{check.unit}, {check.range}; {check.direction} is better; version {check.version}"
+    facts += f"; computed on {check.hardware}"
     lines = [f"{check.id}: {check.title}", "", *wrapped(facts)]
     for name in _PROSE:
         lines += ["", name.replace("_", " ").capitalize(), *wrapped(getattr(check, name))]

@@ -168,9 +168,21 @@ def _awaited(client: Client, run_id: str) -> Mapping[str, Any]:
         total = run["gates_total"] or 1
         expected = f", about {run['expected_seconds']:.0f} s" if run["expected_seconds"] else ""
         done, took = run["gates_done"], time.monotonic() - began
-        _progress(f"{run['state']}: {done} of {total} gates, {took:.0f} s{expected}", done / total)
+        told = _waits(run) or f"{done} of {total} gates"
+        _progress(f"{run['state']}: {told}, {took:.0f} s{expected}", done / total)
         time.sleep(pause)
         pause = min(pause * 1.3, 3.0)
+
+
+def _waits(run: Mapping[str, Any]) -> str:
+    """What a run waits for besides its turn; empty where nothing."""
+    if run.get("waits_for") == "consent":
+        return f"waits for approval of {run['hardware']}"
+    parts = run.get("partitions") or []
+    if run.get("waits_for") != "partitions" or not parts:
+        return ""
+    done = sum(part["state"] == "measured" for part in parts)
+    return f"{done} of {len(parts)} partitions"
 
 
 def _decided(client: Client, run: Mapping[str, Any]) -> int:

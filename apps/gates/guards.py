@@ -25,7 +25,7 @@ from apps.gates.models import PolicyProposal, PolicyRelease, Run, Schedule
 from apps.gates.queries import PROPOSAL, policy_of
 from apps.gates.quorum import blocked_by
 from apps.gates.sharing import confined_to
-from apps.gates.states import Place, Purpose, RunState
+from apps.gates.states import Place, Purpose, RunState, WaitsFor
 from apps.inventory.models import ModelVersion, Use
 
 LONGEST_PAUSE_DAYS = 366
@@ -81,6 +81,19 @@ def cancellable(run: Run) -> None:
 def waits(run: Run) -> None:
     if run.state != RunState.QUEUED:
         raise Refused(f"This run is {run.state}; only a run that waits has a place.", code="illegal_move")
+
+
+def waits_for_consent(run: Run) -> None:
+    if run.state != RunState.QUEUED or run.waits_for != WaitsFor.CONSENT:
+        told = f"This run is {run.state} and waits for nobody to approve its hardware."
+        raise Refused(told, code="illegal_move")
+
+
+def another_than(first: Person, by: Person) -> None:
+    if by.is_service:
+        raise Forbidden("A service account cannot approve what a run is computed on: a person does.")
+    if by.identity == first.identity:
+        raise Forbidden("What a run is computed on is approved by another person than whoever asked for it.")
 
 
 def place_of(text: str) -> Place:

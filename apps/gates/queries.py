@@ -18,8 +18,8 @@ from apps.audit.trail import contents
 from apps.engine.policy import Policy, monitoring, select
 from apps.engine.policy import policy_of as read_document
 from apps.gates.clock import database_now
-from apps.gates.models import Decision, Evidence, PolicyProposal, PolicyRelease, Run, Schedule
-from apps.gates.states import ENDED, Purpose, RunState
+from apps.gates.models import Decision, Evidence, Partition, PolicyProposal, PolicyRelease, Run, Schedule
+from apps.gates.states import ENDED, PartitionState, Purpose, RunState, WaitsFor
 from apps.inventory.models import ModelVersion, RegisteredModel, Use
 from apps.inventory.sealed import sealed_fields
 
@@ -49,6 +49,36 @@ class RunProgress:
     def share(self) -> float:
         """From 0 to 1."""
         return self.done / self.total if self.total else float(self.ended)
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionProgress:
+    """How far the data of a run that is shared out are."""
+
+    rows: Sequence[Partition]
+
+    @property
+    def done(self) -> int:
+        return sum(row.state == PartitionState.MEASURED for row in self.rows)
+
+    @property
+    def total(self) -> int:
+        return len(self.rows)
+
+    @property
+    def workers(self) -> int:
+        """How many work on it now."""
+        return len({row.owner for row in self.rows if row.state == PartitionState.RUNNING})
+
+
+def partitions_of(run: Run) -> PartitionProgress:
+    return PartitionProgress(list(run.partitions.order_by("dataset", "number")))
+
+
+def waiting_for_consent(by: Person) -> QuerySet[Run]:
+    """Runs that wait for a person to approve what they are computed on, the oldest first."""
+    waits = visible_runs(by).filter(state=RunState.QUEUED, waits_for=WaitsFor.CONSENT)
+    return waits.order_by("requested_at")
 
 
 def visible_runs(by: Person) -> QuerySet[Run]:

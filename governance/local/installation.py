@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from apps.engine.resources import driver
 from governance.env import Environment
 from governance.local.bootstrap import bootstrap
 from governance.local.errors import LocalRefused
@@ -81,6 +82,8 @@ class Installation:
         self._manage("relay", "relay")
         self._worker("worker-quick", "quick", 1)
         self._worker("worker-heavy", "heavy,quarantine", heavy)
+        if driver():  # a machine without a GPU leaves that lane to others
+            self._worker("worker-gpu", "gpu", 1)
 
     def web(self) -> None:
         command = [

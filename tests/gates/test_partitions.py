@@ -186,6 +186,26 @@ def test_no_partition_begins_beyond_the_budget(run) -> None:
     assert run.waits_for
 
 
+def test_what_happened_stands_in_the_trail(run) -> None:
+    first = next(partitions(run))
+    held = commands.claim_partition(by=WORKER, partition_id=first.pk, owner="w1")
+    commands.fail_partition(by=WORKER, partition=held, failure=measuring.Failure.CRASH, cause="It fell over.")
+    Partition.objects.filter(pk=first.pk).update(not_before=None)
+    commands.execute_partition(by=WORKER, partition_id=first.pk, owner="w2")
+    told = Event.objects.filter(object_id=str(first.pk)).order_by("occurred_at")
+    assert list(told.values_list("action", flat=True)) == [
+        "partition.claimed",
+        "partition.retried",
+        "partition.claimed",
+        "partition.measured",
+    ]
+    assert Event.objects.filter(action="partition.sealed").count() == 1
+
+
+def happened(action: str) -> int:
+    return Event.objects.filter(action=action).count()
+
+
 def test_two_workers_never_have_one_partition(run) -> None:
     first = next(partitions(run))
     assert commands.claim_partition(by=WORKER, partition_id=first.pk, owner="w1").fence == 1
@@ -203,6 +223,7 @@ def test_a_lost_worker_costs_only_its_partition(run) -> None:
     assert commands.take_back_partitions(by=RELAY) == 1
     sum_up(run)
     assert [p.lost for p in partitions(run)] == [1] + [0] * (TEN - 1)
+    assert happened("partition.lost") == 1
     before = Event.objects.count()
     with pytest.raises(commands.Fenced):
         commands.fail_partition(by=WORKER, partition=frozen, failure=measuring.Failure.CRASH, cause="late")
@@ -218,7 +239,7 @@ def test_a_partition_that_loses_every_worker_ends_the_run(run) -> None:
         expire(first)
         commands.take_back_partitions(by=RELAY)
     first.refresh_from_db()
-    assert (first.state, first.lost) == (PartitionState.FAILED, 10)
+    assert (first.state, first.lost, happened("partition.failed")) == (PartitionState.FAILED, 10, 1)
     assert "was lost 10 times" in execute(run).cause
 
 
@@ -228,6 +249,7 @@ def test_a_shut_down_worker_gives_its_partition_back(run) -> None:
     assert commands.give_back_partitions(by=WORKER, owner="host:1") == 1
     first.refresh_from_db()
     assert (first.state, first.lost, first.attempt) == (PartitionState.QUEUED, 0, 0)
+    assert happened("partition.returned") == 1
 
 
 def damage(digest: str) -> None:
@@ -250,6 +272,7 @@ def test_a_summary_that_is_not_to_be_had_is_made_again(run, how: str) -> None:
     assert (waits.state, waits.attempt, waits.waits_for) == (RunState.QUEUED, 1, WaitsFor.PARTITIONS)
     assert "holdout 2 is gone, was changed" in waits.cause
     assert [p.state for p in partitions(run)].count(PartitionState.QUEUED) == 1
+    assert happened("partition.requeued") == 1
     sum_up(run)
     assert execute(run).state == RunState.DECIDED
 

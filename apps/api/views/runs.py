@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         "use": "string?",
         "purpose": "string?",
         "dataset": "string?",
+        "due": "string?",
     },
     answers={202: "Accepted; Location names the run."},
 )
@@ -45,6 +46,7 @@ def request_run(request: HttpRequest, *, by: Person) -> HttpResponse:
     version = find_version(by, fields.text("model"), fields.text("version"))
     use = find_use(version.model, fields.text("use", ""))
     purpose, dataset = fields.text("purpose", "approval"), fields.text("dataset", "")
+    due = fields.instant("due") if fields.names("due") else None
     fields.done()
     key = request.headers.get("Idempotency-Key")
     run = commands.request_run(
@@ -53,6 +55,7 @@ def request_run(request: HttpRequest, *, by: Person) -> HttpResponse:
         use=use,
         purpose=purpose,
         dataset=dataset,
+        due=due,
         key=f"{by.pk}:{key}" if key else None,
     )
     return answer(rendering.run(run), status=202, headers={"Location": f"/api/v1/runs/{run.pk}"})
@@ -69,14 +72,30 @@ def list_runs(request: HttpRequest, *, by: Person) -> HttpResponse:
     return answer(listed(request, "runs", rows, by_time="requested_at", render=rendering.run))
 
 
-@operation("POST", "Cancel a run that waits.", answers={200: "The run.", 409: "It is at work or has ended."})
+@operation("POST", "Cancel a run that waits or is at work.", answers={200: "The run.", 409: "It has ended."})
 def cancel_run(request: HttpRequest, run_id: UUID, *, by: Person) -> HttpResponse:
     return answer(rendering.run(commands.cancel(by=by, run=queries.find_run(by, run_id))))
 
 
 @operation("GET", "One run with its progress.", answers={200: "The run.", 404: "No such run."})
 def show_run(request: HttpRequest, run_id: UUID, *, by: Person) -> HttpResponse:
-    return answer(rendering.run(queries.find_run(by, run_id)))
+    run = queries.find_run(by, run_id)
+    return answer({**rendering.run(run), "partitions": rendering.partitions(queries.partitions_of(run))})
+
+
+@operation(
+    "POST",
+    "Approve or refuse the hardware that a waiting run needs.",
+    request={"granted": "boolean", "reason": "string"},
+    answers={201: "The run.", 403: "Not permitted, or the run is your own.", 409: "It waits for nobody."},
+)
+def consent_hardware(request: HttpRequest, run_id: UUID, *, by: Person) -> HttpResponse:
+    run = queries.find_run(by, run_id)
+    fields = Fields(body(request))
+    granted, reason = fields.truth("granted", False), fields.text("reason")
+    fields.done()
+    commands.consent_hardware(by=by, run=run, granted=granted, reason=reason)
+    return answer(rendering.run(queries.find_run(by, run_id)), status=201)
 
 
 @operation("GET", "One decision by its digest.", answers={200: "The decision."})
@@ -131,6 +150,7 @@ def show_keys(request: HttpRequest, *, by: Person | None) -> HttpResponse:
 
 runs = endpoint(list_runs, request_run)
 run_cancellation = endpoint(cancel_run)
+run_hardware = endpoint(consent_hardware)
 run = endpoint(show_run)
 decision = endpoint(show_decision)
 pack = endpoint(show_pack)

@@ -83,7 +83,17 @@ def _gate(given: Doc, document: Doc) -> Gate:
     check = find(given["check"])
     own, sets = split(check, given.get("with") or {})
     words: dict[str, Any] = dict(sets)
-    named = ("basis", "enforcement", "severity", "source", "accept", "on_review", "match", "unless")
+    named = (
+        "basis",
+        "enforcement",
+        "severity",
+        "source",
+        "accept",
+        "on_review",
+        "hardware",
+        "match",
+        "unless",
+    )
     words.update((name, given[name]) for name in named if name in given)
     return Gate(
         id=given["id"],

@@ -70,7 +70,7 @@ def _gate(name: str, before: Gate, after: Gate) -> Changes:
             effect: Effect = "stricter" if ranks.index(other) > ranks.index(one) else "looser"
             yield Change(f"{name}: {field} {one} → {other}", effect)
     yield from _age(f"{name}: maximum age", before.max_age, after.max_age)
-    for field in ("check", "arguments", "dataset", "reference", "match", "unless"):
+    for field in ("check", "arguments", "dataset", "reference", "hardware", "match", "unless"):
         one, other = getattr(before, field), getattr(after, field)
         if one != other:
             yield Change(f"{name}: {field} {_shown(one)} → {_shown(other)}", "changed")
@@ -172,6 +172,9 @@ def _rest(old: Policy, new: Policy) -> Changes:
         one, other = getattr(old, field), getattr(new, field)
         if one != other:
             yield Change(f"{field}: {_shown(one)} → {_shown(other)}", "changed")
+    if set(old.dear) != set(new.dear):
+        effect: Effect = "stricter" if set(old.dear) <= set(new.dear) else "looser"
+        yield Change(f"hardware to approve: {_shown(old.dear)} → {_shown(new.dear)}", effect)
     if old.waivers != new.waivers:
         yield from _waivers(old, new)
     yield from _people(old, new)

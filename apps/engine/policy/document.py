@@ -57,6 +57,7 @@ GATE = Fields(
         "source": Text(words=words.SOURCES),
         "max_age": _days,
         "accept": Text(words=words.ACCEPTS),
+        "hardware": Text(words=words.HARDWARE),
         "on_review": Text(words=words.ON_REVIEW),
         "match": Match(),
         "unless": Match(),
@@ -136,6 +137,7 @@ POLICY = Fields(
         "parameters": AnyFields(Anything()),
         "gates": Items(GATE),
         "on_missing": Text(words=words.ON_MISSING),
+        "hardware": Fields({"approval": Items(Text(words=words.HARDWARE))}, required=("approval",)),
         "evidence": Items(EVIDENCE),
         "approvals": APPROVALS,
         "validity": Fields(

@@ -35,6 +35,7 @@ def merged(child: Doc, parent: Doc, faults: list[Fault]) -> dict[str, Any]:
     answer["evidence"] = _listed(child, parent, ("evidence",), _Evidence(say).tighter)
     before = {"on_missing": parent.get("on_missing", "fail")}
     answer["on_missing"] = _ranked((("on_missing",), "on_missing"), child, before, words.ON_MISSING, say=say)
+    answer["hardware"] = _hardware(child, parent, say)
     answer["approvals"] = _approvals(child, parent, say)
     answer["validity"] = _validity(child.get("validity") or {}, parent.get("validity") or {}, say)
     answer["waivers"] = _waivers(child.get("waivers") or {}, parent.get("waivers") or {}, say)
@@ -130,6 +131,7 @@ _RANKED: tuple[tuple[str, Sequence[str], str], ...] = (
     ("enforcement", words.ENFORCEMENTS, "mandatory"),
     ("severity", words.SEVERITIES, "high"),
     ("accept", words.ACCEPTS, "governed"),
+    ("hardware", words.HARDWARE, "cpu"),
     ("on_review", words.ON_REVIEW, "fail"),
 )
 
@@ -171,6 +173,12 @@ class _Evidence:
         answer["max_age"] = _shorter((path, "max_age"), mine, theirs, say=self._say)
         answer.update(_conditions(mine, theirs, path, self._say))
         return {key: value for key, value in answer.items() if value is not None}
+
+
+def _hardware(child: Doc, parent: Doc, say: Say) -> dict[str, Any]:
+    mine, theirs = child.get("hardware") or {}, parent.get("hardware") or {}
+    asked = _superset((("hardware",), "approval"), mine, theirs, say=say)
+    return {"approval": asked} if asked else {}
 
 
 def _approvals(child: Doc, parent: Doc, say: Say) -> dict[str, Any]:

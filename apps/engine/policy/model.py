@@ -96,6 +96,8 @@ class Gate:
         With ``"interval"`` the estimate and both ends must satisfy `bound`.
     max_age : timedelta or None
         An older measurement counts as missing.
+    hardware : {"cpu", "memory", "gpu"}
+        What it is measured on at the least; its check may need more.
     policies : tuple of str
         The ids of the policies that ask for it.
     """
@@ -116,6 +118,7 @@ class Gate:
     accept: str = "governed"
     on_review: str = "fail"
     on_missing: str = "fail"
+    hardware: str = "cpu"
     match: Mapping[str, Any] = field(default_factory=dict)
     unless: Mapping[str, Any] = field(default_factory=dict)
     controls: tuple[str, ...] = ()
@@ -279,6 +282,11 @@ class Policy:
     def supersedes(self) -> tuple[str, ...]:
         """The ids of the policies whose place it takes."""
         return tuple((self.document.get("metadata") or {}).get("supersedes") or ())
+
+    @property
+    def dear(self) -> tuple[str, ...]:
+        """The classes of hardware that a person approves before a run may use them."""
+        return tuple((self.document.get("hardware") or {}).get("approval") or ())
 
     def named(self) -> dict[str, str]:
         """How a decision names the policy."""

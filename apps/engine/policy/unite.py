@@ -106,6 +106,7 @@ def _strictest(gates: Sequence[Gate]) -> Gate:
         max_age=_least(ages),
         accept=_highest(gates, lambda gate: gate.accept, words.ACCEPTS),
         on_review=_highest(gates, lambda gate: gate.on_review, words.ON_REVIEW),
+        hardware=_highest(gates, lambda gate: gate.hardware, words.HARDWARE),
         on_missing=_highest(gates, lambda gate: gate.on_missing, words.ON_MISSING),
         controls=tuple(dict.fromkeys(control for gate in gates for control in gate.controls)),
         policies=tuple(dict.fromkeys(name for gate in gates for name in gate.policies)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.gates.commands.deciding import decide_and_seal
 from apps.gates.commands.execution import execute_next, execute_run
+from apps.gates.commands.hardware import consent_hardware
 from apps.gates.commands.leases import Fenced, beat, claim, claim_next, fail, give_back, note_progress
 from apps.gates.commands.partition_leases import (
     beat_partition,
@@ -28,6 +29,7 @@ __all__ = [
     "claim",
     "claim_next",
     "claim_partition",
+    "consent_hardware",
     "decide_and_seal",
     "end_schedule",
     "execute_next",

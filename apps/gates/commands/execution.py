@@ -21,6 +21,7 @@ from apps.gates.commands import leases
 from apps.gates.commands.deciding import decide_and_seal
 from apps.gates.commands.leases import Fenced
 from apps.gates.commands.partitions import sum_up_again
+from apps.gates.hardware import consented
 from apps.gates.heart import Heart
 from apps.gates.measuring import Found, NotMeasured
 from apps.gates.models import Run
@@ -85,6 +86,7 @@ def _worked(run: Run, by: Acting) -> Run:
 def _decided(run: Run, by: Acting) -> Run:
     policies = queries.pinned_policies(run)
     gates = [g for g in gates_for(policies) if g.speaks_of(run.pinned["fields"])]
+    consented(run, policies, gates)
     found = _measured(run, gates) if gates else Found.nothing()
     if found.transcript is not None:  # kept before the facts that name it, outside of their transaction
         keep_made(by=by, data=found.transcript.written(), media=MEDIA)

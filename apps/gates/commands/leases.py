@@ -26,6 +26,7 @@ from apps.gates.states import Failure, Lane, RunState
 
 # So many are looked at, so that workers who come at the same moment find different ones.
 RIVALS = 16
+CRAMPED = (Lane.QUICK, Lane.GPU)
 
 
 class Fenced(Exception):
@@ -217,5 +218,8 @@ def _outcome(failure: Failure, run: Run) -> Outcome:
 
 
 def final(failure: Failure, run: Run) -> bool:
-    """Whether another attempt would end the same: a wrong input always, want of room on the roomy lane."""
-    return failure is Failure.INPUT or (failure is Failure.RESOURCE and run.lane != Lane.QUICK)
+    """Whether another attempt would end the same: a wrong input always, want of room on the roomy lane.
+
+    A GPU without room is no end: the heavy lane has more memory, and does without one.
+    """
+    return failure is Failure.INPUT or (failure is Failure.RESOURCE and run.lane not in CRAMPED)

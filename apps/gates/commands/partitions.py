@@ -19,7 +19,7 @@ from apps.engine.policy import Gate, gates_for
 from apps.engine.version import ENGINE_VERSION
 from apps.gates import hints, pacing, queries
 from apps.gates.clock import database_now
-from apps.gates.commands.leases import Fenced, fail, hold
+from apps.gates.commands.leases import CRAMPED, Fenced, fail, hold
 from apps.gates.commands.partition_leases import (
     beat_partition,
     claim_partition,
@@ -31,10 +31,11 @@ from apps.gates.commands.partition_leases import (
     wait,
 )
 from apps.gates.dividing import shares_of
+from apps.gates.hardware import consented
 from apps.gates.heart import Heart
 from apps.gates.measuring import NotMeasured
 from apps.gates.models import Partition, Run
-from apps.gates.states import Failure, Lane, PartitionState, RunState
+from apps.gates.states import Failure, Lane, PartitionState, RunState, WaitsFor
 from apps.gates.summing import STATEMENT, Lacking, Summed, sum_up
 from apps.inventory.commands import keep_made
 
@@ -60,7 +61,7 @@ def divide(*, by: Acting, run: Run, gates: Sequence[Gate]) -> int:
     if rows:
         Partition.objects.bulk_create(rows)
         wait(run)
-        for row in rows:
+        for row in rows if run.waits_for == WaitsFor.PARTITIONS else ():
             transaction.on_commit(partial(hints.send_partition, row.pk, row.lane))
     return len(rows)
 
@@ -82,9 +83,9 @@ def execute_partition(*, by: Acting, partition_id: UUID, owner: str) -> Partitio
 
 def _worked(row: Partition, by: Acting) -> Partition:
     try:
-        gates = [
-            g for g in gates_for(queries.pinned_policies(row.run)) if g.speaks_of(row.run.pinned["fields"])
-        ]
+        policies = queries.pinned_policies(row.run)
+        gates = [g for g in gates_for(policies) if g.speaks_of(row.run.pinned["fields"])]
+        consented(row.run, policies, gates)
         return finish_partition(by=by, partition=row, gates=gates, summed=_summed(row, gates))
     except (Fenced, InterfaceError, OperationalError):
         # Where the database is away nothing can be written: the lease runs out, it is taken up again.
@@ -173,12 +174,12 @@ def fail_partition(*, by: Acting, partition: Partition, failure: Failure, cause:
     hold(partition.run_id)
     held, now = still_mine(partition), database_now()
     attempt = held.attempt + 1
-    if failure is Failure.INPUT or (failure is Failure.RESOURCE and held.lane != Lane.QUICK):
+    if failure is Failure.INPUT or (failure is Failure.RESOURCE and held.lane not in CRAMPED):
         return give_up(held, by=by, failure=failure, cause=cause, attempt=attempt)
     if attempt >= pacing.MAX_ATTEMPTS:
         told = f"{cause} It failed {attempt} times."
         return give_up(held, by=by, failure=failure, cause=told, attempt=attempt)
-    lane = Lane.HEAVY if failure is Failure.RESOURCE and held.lane == Lane.QUICK else Lane(held.lane)
+    lane = Lane.HEAVY if failure is Failure.RESOURCE else Lane(held.lane)
     return queue(
         held,
         by=by,

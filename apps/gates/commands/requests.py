@@ -17,21 +17,20 @@ from apps.audit.states import Acting
 from apps.costs.commands import quote_run
 from apps.costs.states import Outcome
 from apps.engine.canonical import canonical, digest
-from apps.engine.catalogue import find
-from apps.engine.policy import Gate, Policy, gates_for
+from apps.engine.policy import Policy, gates_for
 from apps.engine.version import ENGINE_VERSION
 from apps.gates import guards, hints, queries
 from apps.gates.clock import database_now
 from apps.gates.commands.leases import hold
 from apps.gates.commands.partitions import divide, revive
 from apps.gates.commands.spending import affordable, charge
+from apps.gates.dividing import NEVER
+from apps.gates.hardware import class_of, dear, lane_of
 from apps.gates.models import Run, Schedule
 from apps.gates.progress import Tally
-from apps.gates.states import ENDED, Lane, Purpose, RunState
+from apps.gates.states import ENDED, Purpose, RunState, WaitsFor
 from apps.inventory.models import ModelVersion, Use
 from apps.inventory.sealed import sealed_fields
-
-HEAVY_ROWS = 200_000
 
 
 @transaction.atomic
@@ -135,16 +134,12 @@ def _plan(run: Run, policies: Sequence[Policy]) -> None:
     gates = [g for g in gates_for(policies) if g.speaks_of(run.pinned["fields"])]
     run.gates_total = len(gates)
     run.progress = Tally.rows(gates)
-    run.lane = _lane(run, gates)
-    run.expected_seconds = queries.expected_seconds(run.version, run.use)
-
-
-def _lane(run: Run, gates: Sequence[Gate]) -> Lane:
-    hardware = {find(g.check).hardware for g in gates}
+    run.hardware = class_of(gates)
     rows = max(run.version.datasets.values_list("rows", flat=True), default=0)
-    if "gpu" in hardware:
-        return Lane.GPU
-    return Lane.HEAVY if "memory" in hardware or rows >= HEAVY_ROWS else Lane.QUICK
+    run.lane = lane_of(run.hardware, rows)
+    if dear(run.hardware, policies):
+        run.waits_for, run.not_before = WaitsFor.CONSENT, NEVER
+    run.expected_seconds = queries.expected_seconds(run.version, run.use)
 
 
 def _create(run: Run, *, actor: Acting) -> Run:

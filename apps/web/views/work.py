@@ -11,9 +11,11 @@ from apps.access.queries import visible_models
 from apps.approvals import guards, queries
 from apps.approvals.challenges import calls_on
 from apps.audit.errors import Refused
-from apps.gates.queries import visible_runs
+from apps.gates.queries import missed_schedules, visible_runs, waiting_for_consent
+from apps.gates.queue import dead_runs
 from apps.inventory.determinations import asked_again
 from apps.web.pages import page
+from apps.web.views.runs import may_not_consent
 
 if TYPE_CHECKING:
     from apps.access.models import Person
@@ -29,6 +31,7 @@ def home(request: HttpRequest, *, by: Person) -> HttpResponse:
     findings = list(queries.my_findings(by))
     requests = [r for r in queries.open_waiver_requests(by) if may_grant(by, r)]
     again, calls = asked_again(by), calls_on(by)
+    consents = [run for run in waiting_for_consent(by)[:MOST] if not may_not_consent(by, run)]
     context = {
         "title": "My work",
         "asked_again": again,
@@ -38,9 +41,12 @@ def home(request: HttpRequest, *, by: Person) -> HttpResponse:
         "waiver_requests": requests,
         "i_wait_for": list(queries.my_submissions(by)),
         "expiring": queries.expiring(by),
+        "consents": consents,
         "runs": visible_runs(by)[:8],
+        "dead": list(dead_runs(by)[:MOST]),
+        "missed": list(missed_schedules(by)[:MOST]),
         "models_count": visible_models(by).count(),
-        "due_count": len(waiting) + len(findings) + len(requests) + len(calls) + len(again),
+        "due_count": len(waiting) + len(findings) + len(requests) + len(calls) + len(again) + len(consents),
     }
     return render(request, "work/home.html", context)
 
