@@ -33,6 +33,7 @@ class Client:
     token: str = field(repr=False)
     acknowledged: dict[str, str] = field(default_factory=dict)
     open: dict[str, str] = field(default_factory=dict)
+    ended: threading.Event = field(default_factory=threading.Event)
     answers: Counter[int] = field(default_factory=Counter)
     changed: list[str] = field(default_factory=list)
 
@@ -51,6 +52,20 @@ class Client:
         """A client of good manners: repeat under the same key what was never acknowledged."""
         for key, label in list(self.open.items()):
             self.ask(label, key)
+
+    def work(self, labels: list[str], *, seed: int) -> None:
+        """Ask for runs until `ended`, then again for what was never acknowledged.
+
+        In a thread of its own, for a request may wait for a process that was killed.
+        """
+        chance = random.Random(seed)  # noqa: S311 - a schedule, no secret
+        while not self.ended.wait(chance.uniform(0.1, 0.9)):
+            self.ask(chance.choice(labels), str(uuid.UUID(int=chance.getrandbits(128))))
+            if chance.random() < 0.2:
+                self.again()
+        while self.open:
+            self.again()
+            time.sleep(0.2)
 
     def _sent(self, label: str, key: str) -> tuple[int, str]:
         request = urllib.request.Request(  # noqa: S310 - the stack's own address
@@ -143,17 +158,21 @@ def calm(whole: Whole) -> None:
 
 
 def storm(whole: Whole, client: Client, *, seed: int, kills: int) -> Counter[str]:
-    """Requests and faults in turn, in an order that the seed alone decides; how often each struck."""
+    """Requests and faults together, in an order that the seed alone decides; how often each struck."""
     chance = random.Random(seed)  # noqa: S311 - a schedule, no secret
     struck: Counter[str] = Counter()
+    asking = threading.Thread(target=client.work, args=(whole.labels,), kwargs={"seed": seed}, daemon=True)
+    asking.start()
     deadline = time.monotonic() + 60 + 8 * kills
     while struck.total() < kills and time.monotonic() < deadline:
-        for _ in range(chance.choice((1, 1, 2))):
-            client.ask(chance.choice(whole.labels), str(uuid.UUID(int=chance.getrandbits(128))))
         fault = chance.choice(FAULTS)
         struck[fault] += strike(whole, fault)
+        pause = time.monotonic() + chance.uniform(0.2, 2.0)
+        while time.monotonic() < pause:
+            calm(whole)
+            time.sleep(0.1)
+    client.ended.set()
+    while asking.is_alive():
         calm(whole)
-        time.sleep(chance.uniform(0.05, 0.6))
-        if chance.random() < 0.3:
-            client.again()
+        asking.join(0.1)
     return struck
