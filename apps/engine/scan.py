@@ -7,7 +7,8 @@ the list below says what may pass, not what may not.
 passes               ONNX, safetensors, XGBoost JSON and UBJ, LightGBM text, CSV and other plain
                      text, JSON, Parquet, Arrow, NumPy without objects, gzip of these, skops (to its
                      own typed loader)
-is refused           pickle and joblib in any wrapping, NumPy objects, HDF5, Keras Lambda, PyTorch
+is refused           pickle and joblib in any wrapping, content that is also a zip to whoever reads it so,
+                     NumPy objects, HDF5, Keras Lambda, PyTorch
                      files, Python source and bytecode, programs and libraries, archive bombs,
                      archive paths that leave their folder, external tensors elsewhere, damaged
                      files, anything unknown
@@ -148,8 +149,14 @@ class _Scanner:
                 return "pickle"
             self._plain(kind, data, where, depth)
             size = len(data)
-        if kind == "zip" or (kind in ("unknown", "text") and zipfile.is_zipfile(stream)):
+        if kind == "zip" or (kind in ("unknown", "text", "json") and zipfile.is_zipfile(stream)):
             return self._zip(stream, where, size, depth)
+        if archives.is_zip_too(stream):
+            self._add(
+                "two-formats",
+                where,
+                f"is {kind} and a zip archive at once; its content depends on who reads it",
+            )
         if kind == "tar":
             return self._tar(stream, where, size, depth)
         if kind in streams.COMPRESSED:

@@ -220,6 +220,78 @@ def test_safetensors_within_limits_pass_and_others_do_not(tmp_path: Path) -> Non
     assert codes(write(tmp_path, "d", safetensors(many)), tensors=10) == {"tensors"}
 
 
+ONE = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+
+
+@pytest.mark.parametrize(
+    ("header", "data"),
+    [
+        ({"w": ONE}, bytes(12)),
+        ({"w": ONE, "v": ONE}, bytes(4)),
+        ({"w": {**ONE, "data_offsets": [4, 8]}}, bytes(8)),
+        ({"w": {**ONE, "shape": [1_000_000]}}, bytes(4)),
+        ({"w": {**ONE, "dtype": "OBJECT"}}, bytes(4)),
+        ({"w": ONE, "__metadata__": {"x": {"y": 1}}}, bytes(4)),
+        ({"w": [0, 4]}, bytes(4)),
+    ],
+)
+def test_safetensors_with_room_for_something_else_are_refused(
+    tmp_path: Path, header: dict[str, object], data: bytes
+) -> None:
+    assert codes(write(tmp_path, "m", safetensors(json.dumps(header).encode(), data))) == {"damaged"}
+
+
+def test_a_name_twice_in_a_safetensors_header_is_refused(tmp_path: Path) -> None:
+    twice = b'{"w": %b, "w": %b}' % ((json.dumps(ONE).encode(),) * 2)
+    assert codes(write(tmp_path, "m", safetensors(twice, bytes(4)))) == {"damaged"}
+
+
+def test_numbers_with_something_behind_them_are_refused(tmp_path: Path) -> None:
+    assert codes(write(tmp_path, "n.npy", npy(np.arange(6.0)) + b"more")) == {"damaged"}
+    assert codes(write(tmp_path, "t.npy", npy(np.array(["ab", "c"])))) == set()
+
+
+@pytest.mark.parametrize("host", ["onnx", "safetensors", "xgboost-ubj", "npy", "parquet", "json", "text"])
+def test_what_is_a_zip_to_another_reader_is_refused(tmp_path: Path, host: str) -> None:
+    archive = zipped({"archive/data.pkl": pickle.dumps(Evil())})
+    whole = {"dtype": "U8", "shape": [len(archive)], "data_offsets": [0, len(archive)]}
+    hosts = {
+        "onnx": onnx_model(tmp_path).read_bytes() + b"\x1a" + _varint(len(archive)),
+        "safetensors": safetensors(
+            json.dumps(
+                {"w": {"dtype": "U8", "shape": [len(archive)], "data_offsets": [0, len(archive)]}}
+            ).encode()
+        ),
+        "xgboost-ubj": b"{L" + bytes(7) + b"\x07learner{}",
+        "npy": npy(np.arange(3.0)),
+        "parquet": b"PAR1" + bytes(20),
+        "json": b'{"learner": 1}',
+        "text": b"a,b\n1,2\n",
+    }
+    found = codes(write(tmp_path, "m.onnx", hosts[host] + archive))
+    assert found & {"two-formats", "pickle"}
+    assert codes(write(tmp_path, "p.onnx", hosts["parquet"])) == set()
+
+
+def _varint(number: int) -> bytes:
+    return bytes([number & 127 | 128, number >> 7]) if number > 127 else bytes([number])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GGUF" + bytes(60),
+        b"CBM1" + bytes(60),
+        b"RDX3\nX\n" + bytes(60),
+        bytes(12) + b"\xc2\xea\x81\x60" + bytes(60),
+        gzip.compress(b"X\n\0\0\0\x03" + bytes(60), mtime=0),
+    ],
+    ids=["gguf", "catboost", "r-workspace", "sas-table", "r-object"],
+)
+def test_formats_that_are_not_known_to_be_data_are_refused(tmp_path: Path, data: bytes) -> None:
+    assert codes(write(tmp_path, "m.onnx", data)) == {"unknown"}
+
+
 def onnx_model(folder: Path, *, domain: str = "", location: str | None = None) -> Path:
     onnx = pytest.importorskip("onnx")
     from onnx import TensorProto, helper

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 from apps.engine.scanning.report import Finding, Limits
 
@@ -44,6 +44,17 @@ def zip_members(archive: zipfile.ZipFile) -> list[Member]:
             )
         )
     return members
+
+
+def is_zip_too(stream: IO[bytes]) -> bool:
+    """Whether content of another kind also ends as a zip archive with members, for those who read it so."""
+    if not zipfile.is_zipfile(stream):
+        return False
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            return bool(archive.infolist())
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
+        return False  # four bytes that happen to look like an end
 
 
 def tar_members(archive: tarfile.TarFile, limits: Limits) -> list[Member]:
