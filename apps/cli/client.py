@@ -98,6 +98,15 @@ class Client:
             lambda: self._send("PUT", path, data=_pieces(file, progress), headers=headers, seconds=600)
         )
 
+    def patch(self, path: str, data: bytes, *, offset: int, checksum: str) -> Answer:
+        """Send the next piece of an upload; what went wrong is told at once, as bytes may have arrived."""
+        headers = {
+            "Content-Type": "application/partial-upload",
+            "Upload-Offset": str(offset),
+            "Content-Digest": f"sha-256=:{checksum}:",
+        }
+        return self._send("PATCH", path, data=data, headers=headers, seconds=120)
+
     def _retried(self, call: Callable[[], Answer]) -> Answer:
         for pause in RETRIES:
             try:

@@ -16,6 +16,7 @@ from apps.cli import render_admission
 from apps.cli.client import Client, NotConfigured, RefusedByServer, Unreachable, segment
 from apps.cli.output import put
 from apps.cli.text import safe
+from apps.cli.uploading import send_file
 from apps.engine.errors import BadInput
 from apps.engine.files import part_files
 
@@ -118,7 +119,7 @@ def _send(client: Client, name: str, path: Path) -> str:
         _tell(f"{name}: {path.name} is on the server already")
         return digest
     size = path.stat().st_size or 1
-    client.upload(f"/blobs/{digest}", path, lambda sent: _progress(f"{name}: {path.name}", sent / size))
+    send_file(client, path, digest, lambda sent: _progress(f"{name}: {path.name}", sent / size))
     _tell(f"{name}: {path.name} uploaded, {digest}")
     return digest
 
