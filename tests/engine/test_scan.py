@@ -257,11 +257,7 @@ def test_what_is_a_zip_to_another_reader_is_refused(tmp_path: Path, host: str) -
     whole = {"dtype": "U8", "shape": [len(archive)], "data_offsets": [0, len(archive)]}
     hosts = {
         "onnx": onnx_model(tmp_path).read_bytes() + b"\x1a" + _varint(len(archive)),
-        "safetensors": safetensors(
-            json.dumps(
-                {"w": {"dtype": "U8", "shape": [len(archive)], "data_offsets": [0, len(archive)]}}
-            ).encode()
-        ),
+        "safetensors": safetensors(json.dumps({"w": whole}).encode()),
         "xgboost-ubj": b"{L" + bytes(7) + b"\x07learner{}",
         "npy": npy(np.arange(3.0)),
         "parquet": b"PAR1" + bytes(20),
