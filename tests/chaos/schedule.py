@@ -59,7 +59,7 @@ class Client:
         In a thread of its own, for a request may wait for a process that was killed.
         """
         chance = random.Random(seed)  # noqa: S311 - a schedule, no secret
-        while not self.ended.wait(chance.uniform(0.1, 0.9)):
+        while not self.ended.wait(chance.uniform(1, 4)):
             self.ask(chance.choice(labels), str(uuid.UUID(int=chance.getrandbits(128))))
             if chance.random() < 0.2:
                 self.again()
