@@ -215,6 +215,8 @@ RUN_DRAIN_SECONDS = _env.whole("COUNTERSIGN_DRAIN_SECONDS", 60)
 # The classes of hardware (memory, gpu) that a person approves before any run may use them.
 HARDWARE_APPROVAL = _env.among("COUNTERSIGN_HARDWARE_APPROVAL", ("memory", "gpu"))
 RUN_WALL_SECONDS = _env.whole("COUNTERSIGN_RUN_WALL_SECONDS", 900, least=1)
+# Whether nothing is measured where this kernel lacks a wall around it, or what stands will do.
+WALLS = _env.choice("COUNTERSIGN_WALLS", ("required", "best"))
 
 # The authority for time stamps (RFC 3161) and the certificates, as PEM, that its stamps must be under.
 # Without an address the test authority stands in that `demo` and `serve` start beside the service.
