@@ -30,6 +30,7 @@ FAILURES = {
     "resource": Failure.RESOURCE,
     "timeout": Failure.RESOURCE,
     "unavailable": Failure.UNAVAILABLE,
+    "walls": Failure.UNAVAILABLE,  # another worker's machine may have them
 }
 
 
@@ -79,6 +80,11 @@ class Found:
 Progress = Callable[[Mapping[str, Any]], None]
 
 
+def run_limits() -> Limits:
+    """What the measuring of one run may use, and whether it needs every wall."""
+    return Limits(wall_s=settings.RUN_WALL_SECONDS, required=settings.WALLS == "required")
+
+
 def measure_gates(run: Run, gates: Sequence[Gate], *, progress: Progress, tick: Callable[[], None]) -> Found:
     """Measure every gate of a run in a child process; NotMeasured when there is no number to trust."""
     began = time.monotonic()
@@ -89,9 +95,8 @@ def measure_gates(run: Run, gates: Sequence[Gate], *, progress: Progress, tick: 
             "gates": [question(gate) for gate in gates],
             "seed": run.seed,
         }
-        limits = Limits(wall_s=settings.RUN_WALL_SECONDS)
         done = done_in_child(
-            task, child=in_child, outside=outside(), limits=limits, progress=progress, tick=tick
+            task, child=in_child, outside=outside(), limits=run_limits(), progress=progress, tick=tick
         )
     answer = done.answer
     usage = _usage(answer, time.monotonic() - began)

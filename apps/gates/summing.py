@@ -20,7 +20,7 @@ from django.conf import settings
 from apps.audit.errors import NotFound, Refused
 from apps.audit.trail import contents
 from apps.engine.canonical import digest
-from apps.engine.child import Limits, in_child
+from apps.engine.child import in_child
 from apps.engine.policy import Gate
 from apps.engine.version import ENGINE_VERSION
 from apps.gates.clock import database_now
@@ -33,6 +33,7 @@ from apps.gates.measuring import (
     fill,
     measure_gates,
     question,
+    run_limits,
     same_files,
 )
 from apps.gates.models import Partition, Run
@@ -80,7 +81,7 @@ def sum_up(partition: Partition, gates: Sequence[Gate], *, tick: Tick) -> Summed
             "gates": [question(gate) for gate in gates],
             "out": str(out),
         }
-        answer = in_child(task, limits=Limits(wall_s=settings.RUN_WALL_SECONDS), tick=tick)
+        answer = in_child(task, limits=run_limits(), tick=tick)
         found = _trusted(partition, answer)
         data = out.read_bytes()
     if (len(data), digest(data)) != (found["bytes"], found["digest"]):
@@ -154,7 +155,7 @@ def merge(
             "seed": run.seed,
             "summaries": [str(path) for path in summaries],
         }
-        answer = in_child(task, limits=Limits(wall_s=settings.RUN_WALL_SECONDS), progress=progress, tick=tick)
+        answer = in_child(task, limits=run_limits(), progress=progress, tick=tick)
     if answer["status"] != "done":
         raise NotMeasured(FAILURES.get(answer["kind"], Failure.CRASH), answer["reason"])
     same_files(run, answer["result"]["subject"])

@@ -11,7 +11,7 @@ import json
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -233,7 +233,8 @@ def _inspected(manifest: str, files: tuple[tuple[str, str], ...]) -> dict[str, A
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         target = put_down(Path(folder), json.loads(manifest), dict(files))
         task = {"do": "inspect", "manifest": str(target)}
-        answer = done_in_child(task, child=in_child, outside=outside(), limits=LIMITS).answer
+        limits = replace(LIMITS, required=settings.WALLS == "required")
+        answer = done_in_child(task, child=in_child, outside=outside(), limits=limits).answer
     if answer["status"] == "done":
         return dict(answer["result"])
     if answer["kind"] == "bad_input":

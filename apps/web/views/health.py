@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from apps.access.guards import may
 from apps.access.states import Permission
 from apps.audit.anchoring.standing import standing
+from apps.engine.walls import lacking
 from apps.web.pages import page
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ def health_page(request: HttpRequest, *, by: Person) -> HttpResponse:
         "found": found,
         "places": found.places if sees_places(by) else (),
         "sees_places": sees_places(by),
+        "gaps": lacking(),
+        "walls_required": settings.WALLS == "required",
     }
     return render(request, "health/log.html", context)
 
