@@ -4,6 +4,8 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from governance.pace import paced
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
 
-application = get_wsgi_application()
+application = paced(get_wsgi_application())

@@ -9,13 +9,10 @@ from django.http import UnreadablePostError
 
 from apps.api.problems import ApiProblem
 from apps.api.reading import content_length
-from apps.inventory.stores.common import CutShort
+from apps.inventory.stores.common import TOO_SLOW, CutShort
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
-
-# What the server says of a body that it stopped waiting for.
-TOO_SLOW = "countersign.too_slow"
 
 
 class Upload:

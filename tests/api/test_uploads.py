@@ -14,6 +14,7 @@ from django.http import UnreadablePostError
 
 from apps.inventory import store
 from apps.inventory.models import Blob
+from apps.inventory.stores.common import TOO_SLOW
 from tests.api.asking import BASE, Asker
 from tests.standing import Standing
 
@@ -87,6 +88,18 @@ def test_fewer_bytes_than_said_are_refused(asker: Asker) -> None:
     assert raw.status_code == 400
     assert "ended after 21 bytes" in raw.json()["detail"]
     assert not Blob.objects.filter(digest=named(DATA)).exists()
+
+
+def test_a_body_that_came_too_slowly_is_told_so(asker: Asker) -> None:
+    raw = asker.client.generic(
+        "PUT",
+        f"{BASE}/blobs/{named(DATA)}",
+        headers=asker.headers,
+        **{"wsgi.input": io.BytesIO(DATA), "CONTENT_LENGTH": "1000", TOO_SLOW: True},
+    )
+
+    assert raw.status_code == 408
+    assert raw.json()["detail"] == "The upload came too slowly; 21 bytes arrived."
 
 
 def test_a_body_without_a_length_is_refused(asker: Asker) -> None:

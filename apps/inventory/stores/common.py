@@ -19,6 +19,8 @@ from apps.audit.errors import Invalid, NotFound, Refused
 
 CHUNK = 1 << 20
 ABANDONED_S = 24 * 3600
+# What the server writes into a request whose body it stopped waiting for.
+TOO_SLOW = "countersign.too_slow"
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})\Z")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
