@@ -180,12 +180,26 @@ def _merged(task: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     return {"subject": subject_json(subject), "measurements": found, "rows": rows}
 
 
+def _convert(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
+    from apps.engine.conversion import convert
+
+    return convert(Path(task["files"]["given"]), Path(task["out"]))
+
+
+def _compare(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
+    from apps.engine.conversion import compare
+
+    return compare(Path(task["files"]["made"]), task["format"], task["claimed"])
+
+
 _TASKS: dict[str, Callable[[Mapping[str, Any], Progress], dict[str, Any]]] = {
     "inspect": _inspect,
     "measure": _measure,
     "gates": _gates,
     "summarise": _summarise,
     "merged": _merged,
+    "convert": _convert,
+    "compare": _compare,
 }
 
 if __name__ == "__main__":
