@@ -13,7 +13,7 @@ from apps.engine.child import Limits, in_child
 from apps.engine.conversion import convertible, taken_out
 from apps.engine.errors import BadInput
 
-LIMITS = Limits(wall_s=180, cpu_s=120, memory=8 << 30, file_bytes=1 << 30)
+LIMITS = Limits(wall_s=180, cpu_s=120, memory=8 << 30, file_bytes=1 << 30, required=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +81,8 @@ def _done(task: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 def _same(equivalence: Mapping[str, Any]) -> None:
     if equivalence["beyond"]:
         raise BadInput(
-            f"The converted model is another one: {equivalence['beyond']} of {equivalence['rows']} made-up rows "
-            f"score differently by more than {equivalence['tolerance']:g}, the largest by "
+            f"The converted model is another one: {equivalence['beyond']} of {equivalence['rows']} made-up "
+            f"rows score differently by more than {equivalence['tolerance']:g}, the largest by "
             f"{equivalence['largest_difference']:.6g}."
         )
 
