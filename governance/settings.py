@@ -212,6 +212,8 @@ RETENTION = _env.text("COUNTERSIGN_RETENTION")
 RUN_LEASE_SECONDS = _env.whole("COUNTERSIGN_RUN_LEASE_SECONDS", 30, least=1)
 # How long a worker that is asked to stop leaves its runs to end before it hands them over.
 RUN_DRAIN_SECONDS = _env.whole("COUNTERSIGN_DRAIN_SECONDS", 60)
+# The digest of the container image that the workers run in; it stands in every piece of evidence.
+IMAGE_DIGEST = _env.text("COUNTERSIGN_IMAGE_DIGEST")
 # The classes of hardware (memory, gpu) that a person approves before any run may use them.
 HARDWARE_APPROVAL = _env.among("COUNTERSIGN_HARDWARE_APPROVAL", ("memory", "gpu"))
 RUN_WALL_SECONDS = _env.whole("COUNTERSIGN_RUN_WALL_SECONDS", 900, least=1)

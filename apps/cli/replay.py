@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -45,7 +46,9 @@ def run(args: argparse.Namespace) -> int:
         print(f"countersign: {safe(problem)}", file=sys.stderr)
         return COULD_NOT
     measured = list(_measured_again(found, args)) if args.model else []
-    told = _json(found, measured, args) if args.format == "json" else _text(found, measured, args)
+    elsewhere = list(_elsewhere(found)) if args.model else []
+    render = _json if args.format == "json" else _text
+    told = render(found, measured, elsewhere, args)
     put(told, args.out)
     return SAME if found.same and not measured else DIFFERENT
 
@@ -79,6 +82,14 @@ def _measured_again(found: Replayed, args: argparse.Namespace) -> Iterator[str]:
         yield from _differences(name, found.measurements[name], again)
 
 
+def _elsewhere(found: Replayed) -> Iterator[str]:
+    """What this machine has otherwise than the one that measured: where different numbers may come from."""
+    from apps.engine.machine import differing, machine
+
+    if found.machine:
+        yield from differing(found.machine, machine(image=os.environ.get("COUNTERSIGN_IMAGE_DIGEST", "")))
+
+
 def _differences(gate: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     if canonical(before) == canonical(after):
         return
@@ -93,7 +104,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
-def _text(found: Replayed, measured: list[str], args: argparse.Namespace) -> str:
+def _text(found: Replayed, measured: list[str], elsewhere: list[str], args: argparse.Namespace) -> str:
     head = f"{found.model} {found.version}, decided {found.decided_at:%Y-%m-%d %H:%M} UTC: {found.outcome}"
     lines = [head]
     lines.append(
@@ -103,10 +114,12 @@ def _text(found: Replayed, measured: list[str], args: argparse.Namespace) -> str
     if args.model:
         lines.append(f"  measured again: {'different' if measured else 'the same bytes'}")
         lines += [f"    {sentence}" for sentence in measured]
+        lines += ["  this machine is another one:"] * bool(elsewhere)
+        lines += [f"    {sentence}" for sentence in elsewhere]
     return "\n".join(safe(line) for line in lines) + "\n"
 
 
-def _json(found: Replayed, measured: list[str], args: argparse.Namespace) -> str:
+def _json(found: Replayed, measured: list[str], elsewhere: list[str], args: argparse.Namespace) -> str:
     return as_json(
         {
             "kind": "Replay",
@@ -117,5 +130,6 @@ def _json(found: Replayed, measured: list[str], args: argparse.Namespace) -> str
             "differences": list(found.differences),
             "measured_again": bool(args.model),
             "measurement_differences": measured,
+            "machine_differences": elsewhere,
         }
     )

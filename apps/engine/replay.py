@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +39,9 @@ class Replayed:
         Each a sentence; empty where every byte is the same.
     measurements : Mapping
         The sealed measurement of each gate, for measuring again.
+    machine : Mapping
+        What the gates were measured on, as `apps.engine.machine.machine` tells it; empty where the evidence
+        is older than that.
     """
 
     model: str
@@ -50,6 +53,7 @@ class Replayed:
     policies: tuple[Policy, ...]
     measurements: Mapping[str, Mapping[str, Any]]
     seed: int
+    machine: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def same(self) -> bool:
@@ -94,6 +98,7 @@ def replay(pack: Mapping[str, Any], keys: KeySet) -> Replayed:
         policies=policies,
         measurements={gate: predicate["measurement"] for gate, predicate in evidence.items()},
         seed=sealed["seed"],
+        machine=next((predicate.get("machine") or {} for predicate in evidence.values()), {}),
     )
 
 

@@ -15,6 +15,7 @@ from django.conf import settings
 
 from apps.audit.errors import NotFound
 from apps.engine.child import Limits, in_child
+from apps.engine.machine import machine
 from apps.engine.policy import Gate
 from apps.gates.clock import database_now
 from apps.gates.models import Run
@@ -64,6 +65,8 @@ class Found:
     measured_at: datetime
     usage: Usage
     walls: Mapping[str, str] = field(default_factory=dict)
+    # The interpreter, libraries, processor, driver, device and image that it was measured on.
+    machine: Mapping[str, Any] = field(default_factory=dict)
     # Where the model is a service: what it was asked and answered, and what evidence says of that.
     transcript: Transcript | None = None
     endpoint: Mapping[str, Any] = field(default_factory=dict)
@@ -99,7 +102,7 @@ def measure_gates(run: Run, gates: Sequence[Gate], *, progress: Progress, tick: 
             task, child=in_child, outside=outside(), limits=run_limits(), progress=progress, tick=tick
         )
     answer = done.answer
-    usage = _usage(answer, time.monotonic() - began)
+    usage = used(answer, time.monotonic() - began)
     if answer["status"] != "done":
         raise NotMeasured(FAILURES.get(answer["kind"], Failure.CRASH), answer["reason"], usage)
     same_files(run, answer["result"]["subject"])
@@ -107,19 +110,25 @@ def measure_gates(run: Run, gates: Sequence[Gate], *, progress: Progress, tick: 
         measurements=answer["result"]["measurements"],
         measured_at=database_now(),
         walls=answer["walls"],
+        machine=machine_of(answer),
         transcript=done.transcript,
         endpoint={} if done.transcript is None else done.transcript.summary(),
         usage=usage or Found.nothing().usage,
     )
 
 
-def _usage(answer: Mapping[str, Any], wall: float) -> Usage | None:
+def used(answer: Mapping[str, Any], wall: float) -> Usage | None:
     """What the child used; a GPU is taken up for as long as the child runs on it."""
     told = answer.get("usage")
     if told is None:
         return None
     gpu = wall if answer.get("device", "cpu") != "cpu" else 0.0
     return Usage(**{"gpu_seconds": round(gpu, 6), "wall_seconds": round(wall, 6), **told})
+
+
+def machine_of(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """What the child ran on: this host, and the device that it names."""
+    return machine(str(answer.get("device") or "cpu"), image=settings.IMAGE_DIGEST)
 
 
 def question(gate: Gate) -> dict[str, Any]:

@@ -31,10 +31,12 @@ from apps.gates.measuring import (
     Progress,
     Usage,
     fill,
+    machine_of,
     measure_gates,
     question,
     run_limits,
     same_files,
+    used,
 )
 from apps.gates.models import Partition, Run
 from apps.gates.states import Failure, PartitionState
@@ -63,6 +65,7 @@ class Summed:
     rows: int
     usage: Usage
     walls: Mapping[str, str]
+    machine: Mapping[str, Any]
 
 
 def sum_up(partition: Partition, gates: Sequence[Gate], *, tick: Tick) -> Summed:
@@ -86,9 +89,13 @@ def sum_up(partition: Partition, gates: Sequence[Gate], *, tick: Tick) -> Summed
         data = out.read_bytes()
     if (len(data), digest(data)) != (found["bytes"], found["digest"]):
         raise NotMeasured(Failure.CRASH, f"What was summed up of {run} is not what was said of it.")
-    usage = Usage(**answer["usage"], wall_seconds=round(time.monotonic() - began, 6))
     return Summed(
-        data=data, digest=found["digest"], rows=int(found["rows"]), usage=usage, walls=answer["walls"]
+        data=data,
+        digest=found["digest"],
+        rows=int(found["rows"]),
+        usage=used(answer, time.monotonic() - began) or Found.nothing().usage,
+        walls=answer["walls"],
+        machine=machine_of(answer),
     )
 
 
@@ -156,15 +163,16 @@ def merge(
             "summaries": [str(path) for path in summaries],
         }
         answer = in_child(task, limits=run_limits(), progress=progress, tick=tick)
+    usage = used(answer, time.monotonic() - began)
     if answer["status"] != "done":
-        raise NotMeasured(FAILURES.get(answer["kind"], Failure.CRASH), answer["reason"])
+        raise NotMeasured(FAILURES.get(answer["kind"], Failure.CRASH), answer["reason"], usage)
     same_files(run, answer["result"]["subject"])
-    usage = Usage(**answer["usage"], wall_seconds=round(time.monotonic() - began, 6))
     found = Found(
         measurements=answer["result"]["measurements"],
         measured_at=database_now(),
         walls=answer["walls"],
-        usage=_together([usage, *(Usage(**p.usage) for p in partitions)]),
+        usage=_together([*([usage] if usage else []), *(Usage(**p.usage) for p in partitions)]),
+        machine=machine_of(answer),
         partitions={
             name: [p.statement_digest for p in partitions if p.dataset == name]
             for name in sorted({p.dataset for p in partitions})

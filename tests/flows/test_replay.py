@@ -14,6 +14,7 @@ from apps.audit.queries import keys
 from apps.cli.main import main
 from apps.engine.errors import Problem
 from apps.engine.keys import KeySet
+from apps.engine.machine import machine
 from apps.engine.replay import replay
 from apps.gates.models import Decision
 from apps.gates.packs import decision_pack
@@ -120,3 +121,21 @@ def test_another_engine_is_named_as_the_cause(pack: dict[str, Any], monkeypatch:
     monkeypatch.setattr("apps.engine.decide.ENGINE_VERSION", "99.0.0")
     monkeypatch.setattr("apps.engine.replay.ENGINE_VERSION", "99.0.0")
     assert replay(pack, keys()).differences[0].endswith("this is 99.0.0.")
+
+
+def test_another_machine_is_named_part_by_part(
+    pack: dict[str, Any],
+    decision: Decision,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    here = machine()
+    there = {**here, "libraries": {**here["libraries"], "numpy": "1.0.0"}, "driver": "NVRM 1", "lock": "x"}
+    monkeypatch.setattr("apps.engine.machine.machine", lambda **_: there)
+    lay_out(decision.version, tmp_path / "model")
+    assert main([*written(pack, tmp_path), "--model", str(tmp_path / "model")]) == 0
+    said = capsys.readouterr().out
+    assert "this machine is another one" in said
+    assert f"library numpy was {here['libraries']['numpy']}; here it is 1.0.0." in said
+    assert "driver was none; here it is NVRM 1." in said

@@ -165,6 +165,7 @@ def test_evidence_names_the_statements_of_its_partitions(run) -> None:
     told = json.loads(bytes(Statement.objects.get(pk=said["partitions"]["holdout"][3]).payload))
     assert list(told["predicate"]["parts"]) == ["p03.parquet"]
     assert told["predicate"]["rows"] == 80
+    assert said["machine"]["libraries"]["numpy"] == told["predicate"]["machine"]["libraries"]["numpy"]
 
 
 def test_the_cost_is_that_of_all_who_worked(run) -> None:

@@ -85,6 +85,7 @@ def _seal_evidence(by: Acting, run: Run, gate: Gate, measured: MeasuredGate, fou
             "measuredAt": measured.measured_at,
             "measurement": measured.measurement,
             "walls": found.walls,
+            "machine": found.machine,
             **({"endpoint": found.endpoint} if found.endpoint else {}),
             **_partitions(measured, found),
         },
