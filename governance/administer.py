@@ -62,10 +62,16 @@ def run(asked: Namespace, ask: Ask) -> str:
     return _WORK[asked.word](asked, ask)
 
 
+_HERE = "this machine"
+
+
 def _signed_in(username: str, ask: Ask) -> Person:
-    return access.sign_in(
-        username=username, password=ask(f"Password of {username}: "), address="this machine"
-    )
+    password = ask(f"Password of {username}: ")
+    try:
+        return access.sign_in(username=username, password=password, address=_HERE)
+    except access.SecondFactorNeeded as needed:
+        code = ask(f"Code of {username}'s authenticator, or a recovery code: ")
+        return access.finish_sign_in(person=needed.person, code=code, address=_HERE)
 
 
 def _first(asked: Namespace, ask: Ask) -> str:

@@ -86,6 +86,9 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "version": world.granted.subject["policies"][0]["version"],
         "event_id": Event.objects.earliest("occurred_at").pk,
         "report_id": world.report.pk,
+        "factor_id": 1,
+        "token_id": 1,
+        "handle": "0" * 20,
         "upload_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
         "gate": chart.gate if chart else "none",
     }
@@ -128,6 +131,7 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
     policy, why, card = _policy(), {"rationale": "because"}, _scorecard()
     return {
         "POST /api/v1/models": model,
+        "POST /storage": {"gib": "0", **reason},
         "POST /api/v1/uploads": {"digest": "sha256:" + "0" * 64, "size": 10},
         "POST /api/v1/storage/quotas": {"bytes": 0, **reason},
         "POST /api/v1/models/<str:key>/versions": _registration(world),

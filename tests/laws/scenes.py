@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from django.conf import settings
+from django.test import Client
 from django.utils import timezone
 
+from apps.access import codes
 from apps.access import commands as access
+from apps.access.models import Person
+from apps.access.queries import sessions_of
 from apps.approvals import commands as approvals
 from apps.approvals.models import Approval
 from apps.audit import commands as audit
@@ -46,6 +51,7 @@ def people() -> None:
     access.sign_in(username="zoe", password=factories.PASSWORD + "!", address="192.0.2.1")
     person.refresh_from_db()
     access.reauthenticate(by=person, password=factories.PASSWORD + "!", address="192.0.2.1")
+    second_factors(person)
     access.end_grant(by=admin, grant=grant, reason=WHY)
     access.disable_person(by=admin, person=person, reason=WHY)
     access.erase_person(by=admin, person=person, reason=WHY)
@@ -55,6 +61,22 @@ def people() -> None:
     access.forget_idempotent(by=admin, key="l")
     hold = access.place_hold(by=factories.head(), reason=WHY)
     access.release_hold(by=admin, hold=hold, reason=WHY)
+
+
+def second_factors(person: Person) -> None:
+    secret, now = b"s" * 20, time.time()
+    before, password = codes.code_at(secret, now - codes.STEP_SECONDS), factories.PASSWORD + "!"
+    access.add_authenticator(by=person, name="phone", secret=secret, code=before)
+    first, *_ = access.make_recovery_codes(by=person)
+    access.finish_sign_in(person=person, code=first, address="192.0.2.1")
+    access.confirm_password(by=person, password=password, address="192.0.2.1")
+    access.remove_factor(by=person, factor=person.factors.get())
+    for _ in range(3):
+        Client().force_login(person)
+    one, *_ = sessions_of(person)
+    access.end_session(by=person, person=person, handle=one.handle)
+    access.end_other_sessions(by=person, person=person)
+    access.sign_out(by=person)
 
 
 def models() -> None:

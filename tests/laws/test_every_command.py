@@ -22,6 +22,10 @@ pytestmark = pytest.mark.slow
 EVENTS: dict[str, set[int]] = {
     "access.sign_in": {1},  # an event alone: nothing of the bank's changes
     "access.reauthenticate": {1},
+    "access.confirm_password": {1},
+    "access.sign_out": {1},
+    "access.add_authenticator": {2},  # recovery codes come with the first factor
+    "access.finish_sign_in": {2},  # a recovery code was used, a session opened
     "access.erase_person": {0},  # told by the erasure beside the trail, which it calls
     "audit.erase_personal": {1},
     "audit.rotate_key": {2},  # one key comes, one goes
@@ -63,6 +67,9 @@ ELSEWHERE = {
     "access.propose_epoch": ("tests/tamper/test_restored.py", "propose_epoch"),
     "audit.confirm_epoch": ("tests/tamper/test_restored.py", "confirm_epoch"),
     "audit.propose_epoch": ("tests/tamper/test_restored.py", "propose_epoch"),
+    "access.add_passkey": ("tests/web/test_passkeys.py", "The passkey is kept"),
+    "access.finish_by_passkey": ("tests/web/test_passkeys.py", "session.opened"),
+    "access.reauthenticate_by_passkey": ("tests/web/test_passkeys.py", "reauthentication.passed"),
     "access.first_administrator": ("tests/access/test_people.py", "first_administrator"),
     "reports.ask_report": ("tests/reports/test_documents.py", "ask_report"),
     "reports.export_list": ("tests/web/test_exports.py", "export.made"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from concurrent.futures import ThreadPoolExecutor
 
-from apps.access.models import SecondFactor
+import pytest
+from django.db import connection
+
+from apps.audit.models import Event
 from tests.factories import PASSWORD
 from tests.web.site import Site, Visit, Visitor
 
@@ -16,6 +19,19 @@ STICK = {
     "hasUserVerification": True,
     "isUserVerified": True,
 }
+
+
+def told(action: str) -> int:
+    """How many events there are of it; asked in a thread, for the browser's driver owns this one."""
+
+    def count() -> int:
+        try:
+            return Event.objects.filter(action=action).count()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(count).result()
 
 
 @pytest.fixture
@@ -40,13 +56,17 @@ def with_passkey(visit: Visit) -> None:
 
 def test_a_passkey_is_made_and_opens_the_next_session(visit: Visit) -> None:
     with_passkey(visit)
+    before = told("session.opened")
     visit.goto("/account")
     visit.page.get_by_role("button", name="Sign out").click()
     visit.sign_in("dev")
     assert visit.heading == "Second step"
     visit.page.get_by_role("button", name="Use your passkey").click()
     visit.page.get_by_role("heading", name="My work").wait_for()
-    assert SecondFactor.objects.get().used_at is not None
+    visit.goto("/account")
+    row = visit.page.get_by_role("row", name="This device")
+    assert "never" not in row.inner_text()
+    assert told("session.opened") == before + 1
 
 
 def test_a_passkey_alone_confirms_before_a_signature(visit: Visit) -> None:
@@ -54,6 +74,7 @@ def test_a_passkey_alone_confirms_before_a_signature(visit: Visit) -> None:
     visit.goto("/reauthenticate?next=/models")
     visit.page.get_by_role("button", name="Use your passkey").click()
     visit.page.get_by_role("heading", name="Models").wait_for()
+    assert told("reauthentication.passed") >= 2
 
 
 def test_an_answer_to_another_question_is_refused(visit: Visit) -> None:
