@@ -59,7 +59,7 @@ class Client:
         In a thread of its own, for a request may wait for a process that was killed.
         """
         chance = random.Random(seed)  # noqa: S311 - a schedule, no secret
-        while not self.ended.wait(chance.uniform(1, 4)):
+        while not self.ended.wait(chance.uniform(3, 9)):
             self.ask(chance.choice(labels), str(uuid.UUID(int=chance.getrandbits(128))))
             if chance.random() < 0.2:
                 self.again()
@@ -167,7 +167,7 @@ def storm(whole: Whole, client: Client, *, seed: int, kills: int) -> Counter[str
     while struck.total() < kills and time.monotonic() < deadline:
         fault = chance.choice(FAULTS)
         struck[fault] += strike(whole, fault)
-        pause = time.monotonic() + chance.uniform(0.2, 2.0)
+        pause = time.monotonic() + chance.uniform(0.2, 2.5)
         while time.monotonic() < pause:
             calm(whole)
             time.sleep(0.1)

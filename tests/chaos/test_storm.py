@@ -60,7 +60,7 @@ def test_a_storm_loses_and_doubles_nothing(everything: Whole, request, seed: int
 
 def settle(everything: Whole, client: Client) -> None:
     """Let everything come up again and wait for the last run."""
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 900
     asked = Run.objects.exclude(state__in=ENDED)
     unsealed = Event.objects.filter(leaf__isnull=True)
     while patient(asked.exists) or patient(unsealed.exists):
