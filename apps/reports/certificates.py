@@ -1,6 +1,7 @@
-"""Certificates of signers: an issuing authority of the service and one certificate a person, in key files.
+"""Certificates of signers: an issuing authority of the service and one certificate a person.
 
-Files suit the demonstration and small installations; a hardware module takes their place in production.
+Their keys lie in files, which suits the demonstration and small installations, or in the hardware module
+that holds the service's own (COUNTERSIGN_KEYS=pkcs11); a file then holds the certificate and names the key.
 """
 
 from __future__ import annotations
@@ -20,9 +21,20 @@ from cryptography.x509.oid import NameOID
 from django.conf import settings
 
 from apps.access.models import Person
+from apps.audit.errors import Refused
+from apps.reports import hardware
+from apps.reports.models import CertificateRevocation
+from apps.reports.states import Cause
 
 Key = ec.EllipticCurvePrivateKey
+Certificate = x509.Certificate
 CA_YEARS, PERSON_YEARS = 20, 2
+FLAGS = {
+    Cause.COMPROMISED: x509.ReasonFlags.key_compromise,
+    Cause.LEFT: x509.ReasonFlags.affiliation_changed,
+    Cause.REPLACED: x509.ReasonFlags.superseded,
+    Cause.ENDED: x509.ReasonFlags.cessation_of_operation,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +48,12 @@ class Identity:
     @property
     def sha256(self) -> str:
         """The certificate's fingerprint, hex."""
-        return self.certificate.fingerprint(hashes.SHA256()).hex()
+        return fingerprint(self.certificate)
+
+
+def fingerprint(certificate: Certificate) -> str:
+    """The SHA-256 of a certificate, hex."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
 
 
 def _folder() -> Path:
@@ -61,19 +78,63 @@ def signer_for(person: Person) -> Identity:
 
 
 def revocation_list() -> bytes:
-    """The issuer's list of withdrawn certificates, DER: none was ever withdrawn before its end."""
+    """The issuer's list of withdrawn certificates, DER."""
+    return _revocations().public_bytes(serialization.Encoding.DER)
+
+
+def revocation_pem() -> str:
+    """The same as PEM: what a verifier pins beside the authority."""
+    return _revocations().public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _revocations() -> x509.CertificateRevocationList:
     key, certificate = authority()
     now = dt.datetime.now(dt.UTC)
-    made = (
+    builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(certificate.subject)
         .last_update(now)
         .next_update(now + dt.timedelta(days=365))
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
         .add_extension(x509.CRLNumber(int(now.timestamp())), critical=False)
-        .sign(key, hashes.SHA256())
     )
-    return made.public_bytes(serialization.Encoding.DER)
+    for row in CertificateRevocation.objects.order_by("revoked_at", "pk"):
+        entry = (
+            x509.RevokedCertificateBuilder()
+            .serial_number(int(row.serial, 16))
+            .revocation_date(row.revoked_at)
+            .add_extension(x509.CRLReason(FLAGS[Cause(row.cause)]), critical=False)
+            .build()
+        )
+        builder = builder.add_revoked_certificate(entry)
+    return builder.sign(key, hashes.SHA256())
+
+
+def held_by(person: Person) -> x509.Certificate | None:
+    """The certificate with which a person signs now; None while there is none that counts."""
+    found = _valid(_path(f"person-{person.pk}"))
+    return found[1] if found is not None else None
+
+
+def forget(person: Person, sha256: str) -> None:
+    """Destroy the key of a certificate that was withdrawn; the next signing makes a new one."""
+    path = _path(f"person-{person.pk}")
+    with _only_one(path):
+        if not path.exists():
+            return
+        key, certificate = _read(path)
+        if fingerprint(certificate) != sha256:
+            return
+        path.unlink()
+    if isinstance(key, hardware.HardwareKey):
+        hardware.destroyed(key.ident)
+
+
+def holders() -> list[tuple[int, x509.Certificate]]:
+    """The number of each person that has a certificate now, with the certificate."""
+    paths = sorted(_folder().glob(f"person-*{_suffix()}"))
+    found = ((path, _valid(path)) for path in paths)
+    return [(int(path.stem.removeprefix("person-")), pair[1]) for path, pair in found if pair is not None]
 
 
 def identity_of(person: Person) -> Identity:
@@ -87,7 +148,7 @@ def identity_of(person: Person) -> Identity:
 
 def _held(name: str, issue: Callable[[Key], x509.Certificate]) -> tuple[Key, x509.Certificate]:
     """The key and certificate kept under a name, made together when there are none that count."""
-    path = _folder() / f"{name}.pem"
+    path = _path(name)
     found = _valid(path)
     if found is not None:
         return found
@@ -95,11 +156,26 @@ def _held(name: str, issue: Callable[[Key], x509.Certificate]) -> tuple[Key, x50
         return _valid(path) or _made(path, issue)
 
 
+def _in_hardware() -> bool:
+    return getattr(settings, "KEYS", "file") == "pkcs11"
+
+
+def _suffix() -> str:
+    return ".pkcs11" if _in_hardware() else ".pem"
+
+
+def _path(name: str) -> Path:
+    return _folder() / f"{name}{_suffix()}"
+
+
 def _valid(path: Path) -> tuple[Key, x509.Certificate] | None:
     if not path.exists():
         return None
     key, certificate = _read(path)
-    return (key, certificate) if certificate.not_valid_after_utc > dt.datetime.now(dt.UTC) else None
+    withdrawn = CertificateRevocation.objects.filter(certificate_sha256=fingerprint(certificate))
+    if certificate.not_valid_after_utc <= dt.datetime.now(dt.UTC) or withdrawn.exists():
+        return None
+    return key, certificate
 
 
 @contextmanager
@@ -111,7 +187,11 @@ def _only_one(path: Path) -> Iterator[None]:
 
 
 def _made(path: Path, issue: Callable[[Key], x509.Certificate]) -> tuple[Key, x509.Certificate]:
-    key = ec.generate_private_key(ec.SECP256R1())
+    key: Key = (
+        hardware.made(f"countersign-{path.stem}")
+        if _in_hardware()
+        else ec.generate_private_key(ec.SECP256R1())
+    )
     certificate = issue(key)
     _write(path, key, certificate)
     return key, certificate
@@ -119,16 +199,33 @@ def _made(path: Path, issue: Callable[[Key], x509.Certificate]) -> tuple[Key, x5
 
 def _read(path: Path) -> tuple[Key, x509.Certificate]:
     data = path.read_bytes()
+    if path.suffix == ".pkcs11":
+        named, _, pem = data.partition(b"\n")
+        return hardware.found(_ident(named, path)), x509.load_pem_x509_certificate(pem)
     key = serialization.load_pem_private_key(data, password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise TypeError(f"{path.name} holds no elliptic-curve key")
     return key, x509.load_pem_x509_certificate(data)
 
 
-def _write(path: Path, key: Key, certificate: x509.Certificate) -> None:
-    private = key.private_bytes(
+def _ident(named: bytes, path: Path) -> bytes:
+    try:
+        return bytes.fromhex(named.decode("ascii"))
+    except ValueError as error:
+        raise Refused(f"{path} does not name a key of the token.", code="key_unusable") from error
+
+
+def _private(key: Key) -> bytes:
+    """The key as its file holds it: itself, or what names it in the token."""
+    if isinstance(key, hardware.HardwareKey):
+        return key.ident.hex().encode() + b"\n"
+    return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+
+
+def _write(path: Path, key: Key, certificate: x509.Certificate) -> None:
+    private = _private(key)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(private + certificate.public_bytes(serialization.Encoding.PEM))

@@ -179,3 +179,9 @@ def _as_sealed(row: Challenge, trusted: Any) -> bool:
     thing = {"type": row.thing, "id": row.thing_id, "digest": row.thing_digest}
     told = {"text": row.text, "person": str(row.person_id), "said": row.said, "thing": thing}
     return all(said.get(name) == value for name, value in told.items())
+
+
+def sealed_entries(version: ModelVersion) -> tuple[list[Entry], int]:
+    """For reports: the entries on a version that are as they were sealed, and how many are not."""
+    found = entries(list(on_version(version)))
+    return [entry for entry in found if entry.sealed], sum(not entry.sealed for entry in found)

@@ -10,7 +10,7 @@ from apps.approvals.models import Approval
 from apps.audit.states import Ref
 from apps.gates.models import Decision
 from apps.inventory.models import Blob, ModelVersion
-from apps.reports.states import ReportKind
+from apps.reports.states import Cause, ReportKind
 
 PERSON = settings.AUTH_USER_MODEL
 
@@ -201,3 +201,25 @@ class ReportArchive(models.Model):
 
     def audit_ref(self) -> Ref:
         return Ref(type="report_archive", id=str(self.pk), name=str(self), digest=self.after_id)
+
+
+class CertificateRevocation(models.Model):
+    """That a signer's certificate counts no more from a moment on, by whom and why. A fact."""
+
+    person = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    certificate_sha256 = models.CharField(max_length=64, unique=True)
+    serial = models.CharField(max_length=40)
+    cause = models.CharField(max_length=20, choices=[(c, c) for c in Cause])
+    reason = models.CharField(max_length=500)
+    revoked_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    revoked_at = models.DateTimeField()
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    class Meta:
+        ordering = ["-revoked_at"]
+
+    def __str__(self) -> str:
+        return f"certificate {self.certificate_sha256[:16]} withdrawn"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="certificate", id=self.certificate_sha256, name=str(self))

@@ -17,6 +17,7 @@ from apps.reports.certificates import Identity
 from apps.reports.drawing import fonts_folder
 
 BOX_WIDTH, BOX_HEIGHT, LEFT, TOP = 230, 62, 51, 640
+LONGEST_SIGNATURE = 72  # of P-256, DER
 RESERVED = 24_576  # hexadecimal digits: a stamp with a commercial authority's chain takes some 6 KiB
 
 
@@ -154,18 +155,30 @@ def _common_name(identity: Identity) -> str:
 
 
 def _signer(identity: Identity) -> Any:
-    from asn1crypto import keys, x509
+    """The library's way to have something signed: by a key that is only asked for signatures."""
+    from asn1crypto import algos, x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
     from pyhanko.sign import signers
     from pyhanko_certvalidator.registry import SimpleCertificateStore
 
+    class OurSigner(signers.Signer):
+        async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:
+            if digest_algorithm != "sha256":
+                raise ValueError(f"reports are signed over SHA-256, not {digest_algorithm}")
+            if dry_run:
+                return bytes(LONGEST_SIGNATURE)
+            return await asyncio.to_thread(identity.key.sign, data, ec.ECDSA(hashes.SHA256()))
+
     der = serialization.Encoding.DER
-    private = identity.key.private_bytes(der, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    certificate = x509.Certificate.load(identity.certificate.public_bytes(der))
     store = SimpleCertificateStore()
     store.register(x509.Certificate.load(identity.issuer.public_bytes(der)))
-    return signers.SimpleSigner(
-        signing_cert=certificate, signing_key=keys.PrivateKeyInfo.load(private), cert_registry=store
+    made: signers.Signer = OurSigner(
+        signing_cert=x509.Certificate.load(identity.certificate.public_bytes(der)),
+        cert_registry=store,
+        signature_mechanism=algos.SignedDigestAlgorithm({"algorithm": "sha256_ecdsa"}),
     )
+    return made
 
 
 def _stamp(text: str) -> Any:

@@ -22,6 +22,7 @@ from apps.inventory import store
 from apps.inventory.models import Blob
 from apps.reports.docx import docx
 from apps.reports.models import (
+    CertificateRevocation,
     Report,
     ReportArchive,
     ReportChart,
@@ -197,3 +198,8 @@ def find_chart(by: Person, report_id: UUID, gate: str) -> str:
     if chart is None:
         raise NotFound(f"The report has no picture of {gate}.")
     return chart.svg
+
+
+def revocations() -> QuerySet[CertificateRevocation]:
+    """Signers' certificates that were withdrawn, newest first."""
+    return CertificateRevocation.objects.select_related("person", "revoked_by")

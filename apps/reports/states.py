@@ -36,3 +36,12 @@ class Standing(StrEnum):
     SIGNED = "signed"
     COMPLETE = "complete"
     ARCHIVED = "archived"
+
+
+class Cause(StrEnum):
+    """Why a signer's certificate is withdrawn, as revocation lists know it."""
+
+    COMPROMISED = "compromised"
+    LEFT = "left"
+    REPLACED = "replaced"
+    ENDED = "ended"

@@ -15,10 +15,12 @@ from django.test import Client
 from django.utils import timezone
 from pypdf import PdfReader
 
+from apps.approvals.commands import challenge, comment
 from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
 from apps.audit.models import Event
 from apps.reports import drawing, kinds, queries
-from apps.reports.commands import ask_report, make_asked, make_document
+from apps.reports.challenges import find_about
+from apps.reports.commands import ask_report, make_asked, make_document, make_report
 from apps.reports.documents import Document, Section, Table, number, words
 from apps.reports.models import Report
 from apps.reports.states import ReportKind
@@ -52,6 +54,20 @@ def test_a_dossier_tells_what_is_on_record() -> None:
     measured = [c for c in numbers if c.provenance == "measured" and c.text != "–"]
     assert measured
     assert {c.evidence for c in measured} <= set(found.statements)
+
+
+def test_what_was_said_of_a_version_stands_in_full_in_its_dossier_and_its_validation_report() -> None:
+    approval, validator = bank.submitted(), factories.validator()
+    about = find_about(validator, "decision", approval.decision.statement_digest)
+    row = challenge(by=validator, about=about, text="Why, @dev?", said="question")
+    comment(by=validator, approval=approval, text="Which year?")
+    told = text_of(content(ReportKind.DOSSIER, version=approval.version))
+    for words_said in (f"Why, @{factories.developer().name}?", row.statement_digest, "Which year?"):
+        assert words_said in told
+    report = make_report(by=bank.WORKER, approval=approval)
+    printed = "".join(p.extract_text() for p in PdfReader(io.BytesIO(queries.report_pdf(report))).pages)
+    assert "Which year?" in printed
+    assert f"@{factories.developer().name}" in printed
 
 
 def test_annex_iv_names_what_is_missing() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
@@ -25,6 +26,7 @@ from apps.audit.queries import keys, read_statement
 from apps.audit.states import Acting, Ref
 from apps.inventory.commands import keep_made
 from apps.reports import drawing, guards, pades, queries
+from apps.reports.kinds.log import challenge_log
 from apps.reports.models import Report, ReportChart
 from apps.reports.states import ReportKind
 
@@ -130,6 +132,7 @@ def facts_of(approval: Approval, statements: Mapping[str, Any]) -> dict[str, Any
             _plain(w, "gate", "valid_to", "rationale", "compensating_control")
             for w in valid_waivers(version, approval.use)
         ],
+        "log": asdict(challenge_log(version)),
     }
 
 

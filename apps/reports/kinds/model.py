@@ -18,6 +18,7 @@ from apps.audit.errors import Refused
 from apps.inventory.models import ModelVersion
 from apps.inventory.queries import current_tier
 from apps.reports.documents import MEASURED, RECORDED, SEALED, Document, Section, Table, number, words
+from apps.reports.kinds.log import challenge_log
 from apps.reports.kinds.sealed import Sealed, gates_table, outcome_sentence, sealed_decisions
 
 LL144 = ("fairness.ll144_selection", "fairness.ll144_scoring")
@@ -43,6 +44,7 @@ def dossier(version: ModelVersion, now: datetime) -> Document:
         Section(
             "Findings, waivers, attestation", _attested(version), [_findings(version), _waivers(version)]
         ),
+        challenge_log(version),
     ]
     return Document("Model dossier", str(version), summary, sections, _statements(found))
 
