@@ -102,6 +102,7 @@ class EventName(StrEnum):
     REPORT_SIGNING_ENDED = "report.signing_ended"
     REPORT_SIGNED = "report.signed"
     REPORT_ARCHIVED = "report.archived"
+    CERTIFICATE_REVOKED = "certificate.revoked"
     ENVIRONMENT_DECLARED = "environment.declared"
     ADMISSION_ANSWERED = "admission.answered"
     DELIVERY_QUEUED = "delivery.queued"

@@ -181,12 +181,14 @@ def _day(moment: datetime) -> str:
 class KeySet:
     """The keys a verifier trusts, and the certificates (PEM) that signers of reports descend from.
 
-    `authorities` are the certificates of those who stamp time, which no signer may descend from.
+    `authorities` are the certificates of those who stamp time, which no signer may descend from;
+    `revocations` the lists (PEM) of the signers' certificates that were withdrawn.
     """
 
     records: tuple[KeyRecord, ...] = ()
     certificates: tuple[str, ...] = field(default=())
     authorities: tuple[str, ...] = field(default=())
+    revocations: tuple[str, ...] = field(default=())
 
     def __iter__(self) -> Iterator[KeyRecord]:
         return iter(self.records)
@@ -202,6 +204,7 @@ class KeySet:
             "keys": [r.as_json() for r in self.records],
             "certificates": list(self.certificates),
             "timestamp_certificates": list(self.authorities),
+            "revocation_lists": list(self.revocations),
         }
 
     @classmethod
@@ -214,6 +217,7 @@ class KeySet:
             tuple(_record(entry, i, what) for i, entry in enumerate(doc["keys"])),
             _texts(doc, "certificates", what),
             _texts(doc, "timestamp_certificates", what),
+            _texts(doc, "revocation_lists", what),
         )
 
     @classmethod

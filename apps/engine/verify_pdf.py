@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from apps.engine.canonical import rfc3339
 from apps.engine.errors import BadInput
+from apps.engine.revocation import lists_inside, withdrawn_by
 from apps.engine.statement import NotGenuine
 from apps.engine.timestamp import (
     BadTimestamp,
@@ -69,6 +70,7 @@ class _Trust:
     signers: Sequence[Certificate]
     authorities: Sequence[Certificate]
     pinned: bool
+    withdrawn: Mapping[int, datetime] = field(default_factory=dict)
 
 
 def examine_report(data: bytes, question: Question) -> Verified:
@@ -90,6 +92,7 @@ def judge_report(data: bytes, question: Question) -> Judged:
         reader = _reader(data)
         signatures = _signatures(reader)
         trust = _trust(question, signatures)
+        trust = replace(trust, withdrawn=_withdrawn(reader, question, trust.signers))
         archived = _archived(reader, trust, question.at)
         proved = min(archived, default=question.at)
         signed = [_signed(s, i, trust, proved) for i, s in enumerate(signatures, 1)]
@@ -147,6 +150,16 @@ def _certificates(texts: Sequence[str]) -> list[Certificate]:
         return certificates_of(texts)
     except ValueError as error:
         raise BadInput(f"A certificate of the key set cannot be read: {_line(error)}") from error
+
+
+def _withdrawn(
+    reader: PdfFileReader, question: Question, issuers: Sequence[Certificate]
+) -> dict[int, datetime]:
+    """By serial number, since when certificates count no more: as pinned lists and those in the file say."""
+    pinned = question.keys.revocations if question.keys is not None else ()
+    with _readable():
+        inside = lists_inside(reader)
+    return withdrawn_by(issuers, pinned=pinned, inside=inside)
 
 
 def _root(leaf: Certificate, others: Iterable[Certificate]) -> Certificate:
@@ -241,6 +254,7 @@ def _signed(signature: EmbeddedPdfSignature, number: int, trust: _Trust, proved:
         or (f"The {who} has no proved time. {untimely}" if stamped is None else "")
         or (_untimely(signature.signer_cert, claimed, stamped, proved, who) if stamped is not None else "")
         or _refused(status, who)
+        or _revoked(signature.signer_cert, stamped, trust, who)
     )
     return Signed(
         name=_name(signature),
@@ -301,6 +315,13 @@ def _untimely(
     if stamped > proved + TOLERANCE:
         return f"The {who} was made at {rfc3339(stamped)}, after the moment that is asked about."
     return ""
+
+
+def _revoked(certificate: Certificate, stamped: datetime | None, trust: _Trust, who: str) -> str:
+    since = trust.withdrawn.get(certificate.serial_number)
+    if since is None or stamped is None or stamped < since:
+        return ""
+    return f"The {who} was made after its certificate was withdrawn on {rfc3339(since)}."
 
 
 def _refused(status: PdfSignatureStatus, who: str) -> str:

@@ -22,7 +22,7 @@ from apps.engine.verify_apart import judge_apart
 from apps.engine.verify_pdf import Signed, judge_report
 from apps.inventory.models import Blob
 from apps.reports import queries
-from apps.reports.certificates import authority_pem
+from apps.reports.certificates import authority_pem, revocation_pem
 from apps.reports.models import Report
 
 LARGEST = 32 << 20
@@ -51,7 +51,7 @@ def pinned() -> KeySet:
         authorities = timestamps.certificates()
     except timestamps.Unverifiable:
         authorities = []  # no time is proved then, and each signature is told to have none
-    return KeySet((), tuple(report_certificates()), tuple(authorities))
+    return KeySet((), tuple(report_certificates()), tuple(authorities), (revocation_pem(),))
 
 
 def verify_report(report: Report) -> Examined:

@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.web.views import (
     account,
+    certificates,
     challenges,
     checks,
     coverage,
@@ -113,6 +114,8 @@ urlpatterns = [
     path("events/<uuid:event_id>", events.event_page),
     path("reports", reports.report_list),
     path("reports/ask", reports.ask),
+    path("reports/certificates", certificates.certificate_list),
+    path("reports/certificates/<int:person_id>/revoke", certificates.revoke),
     path("reports/<uuid:report_id>", reports.report_page),
     path("reports/<uuid:report_id>/page.html", reports.html),
     path("reports/<uuid:report_id>/document.docx", reports.word),

@@ -194,6 +194,8 @@ def answers(granted: Approval) -> None:
     report = bank.reported(granted, signers=(factories.validator(), factories.risk_officer()))
     reports.archive_report(by=bank.WORKER, report=report)
     reports.archive_due(by=bank.WORKER)
+    admin = factories.administrator()
+    reports.revoke_certificate(by=admin, person=factories.validator(), cause="replaced", reason=WHY)
     reports.complete_waiting(by=bank.WORKER)
     reports.make_missing(by=bank.WORKER)
     reports.request_report(by=factories.validator(), approval=granted)

@@ -54,6 +54,7 @@ FACTS = (
     "inventory.ScorecardRelease",
     "inventory.Tiering",
     "inventory.UnitBytes",
+    "reports.CertificateRevocation",
     "reports.Report",
     "reports.ReportArchive",
     "reports.ReportChart",

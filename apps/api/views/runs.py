@@ -144,7 +144,7 @@ def show_statement(request: HttpRequest, digest: str, *, by: Person) -> HttpResp
 )
 def show_keys(request: HttpRequest, *, by: Person | None) -> HttpResponse:
     people = pinned()
-    published = KeySet(signing_keys().records, people.certificates, people.authorities)
+    published = KeySet(signing_keys().records, people.certificates, people.authorities, people.revocations)
     return public_for(answer(published.as_json()), seconds=60)
 
 

@@ -7,6 +7,7 @@ from apps.reports.commands.documents import ask_report, make_asked, make_documen
 from apps.reports.commands.exporting import export_list
 from apps.reports.commands.making import make_missing, make_report, request_report
 from apps.reports.commands.packing import make_pack
+from apps.reports.commands.revoking import revoke_certificate
 from apps.reports.commands.signing import complete_signing, complete_waiting, sign_report
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "make_pack",
     "make_report",
     "request_report",
+    "revoke_certificate",
     "sign_report",
 ]
