@@ -140,8 +140,9 @@ def recovery_codes(request: HttpRequest, *, by: Person) -> HttpResponse:
 @page("POST")
 def remove_factor(request: HttpRequest, factor_id: int, *, by: Person) -> HttpResponse:
     """Remove one of one's own second factors."""
+    held = own_factor(by, factor_id)
     require_reauthentication(reauthenticated_at(request))
-    factor = commands.remove_factor(by=by, factor=own_factor(by, factor_id))
+    factor = commands.remove_factor(by=by, factor=held)
     return done(request, f"“{factor.name}” is removed.", "/account")
 
 
