@@ -15,7 +15,7 @@ from uuid import UUID
 from django.apps import apps
 from django.db import connection, models
 
-from apps.audit import queries
+from apps.audit import fsck_outside, queries
 from apps.audit.anchors import Anchor, AnchorFile, epoch_of
 from apps.audit.commands.recording import personal_digest
 from apps.audit.digests import Kept, compare
@@ -50,6 +50,10 @@ WHERE e.doc#>'{after,statement}' IS NOT NULL
 """
 
 
+# Columns in which rows of any app name a statement.
+NAMING = frozenset({"statement_digest", "decision_digest", "evidence_digest"})
+
+
 @dataclass(slots=True)
 class Account:
     """What was looked at; a check that looked at nothing says so."""
@@ -63,6 +67,8 @@ class Account:
     problems: list[str] = field(default_factory=list)
     # What two people declared lost when they began a new log: told every time, and no fault.
     declared: list[str] = field(default_factory=list)
+    # What could not be judged here, or is worth knowing: told every time, and no fault.
+    unjudged: list[str] = field(default_factory=list)
 
 
 def examine(anchors: AnchorFile, digests: Sequence[Kept] = ()) -> Account:
@@ -81,6 +87,10 @@ def examine(anchors: AnchorFile, digests: Sequence[Kept] = ()) -> Account:
     account.problems += _statements(keys, account)
     account.problems += _personal()
     account.problems += _references()
+    account.problems += fsck_outside.keys()
+    account.problems += fsck_outside.cosignatures(account.unjudged)
+    account.problems += fsck_outside.stamps(account.unjudged)
+    account.problems += fsck_outside.order(account.unjudged)
     return account
 
 
@@ -328,7 +338,7 @@ def _references() -> Iterator[str]:
         for column in model._meta.concrete_fields:
             if column.is_relation and column.related_model is Event:
                 yield from _dangling(model, column, "event", Event._meta.db_table, "id")
-            elif column.name == "statement_digest":
+            elif column.name in NAMING:
                 yield from _dangling(model, column, "statement", Statement._meta.db_table, "digest")
 
 

@@ -54,7 +54,7 @@ class Command(BaseCommand):
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             account = _examined(anchors, digests)
-            warnings = [*walls.missing(), *_waiting(queries.health()), *account.declared]
+            warnings = [*walls.missing(), *_waiting(queries.health()), *account.declared, *account.unjudged]
         for sentence in warnings:
             self.stdout.write(f"warning: {sentence}")
         if account.problems:
