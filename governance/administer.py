@@ -11,7 +11,7 @@ from django.utils.timezone import now
 
 from apps.access import commands as access
 from apps.access.models import Person
-from apps.access.queries import find_person
+from apps.access.queries import factors_of, find_person
 from apps.access.states import ROLES, Permission, Scope
 from apps.audit.states import system
 from apps.deploys import commands as deploys
@@ -37,7 +37,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     token = words.add_parser("token", help="issue a token; it is printed once, here")
     token.add_argument("--carry", action="append", required=True, choices=[str(p) for p in Permission])
     token.add_argument("--days", type=int, default=90)
-    for one in (first, person, role, token):
+    lost = words.add_parser("lost", help="remove the second factors of somebody who lost them; sessions end")
+    lost.add_argument("--reason", required=True)
+    for one in (first, person, role, token, lost):
         one.add_argument("username", help="whom it is about")
     unit = words.add_parser("unit", help="declare a business unit")
     environment = words.add_parser("environment", help="declare an environment")
@@ -53,7 +55,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     policies.add_argument("--proposed-by", required=True, metavar="USERNAME")
     for one in (first, person, token):
         one.add_argument("--name", required=True)
-    for one in (person, role, token, unit, environment, policies):
+    for one in (person, role, token, lost, unit, environment, policies):
         one.add_argument("--as", required=True, dest="by", metavar="USERNAME", help="who does it")
 
 
@@ -105,6 +107,15 @@ def _token(asked: Namespace, ask: Ask) -> str:
     return raw
 
 
+def _lost(asked: Namespace, ask: Ask) -> str:
+    by, person = _signed_in(asked.by, ask), find_person(asked.username)
+    held = list(factors_of(person))
+    for factor in held:
+        access.remove_factor(by=by, factor=factor, reason=asked.reason)
+    ended = access.end_other_sessions(by=by, person=person, reason=asked.reason)
+    return f"{len(held)} second factors of {person} are removed, {ended} sessions ended."
+
+
 def _unit(asked: Namespace, ask: Ask) -> str:
     return (
         f"{inventory.declare_unit(by=_signed_in(asked.by, ask), key=asked.key, title=asked.title)} is there."
@@ -128,6 +139,7 @@ _WORK: dict[str, Work] = {
     "person": _person,
     "role": _role,
     "token": _token,
+    "lost": _lost,
     "unit": _unit,
     "environment": _environment,
     "policies": _policies,

@@ -6,9 +6,11 @@ from collections.abc import Callable
 import pytest
 from django.core.management import CommandError, call_command
 
+from apps.access.commands import sign_in
 from apps.access.queries import authenticate_token, find_person, roles_held
 from apps.deploys.queries import environments
 from tests import factories
+from tests.access.test_factors import with_authenticator
 
 pytestmark = pytest.mark.django_db
 Administer = Callable[..., str]
@@ -78,3 +80,19 @@ def test_policies_are_released_by_two_people(administer: Administer):
     assert "us-sr11-7-legacy is still named by no policy, no model, no report and no waiver." in said
     with pytest.raises(CommandError):
         administer("policies", "--as", "pia", "--proposed-by", "pia", passwords=(PASSWORD, PASSWORD))
+
+
+def test_a_code_is_asked_for_where_there_is_a_second_factor(administer: Administer):
+    first, *_ = with_authenticator(factories.administrator())
+    administer("unit", "retail", "--title", "Retail", "--as", "admin", passwords=(PASSWORD, first))
+    with pytest.raises(CommandError, match="no code that counts"):
+        administer("unit", "cards", "--title", "Cards", "--as", "admin", passwords=(PASSWORD, first))
+
+
+def test_who_lost_the_phone_gets_in_again(administer: Administer):
+    factories.administrator()
+    dev = factories.developer()
+    with_authenticator(dev)
+    said = administer("lost", "dev", "--reason", "The phone was stolen.", "--as", "admin")
+    assert said.startswith("1 second factors of")
+    assert sign_in(username="dev", password=PASSWORD, address="192.0.2.1") == dev
