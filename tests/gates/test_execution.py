@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import subprocess
 import threading
 import time
@@ -21,7 +23,7 @@ from apps.costs import commands as costs
 from apps.costs.models import Budget, CostEntry
 from apps.engine import inside
 from apps.engine.policy import gates_for
-from apps.gates import commands, measuring, queries
+from apps.gates import commands, measuring, queries, queue, tasks
 from apps.gates.clock import Clock
 from apps.gates.commands import Fenced
 from apps.gates.models import Decision, Evidence, Run
@@ -360,6 +362,31 @@ def test_a_run_that_sleeps_for_ever_ends_with_its_children(dora, version, policy
     assert (run.state, run.attempt) == (RunState.ERRORED, 2)
     assert "longer than 1 second" in run.cause
     assert "4343" not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+
+
+@SLOW
+def test_a_run_whose_process_always_dies_is_given_up_and_others_are_not(dora, version, policy) -> None:
+    """F16: three attempts, the alert, and the next run of the same lane is decided."""
+    poison = request(dora, version)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("apps.engine.child.COMMAND", ("/bin/sh", "-c", "exit 3"))
+        for _ in range(3):
+            Run.objects.filter(pk=poison.pk).update(not_before=None)
+            run = execute(poison)
+    assert (run.state, run.attempt, run.lost) == (RunState.DEAD, 3, 0)
+    assert Event.objects.filter(action="run.dead", object_id=str(run.pk)).count() == 1
+    assert [one.pk for one in queue.dead_runs(dora)] == [run.pk]
+    assert execute(request(dora, version, purpose="dry-run")).state == RunState.DECIDED
+    assert not Decision.objects.filter(run=poison).exists()
+
+
+@SLOW
+def test_a_worker_that_is_told_to_stop_at_once_hands_its_run_over(committed: Run) -> None:
+    owner = f"{socket.gethostname()}:{os.getpid()}:7"
+    commands.claim(by=WORKER, run_id=committed.pk, owner=owner)
+    tasks.hand_over(how="Cold")
+    run = Run.objects.get(pk=committed.pk)
+    assert (run.state, run.lost, run.attempt) == (RunState.QUEUED, 0, 0)
 
 
 @SLOW
