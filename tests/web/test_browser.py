@@ -19,6 +19,7 @@ PAGES = (
     "/models/credit-pd/regimes",
     "/models/credit-pd/determination?judge=1&theory=yes",
     "/models/credit-pd/versions/1",
+    "/queue",
     "/reviews",
     "/findings",
     "/waivers",
