@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from apps.access.models import Person
     from apps.approvals.models import Approval, Comment, Finding, SignOff, Waiver, WaiverRequest
     from apps.deploys.models import Admission
-    from apps.gates.models import Decision, Evidence, PolicyProposal, PolicyRelease, Run
+    from apps.gates.models import Decision, Evidence, Partition, PolicyProposal, PolicyRelease, Run
     from apps.gates.queries import PartitionProgress
     from apps.inventory.models import DataSet, ModelVersion, RegisteredModel
     from apps.reports.models import Report, ReportRequest
@@ -114,6 +114,19 @@ def partitions(progress: PartitionProgress) -> list[Json]:
         }
         for row in progress.rows
     ]
+
+
+def taken_partition(row: Partition, every: list[str], gates: list[Json]) -> Json:
+    """What a job elsewhere needs in order to sum up a partition."""
+    return {
+        "partition": row.pk,
+        "dataset": row.dataset,
+        "parts": row.parts,
+        "every": every,
+        "gates": gates,
+        "fence": row.fence,
+        "lease_until": row.lease_until,
+    }
 
 
 def decision(row: Decision) -> Json:

@@ -12,6 +12,7 @@ task["do"]           answer
 ``gates``            ``gates: [{id check dataset reference arguments}]``, ``seed`` → measurements by id
 ``summarise``        ``dataset parts every gates out``: some parts, summed up into the file ``out`` → its
                      digest, its size, and which parts and how many rows it is of
+``about``            ``summaries: [file]``: of what the one file is
 ``merged``           ``summaries: [file]``, ``gates``, ``seed`` → as ``gates``, without the data files; and
                      ``rows``, the gates that asked for more than summaries
 ==================== ===========================================================================

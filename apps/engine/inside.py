@@ -170,6 +170,12 @@ def _summarise(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
     return {"digest": digest, "bytes": len(found), **about_partition(found)}
 
 
+def _about(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
+    from apps.engine.partitions import about_partition
+
+    return about_partition(Path(task["summaries"][0]).read_bytes())
+
+
 def _merged(task: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     from apps.engine.evaluate import subject_json
     from apps.engine.partitions import merged_gates
@@ -197,6 +203,7 @@ _TASKS: dict[str, Callable[[Mapping[str, Any], Progress], dict[str, Any]]] = {
     "measure": _measure,
     "gates": _gates,
     "summarise": _summarise,
+    "about": _about,
     "merged": _merged,
     "convert": _convert,
     "compare": _compare,

@@ -19,6 +19,7 @@ from apps.engine.machine import machine
 from apps.engine.policy import Gate
 from apps.gates.clock import database_now
 from apps.gates.models import Run
+from apps.gates.queries import question
 from apps.gates.states import Failure
 from apps.inventory.layout import lay_out
 from apps.inventory.services import outside
@@ -129,17 +130,6 @@ def used(answer: Mapping[str, Any], wall: float) -> Usage | None:
 def machine_of(answer: Mapping[str, Any]) -> dict[str, Any]:
     """What the child ran on: this host, and the device that it names."""
     return machine(str(answer.get("device") or "cpu"), image=settings.IMAGE_DIGEST)
-
-
-def question(gate: Gate) -> dict[str, Any]:
-    """What the child is asked for a gate."""
-    return {
-        "id": gate.id,
-        "check": gate.check,
-        "dataset": gate.dataset,
-        "reference": gate.reference,
-        "arguments": dict(gate.arguments),
-    }
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from apps.access.queries import visible_models
 from apps.audit.errors import NotFound, Refused
 from apps.audit.plain import plain
 from apps.audit.trail import contents
-from apps.engine.policy import Policy, monitoring, select
+from apps.engine.policy import Gate, Policy, gates_for, monitoring, select
 from apps.engine.policy import policy_of as read_document
 from apps.gates.clock import database_now
 from apps.gates.models import Decision, Evidence, Partition, PolicyProposal, PolicyRelease, Run, Schedule
@@ -70,9 +70,43 @@ class PartitionProgress:
         """How many work on it now."""
         return len({row.owner for row in self.rows if row.state == PartitionState.RUNNING})
 
+    @property
+    def lines(self) -> list[tuple[Partition, str]]:
+        """Each with its worker: the host, or who took it elsewhere."""
+        return [(row, _worker(row.owner)) for row in self.rows]
+
+
+def _worker(owner: str) -> str:
+    host, _, rest = owner.partition(":")
+    return f"{host}: {rest}" if host == "outside" else host
+
 
 def partitions_of(run: Run) -> PartitionProgress:
     return PartitionProgress(list(run.partitions.order_by("dataset", "number")))
+
+
+def asked_of(run: Run, partition: Partition) -> tuple[list[str], list[dict[str, Any]]]:
+    """The names of all parts of its data set, and what the run's gates ask."""
+    rows = run.partitions.filter(dataset=partition.dataset).values_list("parts", flat=True)
+    gates = [g for g in gates_for(pinned_policies(run)) if g.speaks_of(run.pinned["fields"])]
+    return sorted(name for row in rows for name in row), [question(gate) for gate in gates]
+
+
+def question(gate: Gate) -> dict[str, Any]:
+    """What is asked for a gate, in plain JSON."""
+    return {
+        "id": gate.id,
+        "check": gate.check,
+        "dataset": gate.dataset,
+        "reference": gate.reference,
+        "arguments": dict(gate.arguments),
+    }
+
+
+def leased_partitions(run: Run) -> QuerySet[Partition]:
+    """The partitions of a run that somebody works on."""
+    rows = Partition.objects.filter(run=run, state=PartitionState.RUNNING)
+    return rows.select_related("run__version__model__unit")
 
 
 def waiting_for_consent(by: Person) -> QuerySet[Run]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from django.conf import settings
@@ -22,6 +22,7 @@ from apps.audit.trail import contents
 from apps.engine.canonical import digest
 from apps.engine.child import in_child
 from apps.engine.policy import Gate
+from apps.engine.provenance import Provenance
 from apps.engine.version import ENGINE_VERSION
 from apps.gates.clock import database_now
 from apps.gates.measuring import (
@@ -33,12 +34,12 @@ from apps.gates.measuring import (
     fill,
     machine_of,
     measure_gates,
-    question,
     run_limits,
     same_files,
     used,
 )
 from apps.gates.models import Partition, Run
+from apps.gates.queries import question
 from apps.gates.states import Failure, PartitionState
 from apps.inventory import store
 from apps.inventory.layout import files_of, put_down
@@ -60,12 +61,21 @@ class Lacking(NotMeasured):
 class Summed:
     """What the child found of one partition."""
 
-    data: bytes
+    data: bytes | None
     digest: str
     rows: int
     usage: Usage
     walls: Mapping[str, str]
     machine: Mapping[str, Any]
+    provenance: Provenance = "governed"
+
+    @classmethod
+    def elsewhere(cls, digest: str, rows: int) -> Self:
+        """What somebody else summed up; its bytes are in the store."""
+        usage = Found.nothing().usage
+        return cls(
+            data=None, digest=digest, rows=rows, usage=usage, walls={}, machine={}, provenance="supplied"
+        )
 
 
 def sum_up(partition: Partition, gates: Sequence[Gate], *, tick: Tick) -> Summed:
@@ -168,7 +178,7 @@ def merge(
         raise NotMeasured(FAILURES.get(answer["kind"], Failure.CRASH), answer["reason"], usage)
     same_files(run, answer["result"]["subject"])
     found = Found(
-        measurements=answer["result"]["measurements"],
+        measurements=_labelled(answer["result"]["measurements"], _supplied(partitions)),
         measured_at=database_now(),
         walls=answer["walls"],
         usage=_together([*([usage] if usage else []), *(Usage(**p.usage) for p in partitions)]),
@@ -179,6 +189,27 @@ def merge(
         },
     )
     return _with_rows(run, found, gates, answer["result"]["rows"], progress=progress, tick=tick)
+
+
+def _supplied(partitions: Sequence[Partition]) -> set[str]:
+    """The data sets of which somebody else summed up a part, as the statements say."""
+    told = contents(p.statement_digest for p in partitions)
+    return {
+        p.dataset for p in partitions if told[p.statement_digest]["predicate"].get("provenance") != "governed"
+    }
+
+
+def _labelled(
+    measurements: Mapping[str, Mapping[str, Any]], supplied: set[str]
+) -> dict[str, Mapping[str, Any]]:
+    """Called supplied where a data set that the number rests on was: no mandatory gate goes by that."""
+    named = ("dataset", "reference_dataset")
+    return {
+        gate: {**found, "provenance": "supplied"}
+        if supplied & {found["parameters"].get(name) for name in named}
+        else found
+        for gate, found in measurements.items()
+    }
 
 
 def _with_rows(

@@ -20,7 +20,6 @@ from apps.access.models import Person
 from apps.engine.child import in_child
 from apps.engine.policy import gates_for
 from apps.gates import commands, queries
-from apps.gates.measuring import question
 from apps.gates.models import Decision, Evidence, Partition, Run
 from apps.gates.states import ENDED, PartitionState, RunState
 from apps.inventory.commands import register_version, store_blob
@@ -106,7 +105,7 @@ def on_one_file(run: Run, whole: pa.Table, folder: Path) -> dict[str, Any]:
         "spec": {**SPEC, "datasets": {"holdout": {"path": "holdout.parquet", **ROLES}}},
     }
     (folder / "model.yaml").write_text(json.dumps(manifest))
-    gates = [question(gate) for gate in gates_for(queries.pinned_policies(run))]
+    gates = [queries.question(gate) for gate in gates_for(queries.pinned_policies(run))]
     task = {"do": "gates", "manifest": str(folder / "model.yaml"), "gates": gates, "seed": run.seed}
     answer = in_child(task)
     assert answer["status"] == "done", answer

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,13 +14,17 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from apps.audit.errors import Invalid, NotFound, Refused
 from apps.audit.models import Event, Statement
 from apps.audit.states import system
 from apps.costs.commands import Held, enter
 from apps.costs.models import Budget, CostEntry
 from apps.engine import inside, table_limits
-from apps.gates import commands, measuring, summing
+from apps.engine.partitions import measure_partition
+from apps.engine.subject import load
+from apps.gates import commands, measuring, queries, summing
 from apps.gates.clock import Clock
+from apps.gates.commands import outside
 from apps.gates.dividing import MOST, shares_of
 from apps.gates.models import Evidence, Partition, Run
 from apps.gates.states import PartitionState, RunState, WaitsFor
@@ -57,7 +62,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
         usage = {"cpu_seconds": 1.0, "peak_memory_bytes": 7}
         return {**json.loads(json.dumps(answer)), "walls": {"core": "0"}, "usage": usage}
 
-    for module in (measuring, summing, intake):
+    for module in (measuring, summing, intake, outside):
         monkeypatch.setattr(module, "in_child", child)
     monkeypatch.setattr(table_limits, "HELD_ROWS", 0)
 
@@ -327,6 +332,78 @@ def test_a_partition_whose_message_was_lost_gets_another(run, broker: Broker) ->
     Partition.objects.filter(run=run, number__lt=3).update(published_at=Clock() - timedelta(seconds=6))
     assert commands.send_partition_hints(by=RELAY) == 3
     assert {message[0] for message in broker.sent} == {str(p.pk) for p in partitions(run) if p.number < 3}
+
+
+# Elsewhere ----------------------------------------------------------------------------------------------
+
+
+def summed_elsewhere(taken: Partition, folder: Path) -> bytes:
+    """What a job on another machine does with the parts that it was told."""
+    every, gates = queries.asked_of(taken.run, taken)
+    (folder / "holdout").mkdir(parents=True, exist_ok=True)
+    for name, digest in taken.parts.items():
+        (folder / "holdout" / name).write_bytes(the_store().path(digest).read_bytes())
+    manifest = {**taken.run.version.manifest, "apiVersion": "governance/v1", "kind": "ModelVersion"}
+    (folder / "model.yaml").write_text(json.dumps(manifest))
+    return measure_partition(load(folder), taken.dataset, gates, parts=list(taken.parts), every=every)
+
+
+def hand_in(by, taken: Partition, data: bytes) -> Partition:
+    digest = store_blob(by=by, stream=io.BytesIO(data)).digest
+    return commands.hand_in_partition(
+        by=by, run=taken.run, partition_id=taken.pk, fence=taken.fence, summary=digest
+    )
+
+
+def test_what_is_summed_up_elsewhere_is_supplied_and_opens_no_mandatory_gate(run, dora, tmp_path) -> None:
+    taken = commands.take_partition(by=dora, run=run)
+    assert commands.keep_partition(by=dora, run=run, partition_id=taken.pk, fence=taken.fence) == taken
+    done = hand_in(dora, taken, summed_elsewhere(taken, tmp_path / "job"))
+    assert (done.state, done.owner) == (PartitionState.MEASURED, "outside:dora")
+    sum_up(run)
+    ended = execute(run)
+    found = {e.gate: e.measurement for e in Evidence.objects.filter(run=run)}
+    assert found["performance.floor"]["provenance"] == "supplied"
+    assert ended.decision.outcome != "pass"
+    whole = request(dora, register(dora, parts=1, label="one"))
+    Run.objects.filter(pk=whole.pk).update(seed=run.seed)
+    execute(whole)
+    governed = Evidence.objects.get(run=whole, gate="performance.floor").measurement
+    assert {**governed, "provenance": "supplied"} == found["performance.floor"]
+
+
+def test_summaries_of_other_parts_are_refused(run, dora, tmp_path) -> None:
+    first, second = (commands.take_partition(by=dora, run=run) for _ in range(2))
+    data = summed_elsewhere(second, tmp_path / "job")
+    with pytest.raises(Invalid, match=r"summaries of p01\.parquet of holdout; p00\.parquet of holdout were"):
+        hand_in(dora, first, data)
+    with pytest.raises(Invalid, match="no summaries of a part"):
+        hand_in(dora, first, b"nonsense")
+    assert Partition.objects.get(pk=first.pk).state == PartitionState.RUNNING
+
+
+def test_only_whoever_took_a_partition_hands_it_in_and_in_time(run, dora, tmp_path) -> None:
+    other = rows.person("otto", "developer")
+    taken = commands.take_partition(by=dora, run=run)
+    data = summed_elsewhere(taken, tmp_path / "job")
+    with pytest.raises(NotFound, match="that you hold"):
+        hand_in(other, taken, data)
+    expire(taken)
+    commands.take_back_partitions(by=RELAY)
+    sum_up(run)
+    with pytest.raises(NotFound, match="that you hold"):
+        hand_in(dora, taken, data)
+    assert execute(run).decision.outcome == "pass"
+
+
+def test_nobody_hands_in_bytes_of_others(run, dora) -> None:
+    taken = commands.take_partition(by=dora, run=run)
+    with pytest.raises(NotFound, match="were not uploaded by you"):
+        commands.hand_in_partition(
+            by=dora, run=run, partition_id=taken.pk, fence=taken.fence, summary="sha256:" + "0" * 64
+        )
+    with pytest.raises(Refused, match="no longer yours under the fence 9"):
+        commands.keep_partition(by=dora, run=run, partition_id=taken.pk, fence=9)
 
 
 def test_many_parts_are_shared_out_by_their_bytes(dora, policy, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,6 +51,7 @@ WITHOUT_TRACE = {
     "expire_uploads",
     "complete_waiting",
     "finish_idempotent",
+    "keep_partition",
     "forget_idempotent",
     "make_asked",
     "make_missing",

@@ -6,6 +6,7 @@ from apps.gates.commands.deciding import decide_and_seal
 from apps.gates.commands.execution import execute_next, execute_run
 from apps.gates.commands.hardware import consent_hardware
 from apps.gates.commands.leases import Fenced, beat, claim, claim_next, fail, give_back, note_progress
+from apps.gates.commands.outside import hand_in_partition, keep_partition, take_partition
 from apps.gates.commands.partition_leases import (
     beat_partition,
     claim_partition,
@@ -40,6 +41,8 @@ __all__ = [
     "finish_partition",
     "give_back",
     "give_back_partitions",
+    "hand_in_partition",
+    "keep_partition",
     "note_missed",
     "note_progress",
     "place_run",
@@ -55,5 +58,6 @@ __all__ = [
     "sync_policies",
     "take_back",
     "take_back_partitions",
+    "take_partition",
     "wake_lanes",
 ]

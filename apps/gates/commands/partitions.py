@@ -81,11 +81,15 @@ def execute_partition(*, by: Acting, partition_id: UUID, owner: str) -> Partitio
         return None
 
 
+def gates_of(run: Run) -> list[Gate]:
+    """The gates that a run asks, by the policies that it pinned."""
+    return [g for g in gates_for(queries.pinned_policies(run)) if g.speaks_of(run.pinned["fields"])]
+
+
 def _worked(row: Partition, by: Acting) -> Partition:
     try:
-        policies = queries.pinned_policies(row.run)
-        gates = [g for g in gates_for(policies) if g.speaks_of(row.run.pinned["fields"])]
-        consented(row.run, policies, gates)
+        gates = gates_of(row.run)
+        consented(row.run, queries.pinned_policies(row.run), gates)
         return finish_partition(by=by, partition=row, gates=gates, summed=_summed(row, gates))
     except (Fenced, InterfaceError, OperationalError):
         # Where the database is away nothing can be written: the lease runs out, it is taken up again.
@@ -120,7 +124,8 @@ def _no_tick() -> None:
 
 def finish_partition(*, by: Acting, partition: Partition, gates: Sequence[Gate], summed: Summed) -> Partition:
     """Keep and seal what was summed up; the last partition lets the run begin."""
-    blob = keep_made(by=by, data=summed.data, media=MEDIA)
+    if summed.data is not None:
+        keep_made(by=by, data=summed.data, media=MEDIA)
     with transaction.atomic():
         run = hold(partition.run_id)
         held = still_mine(partition)
@@ -135,9 +140,10 @@ def finish_partition(*, by: Acting, partition: Partition, gates: Sequence[Gate],
                 "dataset": held.dataset,
                 "parts": held.parts,
                 "rows": summed.rows,
-                "summary": blob.digest,
+                "summary": summed.digest,
                 "gates": sorted(gate.id for gate in gates),
                 "engine": ENGINE_VERSION,
+                "provenance": summed.provenance,
                 "walls": summed.walls,
                 "machine": summed.machine,
                 "worker": held.owner,
@@ -153,7 +159,7 @@ def finish_partition(*, by: Acting, partition: Partition, gates: Sequence[Gate],
             lease_until=None,
             finished_at=database_now(),
             rows=summed.rows,
-            summary_id=blob.digest,
+            summary_id=summed.digest,
             statement_digest=statement.digest,
             usage=summed.usage.as_json(),
             failure="",
