@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from apps.engine.policy.library import shipped_folder
+from governance.anchoring import bucket_named
 from governance.env import Environment, endpoints_named, witness_named
 from governance.local.places import Places, default_state
 from governance.secret import kept_secret
@@ -244,6 +245,8 @@ ANCHOR_GIT = _env.text("COUNTERSIGN_ANCHOR_GIT")
 ANCHOR_FOLDER = (
     _env.folder("COUNTERSIGN_ANCHOR_FOLDER", STATE) if _env.text("COUNTERSIGN_ANCHOR_FOLDER") else None
 )
+# The same in a bucket of an object storage, each held back from removal until a day.
+ANCHOR_BUCKET = bucket_named(_env)
 # The second record of events: ids and leaf hashes, appended after each commit; and where it is sent on to.
 EVENT_DIGESTS = (
     _env.folder("COUNTERSIGN_EVENT_DIGESTS", STATE) if _env.text("COUNTERSIGN_EVENT_DIGESTS") else None

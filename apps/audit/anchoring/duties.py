@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from apps.audit import queries, timestamps
 from apps.audit.anchoring import store
+from apps.audit.anchoring.bucket import Bucket
 from apps.audit.anchoring.copies import Folder, Git, Place
 from apps.audit.anchoring.store import Head
 from apps.audit.anchoring.witnesses import Conflict, Forked, Unreachable, Witness, ask, configured
@@ -70,6 +71,8 @@ def _places() -> list[tuple[str, str, Place]]:
         found.append(("git", "git", Git(settings.ANCHOR_GIT, Path(settings.STATE) / "anchor-git")))
     if settings.ANCHOR_FOLDER is not None:
         found.append(("folder", "folder", Folder(settings.ANCHOR_FOLDER)))
+    if settings.ANCHOR_BUCKET is not None:
+        found.append(("bucket", "bucket", Bucket(**settings.ANCHOR_BUCKET)))
     return found
 
 
