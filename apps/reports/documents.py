@@ -6,17 +6,23 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from apps.access.models import Person
+
 SEALED, MEASURED, RECORDED, COUNTED = "sealed", "measured", "recorded", "counted"
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One entry of a table: its text, the word for where it comes from, the statement that says so."""
+    """One entry of a table: its text, the word for where it comes from, the statement that says so.
+
+    Where it is somebody's name, `person` is their number: what is sealed holds that alone.
+    """
 
     text: str
     provenance: str = ""
     evidence: str = ""
     number: bool = False
+    person: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,11 @@ class Document:
 def words(text: object, provenance: str = RECORDED, evidence: str = "") -> Cell:
     """A cell of text."""
     return Cell(str(text) if text not in (None, "") else "–", provenance, evidence)
+
+
+def who(person: Person, provenance: str = RECORDED, evidence: str = "") -> Cell:
+    """A cell with somebody's name."""
+    return Cell(str(person), provenance, evidence, person=person.pk)
 
 
 def number(value: float | int | None, provenance: str, evidence: str = "", *, digits: int = 4) -> Cell:

@@ -11,7 +11,9 @@ from apps.access.models import Person
 from apps.access.queries import models_with
 from apps.access.states import Permission
 from apps.approvals import queries as approvals
+from apps.approvals.challenges import visible_challenges
 from apps.gates.queries import released_policies, visible_decisions, visible_evidence
+from apps.reports.models import ReportSnapshot
 from apps.reports.queries import visible_reports
 
 
@@ -32,3 +34,5 @@ def _facts(by: Person) -> Iterator[QuerySet[Any]]:
     yield approvals.visible_signoffs(by)
     yield approvals.visible_waivers(by)
     yield visible_reports(by).filter(version__model__in=readable)
+    yield visible_challenges(by)
+    yield ReportSnapshot.objects.filter(request__report__in=visible_reports(by))

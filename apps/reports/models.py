@@ -46,6 +46,20 @@ class ReportRefusal(models.Model):
         return self.why
 
 
+class ReportSnapshot(models.Model):
+    """What a report over many things says, sealed before it is drawn. A fact."""
+
+    request = models.OneToOneField(ReportRequest, on_delete=models.PROTECT, related_name="snapshot")
+    at = models.DateTimeField()
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    def __str__(self) -> str:
+        return f"snapshot for a {self.request.kind} report"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="report_snapshot", id=str(self.pk), name=str(self), digest=self.statement_digest)
+
+
 class Report(models.Model):
     """A PDF drawn from statements only; its digest is sealed. A fact."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from celery import current_app
@@ -16,15 +17,18 @@ from apps.audit import commands as audit
 from apps.audit import timestamps
 from apps.audit.errors import Refused
 from apps.audit.events import EventName
+from apps.audit.queries import read_statement
 from apps.audit.states import Acting, Ref
+from apps.engine.canonical import canonical, digest
 from apps.engine.errors import Problem
 from apps.inventory.commands import keep_made
 from apps.inventory.models import ModelVersion
-from apps.reports import drawing, guards, kinds, queries
+from apps.reports import drawing, guards, kinds, queries, snapshots
 from apps.reports.documents import Document
-from apps.reports.models import Report, ReportRefusal, ReportRequest
+from apps.reports.models import Report, ReportRefusal, ReportRequest, ReportSnapshot
 
 DOCUMENT = "https://countersign.dev/report-document/v1"
+SNAPSHOT = "https://countersign.dev/report-snapshot/v1"
 TASK = "apps.reports.tasks.make_document"
 log = logging.getLogger(__name__)
 
@@ -71,9 +75,7 @@ def make_document(*, by: Acting, request: ReportRequest) -> Report | None:
     made_at = timezone.now()
     try:
         guards.can_ask(request.person, request.kind, request.version, request.scope)
-        document = kinds.content(
-            request.kind, by=request.person, now=made_at, version=request.version, scope=request.scope
-        )
+        document = _document(by, request, made_at)
         authority = timestamps.authority()
         made = drawing.draw_document(
             document, made_at=made_at, authority=authority.words if authority else ""
@@ -82,6 +84,40 @@ def make_document(*, by: Acting, request: ReportRequest) -> Report | None:
         _refuse(by, request, str(error))
         return None
     return _keep(by, request, document, made)
+
+
+def _document(by: Acting, request: ReportRequest, now: datetime) -> Document:
+    """What the report says; one over many things is sealed first and drawn from what was sealed."""
+    if request.version is not None:
+        return _said(request, now)
+    sealed = _snapshot(by, request, now).statement_digest
+    return snapshots.document_of(read_statement(sealed)["predicate"]["report"], sealed)
+
+
+def _said(request: ReportRequest, now: datetime) -> Document:
+    return kinds.content(
+        request.kind, by=request.person, now=now, version=request.version, scope=request.scope
+    )
+
+
+@transaction.atomic
+def _snapshot(by: Acting, request: ReportRequest, now: datetime) -> ReportSnapshot:
+    _only_one(request)
+    found = ReportSnapshot.objects.filter(request=request).first()
+    if found is not None:
+        return found
+    form = snapshots.sealed_form(_said(request, now))
+    statement = audit.seal(
+        by=by,
+        predicate_type=SNAPSHOT,
+        subjects=[Ref("snapshot", str(request.pk), f"{request.kind} report", digest(canonical(form)))],
+        predicate={"kind": request.kind, "request": str(request.pk), "scope": request.scope, "report": form},
+        event=EventName.SNAPSHOT_SEALED,
+        on_behalf_of=request.person,
+    )
+    return ReportSnapshot.objects.create(
+        request=request, at=statement.signed_at, statement_digest=statement.digest
+    )
 
 
 @transaction.atomic
@@ -103,7 +139,7 @@ def _keep(by: Acting, request: ReportRequest, document: Document, made: drawing.
             "page": page.digest,
             "version": request.version.digest if request.version else "",
             "scope": request.scope,
-            "evidence": sorted(document.statements),
+            "evidence": _rests_on(request, document),
         },
         event=EventName.REPORT_MADE,
         on_behalf_of=request.person,
@@ -120,6 +156,11 @@ def _keep(by: Acting, request: ReportRequest, document: Document, made: drawing.
         made_at=statement.signed_at,
         statement_digest=statement.digest,
     )
+
+
+def _rests_on(request: ReportRequest, document: Document) -> list[str]:
+    sealed = ReportSnapshot.objects.filter(request=request).values_list("statement_digest", flat=True)
+    return sorted({*document.statements, *sealed})
 
 
 def _only_one(request: ReportRequest) -> None:

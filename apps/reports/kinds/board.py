@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,9 +17,23 @@ from apps.approvals.queries import open_counts, visible_findings
 from apps.costs.models import CostEntry
 from apps.costs.queries import currency
 from apps.gates import coverage
+from apps.gates.models import Decision
 from apps.gates.queries import newest_outcomes
+from apps.gates.states import Purpose
+from apps.inventory.models import Tiering
 from apps.inventory.queries import with_standing
-from apps.reports.documents import COUNTED, RECORDED, SEALED, Document, Section, Table, number, words
+from apps.reports.documents import (
+    COUNTED,
+    RECORDED,
+    SEALED,
+    Cell,
+    Document,
+    Section,
+    Table,
+    number,
+    who,
+    words,
+)
 
 SOON = timedelta(days=60)
 
@@ -29,6 +44,7 @@ def portfolio(by: Person, now: datetime) -> Document:
         with_standing(visible_models(by)).select_related("owner", "unit").order_by("key")
     )
     outcomes, findings = newest_outcomes(models), open_counts(models)
+    decided, tiered = _decided(models), _tiered(models)
     failing = [m for m in models if outcomes.get(m.pk) in ("fail", "insufficient", "error")]
     overdue = visible_findings(by).exclude(state="closed").filter(due__lt=now.date()).count()
     spent = CostEntry.objects.filter(currency=currency(), entered_at__gte=now - timedelta(days=365))
@@ -44,9 +60,9 @@ def portfolio(by: Person, now: datetime) -> Document:
     rows = [
         [
             words(m.key),
-            words(m.owner),
-            number(m.tier, SEALED),
-            words(outcomes.get(m.pk, "not decided"), SEALED),
+            who(m.owner),
+            number(m.tier, SEALED if m.pk in tiered else RECORDED, tiered.get(m.pk, "")),
+            _outcome(outcomes.get(m.pk, ""), decided.get(m.pk)),
             number(findings.get(m.pk, 0), COUNTED),
         ]
         for m in models
@@ -63,6 +79,26 @@ def portfolio(by: Person, now: datetime) -> Document:
         Section("Waivers that hold", [], [_waivers(list(waivers.order_by("valid_to")))]),
     ]
     return Document("Portfolio report", f"as of {now:%Y-%m-%d %H:%M} UTC", summary, sections)
+
+
+def _decided(models: Sequence[Any]) -> dict[int, Decision]:
+    """The newest decision for approval on any version of each model."""
+    rows = Decision.objects.filter(version__model__in=models, purpose=Purpose.APPROVAL)
+    newest = rows.order_by("version__model_id", "-decided_at", "-id").distinct("version__model_id")
+    return {row.version.model_id: row for row in newest.select_related("version")}
+
+
+def _tiered(models: Sequence[Any]) -> dict[int, str]:
+    """The statement of each model's present tier."""
+    rows = Tiering.objects.filter(model__in=models).order_by("model_id", "-assigned_at", "-id")
+    return {row.model_id: row.statement_digest for row in rows.distinct("model_id") if row.statement_digest}
+
+
+def _outcome(outcome: str, decision: Decision | None) -> Cell:
+    """An outcome with its statement, where that is the one it is of."""
+    if decision is None or decision.outcome != outcome:
+        return words(outcome or "not decided")
+    return words(outcome, SEALED, decision.statement_digest)
 
 
 def _waivers(rows: list[Waiver]) -> Table:
@@ -95,8 +131,8 @@ def attestations(by: Person, now: datetime, since: datetime, until: datetime) ->
     table = [
         [
             words(m.key),
-            words(m.owner),
-            words(last[m.pk].person if m.pk in last else "not attested", SEALED, _digest(last.get(m.pk))),
+            who(m.owner),
+            who(last[m.pk].person, SEALED, _digest(last[m.pk])) if m.pk in last else words("not attested"),
             words(
                 f"{last[m.pk].attested_at:%Y-%m-%d}" if m.pk in last else "", SEALED, _digest(last.get(m.pk))
             ),
@@ -129,18 +165,18 @@ def access_review(by: Person, now: datetime) -> Document:
     ]
     roles = [
         [
-            words(g.person),
+            who(g.person),
             words(ROLES[g.role].title if g.role in ROLES else g.role),
             words(f"{g.scope} {g.scope_key}".strip()),
             words(f"{g.valid_from:%Y-%m-%d}"),
             words(f"{g.valid_to:%Y-%m-%d}" if g.valid_to else "without end"),
-            words(g.granted_by),
+            who(g.granted_by) if g.granted_by else words(""),
             words(g.reason),
         ]
         for g in grants
     ]
     out = [
-        [words(t.person), words(t.name), words(", ".join(t.scopes)), words(f"{t.expires_at:%Y-%m-%d}")]
+        [who(t.person), words(t.name), words(", ".join(t.scopes)), words(f"{t.expires_at:%Y-%m-%d}")]
         for t in tokens.order_by("expires_at")
     ]
     sections = [
@@ -158,7 +194,7 @@ def access_review(by: Person, now: datetime) -> Document:
         Section(
             "Both sides",
             [],
-            [Table("Who could build and approve", ("Who",), [[words(p)] for p in both], empty="Nobody.")],
+            [Table("Who could build and approve", ("Who",), [[who(p)] for p in both], empty="Nobody.")],
         ),
         Section(
             "Tokens",
