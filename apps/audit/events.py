@@ -96,6 +96,7 @@ class EventName(StrEnum):
 
     REPORT_ASKED = "report.asked"
     REPORT_MADE = "report.made"
+    SNAPSHOT_SEALED = "snapshot.sealed"
     REPORT_REFUSED = "report.refused"
     REPORT_SIGNING_AGREED = "report.signing_agreed"
     REPORT_SIGNING_WAITS = "report.signing_waits"

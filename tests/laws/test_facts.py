@@ -61,6 +61,7 @@ FACTS = (
     "reports.ReportRefusal",
     "reports.ReportRequest",
     "reports.ReportSignature",
+    "reports.ReportSnapshot",
     "reports.SigningAct",
     "reports.SigningEnd",
     "reports.SigningTry",
