@@ -18,11 +18,14 @@ from pypdf import PdfReader
 from apps.approvals.commands import challenge, comment
 from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
 from apps.audit.models import Event
+from apps.audit.queries import read_statement
 from apps.reports import drawing, kinds, queries
 from apps.reports.challenges import find_about
 from apps.reports.commands import ask_report, make_asked, make_document, make_report
 from apps.reports.documents import Document, Section, Table, number, words
+from apps.reports.facts import readable_statement
 from apps.reports.models import Report
+from apps.reports.snapshots import document_of
 from apps.reports.states import ReportKind
 from apps.reports.templates import rendered
 from apps.reports.verification import verify_report
@@ -174,6 +177,36 @@ def test_a_report_over_many_is_seen_by_whoever_asked_and_by_readers_of_the_trail
     told = client.post("/reports/ask", {"kind": "coverage", "framework": "us-sr26-2"})
     assert told.status_code == 302
     assert Report.objects.count() == 1
+
+
+@pytest.mark.slow
+def test_a_report_over_many_is_sealed_without_names_before_it_is_drawn() -> None:
+    asked = ask_report(by=factories.risk_officer(), kind="access-review")
+    report = make_document(by=bank.WORKER, request=asked)
+    assert report is not None
+    sealed = asked.snapshot.statement_digest
+    said = json.dumps(read_statement(sealed)["predicate"])
+    assert factories.risk_officer().name not in said
+    assert f'"person": "{factories.risk_officer().pk}"' in said
+    assert sealed in read_statement(report.statement_digest)["predicate"]["evidence"]
+    page = queries.report_page(report).decode()
+    assert factories.risk_officer().name in page
+    assert f"/api/v1/statements/{sealed}" in page
+    assert readable_statement(factories.risk_officer(), sealed)
+    assert not readable_statement(factories.developer(), sealed)
+    assert Event.objects.filter(action="snapshot.sealed").count() == 1
+
+
+def test_every_entry_of_a_portfolio_names_a_statement() -> None:
+    bank.decided(bank.version())
+    asked = ask_report(by=factories.risk_officer(), kind="portfolio")
+    make_document(by=bank.WORKER, request=asked)
+    said = read_statement(asked.snapshot.statement_digest)["predicate"]["report"]
+    found = document_of(said, asked.snapshot.statement_digest)
+    cells = [cell for s in found.sections for t in s.tables for row in t.rows for cell in row]
+    assert all(cell.evidence for cell in cells)
+    own = {cell.evidence for cell in cells} - {asked.snapshot.statement_digest}
+    assert bank.decided(bank.version()).statement_digest in own
 
 
 def sample(text: str) -> dict[str, Any]:
