@@ -82,6 +82,19 @@ def with_argument(text: str) -> str:
         (with_line("applies_to: {match: {model.tier: {gtee: 1}}}"), END, 'Did you mean "gte"?'),
         (with_line("applies_to: {match: {model.tier: ['1']}}"), END, 'cannot be "1"'),
         (with_line("applies_to: {match: {model.tier: []}}"), END, "needs 1 to 200 values"),
+        (with_bound("70"), 6, "nothing can pass"),
+        (with_bound("70%"), 6, 'a number, not "70%"'),
+        (with_bound("0x1"), 6, 'a number, not "0x1"'),
+        (with_bound("010"), 6, 'a number, not "010"'),
+        (with_bound("1_0"), 6, 'a number, not "1_0"'),
+        (with_bound("NO"), 6, 'a number, not "NO"'),
+        (with_bound("null"), 6, "a number, not null"),
+        (with_bound("1:30"), 6, 'a number, not "1:30"'),
+        (with_bound("!!float 0.7"), 6, "the tag"),
+        (with_line("  - {id: a, title: A, check: performance.auc, pass: {min: 0.8}}"), END, "a second time"),
+        (POLICY.replace("gates:", "<<: {a: 1}\ngates:"), 5, 'no field "<<"'),
+        (with_line("? [a]\n: b"), END, "a key must be text"),
+        (POLICY.replace("title: A", 'title: "a\\x1b[2J"'), 6, "U+001B"),
         (with_line("applies_to: {match: {model.tier: {gte: 1e300}}}"), END, "a number"),
         (with_line(f"applies_to: {{match: {{model.domain: [{'x, ' * 5000}x]}}}}"), END, "1 to 200"),
         (with_line("approvals: {steps: [{id: v, role: validator, quorum: 0}]}"), END, "at least 1"),
@@ -159,3 +172,64 @@ def test_one_broken_file_does_not_stop_the_others(here: Path, program: Program) 
 @pytest.mark.parametrize("name", ["absent.yaml", ".", "a\0b", "", "x" * 5000])
 def test_a_policy_that_is_no_file_is_named(here: Path, refused: Refused, name: str) -> None:
     assert "cannot be read" in refused("evaluate", "model.yaml", "--policy", name)
+
+
+@pytest.mark.parametrize(
+    ("bound", "outcome"),
+    [
+        ("0.9375", "pass"),
+        ("0.93750000000000000000000000000000001", "fail"),
+        ("0.93749999999999999999999999999999999", "pass"),
+        ("9375e-4", "pass"),
+        ("0.93750001", "fail"),
+        ("-0.0", "pass"),
+    ],
+)
+def test_a_bound_is_held_to_its_last_digit(here: Path, program: Program, bound: str, outcome: str) -> None:
+    rows = [f"0.{9 - i},{int(i in (0, 1, 2, 4))},F,no" for i in range(8)]
+    Path("holdout.csv").write_text("\n".join(["score,defaulted,sex,approved", *rows, ""]))
+    Path("p.yaml").write_text(with_bound(bound))
+    code, out, err = program("evaluate", "model.yaml", "--policy", "p.yaml")
+    assert (code, err) == ({"pass": 0, "fail": 1}[outcome], ""), out
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "match: {model.tier: [9]}",
+        "match: {model.tier: [1.5]}",
+        "match: {model.tier: {gt: 4}}",
+        "match: {model.tier: {eq: 1, ne: 1}}",
+        "match: {model.exposure_eur: {gte: 10, lt: 5}}",
+        "match: {model.jurisdictions: {all_of: [US], none_of: [US]}}",
+        "match: {model.tier: [1]}, unless: {model.tier: [1]}",
+        "match: {model.exposure_eur: {gte: 10}}, unless: {model.exposure_eur: {gt: 5}}",
+        "match: {model.domain: [credit]}, unless: {model.domain: [credit, markets]}",
+    ],
+)
+def test_a_policy_that_speaks_of_no_model_is_no_good(here: Path, program: Program, text: str) -> None:
+    Path("p.yaml").write_text(with_line(f"applies_to: {{{text}}}"))
+    code, out, _ = program("policy", "lint", "p.yaml")
+    assert (code, "No model can have" in out or "left out again" in out) == (1, True), out
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "match: {model.tier: {gte: 2, lt: 4}}",
+        "match: {model.tier: {gte: 0}}",
+        "match: {model.tier: {ne: 1}}",
+        "match: {model.exposure_eur: {gte: 5, lte: 5}}",
+        "match: {model.exposure_eur: {gt: 5, lt: 6}}",
+        "match: {model.jurisdictions: {all_of: [US, EU], none_of: [GB]}}",
+        "match: {model.jurisdictions: {none_of: [US]}}",
+        "match: {model.jurisdictions: [NO]}, unless: {model.jurisdictions: [US]}",
+        "match: {model.domain: {ne: credit}}",
+        "match: {model.vendor: {ne: true}}",
+        "match: {model.tier: [1, 2]}, unless: {model.tier: [1]}",
+    ],
+)
+def test_a_policy_that_speaks_of_some_is_right(here: Path, program: Program, text: str) -> None:
+    Path("p.yaml").write_text(with_line(f"applies_to: {{{text}}}"))
+    code, out, _ = program("policy", "lint", "p.yaml")
+    assert code == 0, out

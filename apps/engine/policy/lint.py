@@ -11,7 +11,7 @@ from apps.engine.policy.build import plain, policy_of
 from apps.engine.policy.form import Fault
 from apps.engine.policy.library import Library
 from apps.engine.policy.model import Policy, Step
-from apps.engine.policy.reach import nameless, unasked
+from apps.engine.policy.reach import impossible, nameless, unasked
 from apps.engine.policy.read import examine, sentence
 from apps.engine.policy.regulation import Controls
 from apps.engine.policy.vocabulary import nearest
@@ -49,6 +49,7 @@ def lint(
         faults = [
             *_people(document, policy),
             *unasked(document.value),
+            *impossible(document.value),
             *nameless(document.value, sorted({one.framework for one in (controls or {}).values()})),
             *_itself(document, policy),
             *_sources(document, controls),

@@ -100,6 +100,17 @@ def holds(match: Mapping[str, Any], unless: Mapping[str, Any], facts: Facts) -> 
     )
 
 
+def line_holds(name: str, wanted: Any, actual: Any) -> bool:
+    """Whether one line holds of a value that is known.
+
+    Examples
+    --------
+    >>> line_holds("model.tier", {"gte": 2}, 3), line_holds("model.tier", {"gte": 2}, None)
+    (True, False)
+    """
+    return _line(name, wanted, actual, unknown=False)
+
+
 def _line(name: str, wanted: Any, actual: Any, *, unknown: bool) -> bool:
     values = [_comparable(v) for v in (actual if isinstance(actual, (list, tuple)) else [actual])]
     kind = FIELDS.get(name)
