@@ -64,6 +64,7 @@ def _trusted(args: argparse.Namespace, pack: Mapping[str, Any]) -> KeySet:
 def _measured_again(found: Replayed, args: argparse.Namespace) -> Iterator[str]:
     """What differs when each gate is measured here, on the files at hand, with the same seed."""
     from apps.cli.apart import ask, manifest_at
+    from apps.engine.disclosure import least_rows, withheld
 
     path, _ = manifest_at(args.model)
     gates = [
@@ -79,7 +80,8 @@ def _measured_again(found: Replayed, args: argparse.Namespace) -> Iterator[str]:
     ]
     task = {"do": "gates", "manifest": str(path), "gates": gates, "seed": found.seed}
     for name, again in ask(task, recorded=args.recorded)["measurements"].items():
-        yield from _differences(name, found.measurements[name], again)
+        shown = withheld(again, least_rows(found.policies))
+        yield from _differences(name, found.measurements[name], shown)
 
 
 def _elsewhere(found: Replayed) -> Iterator[str]:

@@ -34,15 +34,22 @@ def grouped(measurement: Mapping[str, Any] | None) -> GroupTable | None:
     groups = (measurement or {}).get("groups") or ()
     if not groups:
         return None
-    rows = [(_label(g), str(g.get("n", "–")), _value(g), _digits(g.get("ratio"), 3)) for g in groups]
+    rows = [(_label(g), _count(g), _value(g), _digits(g.get("ratio"), 3)) for g in groups]
     widest = max(len(row[1]) for row in rows)
     aligned = [(label, n.rjust(widest, FIGURE_SPACE), *rest) for label, n, *rest in rows]
     return GroupTable(aligned, all(_fits(row[0]) for row in rows))
 
 
+def _count(group: Mapping[str, Any]) -> str:
+    found = group.get("n")
+    return "–" if found is None else str(found)
+
+
 def _label(group: Mapping[str, Any]) -> str:
     name = f"{group['attribute']}: {group['group']}" if group.get("attribute") else str(group["group"])
     shown = "".join(c if c.isprintable() else " " for c in name)
+    if group.get("status") == "suppressed":
+        return f"{shown}: {group.get('note')}"
     return shown if group.get("status") == "measured" else f"{shown} ({group.get('status')})"
 
 

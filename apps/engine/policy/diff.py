@@ -175,6 +175,9 @@ def _rest(old: Policy, new: Policy) -> Changes:
     if set(old.dear) != set(new.dear):
         effect: Effect = "stricter" if set(old.dear) <= set(new.dear) else "looser"
         yield Change(f"hardware to approve: {_shown(old.dear)} → {_shown(new.dear)}", effect)
+    if old.min_rows != new.min_rows:
+        effect = "stricter" if old.min_rows < new.min_rows else "looser"
+        yield Change(f"rows from which a group is shown: {old.min_rows} → {new.min_rows}", effect)
     if old.waivers != new.waivers:
         yield from _waivers(old, new)
     yield from _people(old, new)

@@ -138,6 +138,7 @@ POLICY = Fields(
         "gates": Items(GATE),
         "on_missing": Text(words=words.ON_MISSING),
         "hardware": Fields({"approval": Items(Text(words=words.HARDWARE))}, required=("approval",)),
+        "disclosure": Fields({"min_rows": Number(whole=True, low=2, high=10_000)}, required=("min_rows",)),
         "evidence": Items(EVIDENCE),
         "approvals": APPROVALS,
         "validity": Fields(

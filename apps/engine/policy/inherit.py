@@ -36,6 +36,7 @@ def merged(child: Doc, parent: Doc, faults: list[Fault]) -> dict[str, Any]:
     before = {"on_missing": parent.get("on_missing", "fail")}
     answer["on_missing"] = _ranked((("on_missing",), "on_missing"), child, before, words.ON_MISSING, say=say)
     answer["hardware"] = _hardware(child, parent, say)
+    answer["disclosure"] = _disclosure(child, parent, say)
     answer["approvals"] = _approvals(child, parent, say)
     answer["validity"] = _validity(child.get("validity") or {}, parent.get("validity") or {}, say)
     answer["waivers"] = _waivers(child.get("waivers") or {}, parent.get("waivers") or {}, say)
@@ -179,6 +180,15 @@ def _hardware(child: Doc, parent: Doc, say: Say) -> dict[str, Any]:
     mine, theirs = child.get("hardware") or {}, parent.get("hardware") or {}
     asked = _superset((("hardware",), "approval"), mine, theirs, say=say)
     return {"approval": asked} if asked else {}
+
+
+def _disclosure(child: Doc, parent: Doc, say: Say) -> dict[str, Any]:
+    mine = (child.get("disclosure") or {}).get("min_rows")
+    theirs = (parent.get("disclosure") or {}).get("min_rows") or 0
+    if mine is not None and mine < theirs:
+        say(("disclosure", "min_rows"), f"{mine} shows smaller groups than {theirs}")
+    least = max(mine or 0, theirs)
+    return {"min_rows": least} if least else {}
 
 
 def _approvals(child: Doc, parent: Doc, say: Say) -> dict[str, Any]:

@@ -288,6 +288,11 @@ class Policy:
         """The classes of hardware that a person approves before a run may use them."""
         return tuple((self.document.get("hardware") or {}).get("approval") or ())
 
+    @property
+    def min_rows(self) -> int:
+        """From how many rows on the numbers of a group are shown; 0 where all are."""
+        return int((self.document.get("disclosure") or {}).get("min_rows") or 0)
+
     def named(self) -> dict[str, str]:
         """How a decision names the policy."""
         return {"id": self.id, "version": self.version, "digest": self.digest}

@@ -14,6 +14,7 @@ from apps.audit.states import Acting, Ref
 from apps.costs.commands import enter
 from apps.engine.decide import Decision as Decided
 from apps.engine.decide import GateResult, MeasuredGate, SubjectFacts, decide
+from apps.engine.disclosure import least_rows, withheld
 from apps.engine.policy import Gate, Policy
 from apps.engine.version import ENGINE_VERSION
 from apps.gates.clock import database_now
@@ -33,7 +34,8 @@ def decide_and_seal(
 ) -> Run:
     """Seal evidence, decision and cost, and end the run; all of it, or for a worker too late nothing."""
     held = still_mine(run)
-    measured = {gate.id: _measured(held, gate, found) for gate in gates}
+    least = least_rows(policies)
+    measured = {gate.id: _measured(held, gate, found, least) for gate in gates}
     now = database_now()
     decided = decide(policies=policies, measurements=measured, now=now, subject=_subject(held))
     digests = {gate.id: _seal_evidence(by, held, gate, measured[gate.id], found) for gate in gates}
@@ -42,8 +44,8 @@ def decide_and_seal(
     return _finish(by, held, decided, now)
 
 
-def _measured(run: Run, gate: Gate, found: Found) -> MeasuredGate:
-    measurement = found.measurements[gate.id]
+def _measured(run: Run, gate: Gate, found: Found, least: int) -> MeasuredGate:
+    measurement = withheld(found.measurements[gate.id], least)
     return MeasuredGate(
         measurement=measurement,
         measured_at=found.measured_at,
