@@ -14,7 +14,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from apps.access.guards import require
+from apps.access.guards import require, require_anywhere
 from apps.access.models import Person
 from apps.access.queries import visible_models
 from apps.access.states import Permission
@@ -129,6 +129,11 @@ def find_upload(by: Person, upload_id: UUID) -> Upload:
     if row is None or row.expires_at <= timezone.now():
         raise NotFound("There is no such upload; it may have expired. Begin again.")
     return row
+
+
+def may_upload(by: Person) -> None:
+    """Forbidden for those who hand in no versions."""
+    require_anywhere(by, Permission.VERSION_REGISTER)
 
 
 def may_see_storage(by: Person) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Q, QuerySet, Sum
@@ -34,6 +34,10 @@ class Usage:
     def share(self) -> float | None:
         """Of the quota; None where there is none."""
         return (self.kept + self.promised) / self.quota if self.quota else None
+
+    @property
+    def percent(self) -> int | None:
+        return None if self.share is None else round(self.share * 100)
 
     def has_room(self, size: int) -> bool:
         return not self.quota or self.kept + self.promised + size <= self.quota
@@ -124,3 +128,13 @@ def unreferenced(before: datetime) -> QuerySet[Blob]:
         named = relation.related_model._base_manager.filter(~Q(**{field.name: None}))
         rows = rows.exclude(pk__in=named.values(field.attname))
     return rows.order_by("pk")
+
+
+def loose(by: Person) -> list[Blob]:
+    """Newest first, what the person handed in and no version names; `goes` is when it is removed."""
+    now = timezone.now()
+    rows = unreferenced(now).filter(possessions__person__identity=by.identity).select_related("kept")
+    found = list(rows.order_by("-kept__kept_at", "pk")[:50])
+    for blob in found:
+        blob.goes = blob.kept.kept_at + timedelta(days=settings.UNREFERENCED_DAYS)  # type: ignore[attr-defined]
+    return found

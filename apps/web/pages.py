@@ -54,6 +54,8 @@ RAIL: tuple[tuple[str, str, Permission | None, tuple[str, ...]], ...] = (
     ("/costs", "Costs", Permission.COST_SEE, ()),
     ("/events", "Audit events", Permission.EVENT_SEE, ()),
     ("/exports", "Exports", Permission.EXPORT_MAKE, ()),
+    ("/uploads", "Uploads", Permission.VERSION_REGISTER, ()),
+    ("/storage", "Storage", Permission.STORAGE_MANAGE, ()),
     ("/admin/", "People and roles", Permission.PERSON_MANAGE, ()),
 )
 
