@@ -1,4 +1,4 @@
-"""Sending the file of digests on to a syslog host as it grows (RFC 5424, over UDP or TCP)."""
+"""Sending the file of digests on to a syslog host as it grows: RFC 5424 over TLS, TCP or UDP."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import json
 import logging
 import os
 import socket
+import ssl
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 
@@ -18,6 +20,7 @@ from apps.audit.digests import own_file
 from apps.engine.errors import BadInput
 
 PATIENCE = 5.0
+PORTS = {"tls": 6514, "tcp": 601, "udp": 514}
 _MOST = 500
 _AUDIT_INFO = 13 * 8 + 6  # the facility "log audit", the severity "informational"
 _log = logging.getLogger("countersign.forwarding")
@@ -81,18 +84,44 @@ def _new(path: Path, begin: int) -> tuple[list[bytes], int]:
 
 
 def deliver(messages: Sequence[bytes]) -> None:
-    """To the host of the settings; OSError where it is not reached."""
+    """To the host of the settings; OSError where it is not reached, or its certificate names another."""
     parts = urlsplit(settings.SYSLOG)
-    if parts.scheme not in ("udp", "tcp") or not parts.hostname:
+    if parts.scheme not in PORTS or not parts.hostname:
         raise BadInput(
-            f"COUNTERSIGN_SYSLOG is {settings.SYSLOG!r}; expected udp://host:514 or tcp://host:601."
+            f"COUNTERSIGN_SYSLOG is {settings.SYSLOG!r}; expected tls://host:6514, tcp://host:601 or "
+            "udp://host:514."
         )
-    if parts.scheme == "tcp":
-        with socket.create_connection((parts.hostname, parts.port or 601), PATIENCE) as stream:
-            stream.sendall(b"".join(b"%d %s" % (len(m), m) for m in messages))
-            stream.shutdown(socket.SHUT_WR)
+    address = parts.hostname, parts.port or PORTS[parts.scheme]
+    if parts.scheme == "udp":
+        _datagrams(address, messages)
         return
-    family, *_, address = socket.getaddrinfo(parts.hostname, parts.port or 514, type=socket.SOCK_DGRAM)[0]
+    with socket.create_connection(address, PATIENCE) as plain, _stream(plain, parts) as stream:
+        stream.sendall(b"".join(b"%d %s" % (len(m), m) for m in messages))
+        _close(stream)
+
+
+def _stream(plain: socket.socket, parts: SplitResult) -> socket.socket:
+    """The connection itself, or TLS over it (RFC 5425) with a host whose certificate is checked."""
+    if parts.scheme == "tcp":
+        return plain
+    trusted = ssl.create_default_context(cafile=settings.SYSLOG_CA or None)
+    trusted.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.SYSLOG_CERTIFICATE:
+        trusted.load_cert_chain(settings.SYSLOG_CERTIFICATE)
+    return trusted.wrap_socket(plain, server_hostname=parts.hostname)
+
+
+def _close(stream: socket.socket) -> None:
+    """Say that all was sent, and over TLS hear it from the other side: nothing was lost on the way."""
+    if isinstance(stream, ssl.SSLSocket):
+        with suppress(ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            stream.unwrap()
+    else:
+        stream.shutdown(socket.SHUT_WR)
+
+
+def _datagrams(address: tuple[str, int], messages: Sequence[bytes]) -> None:
+    family, *_, place = socket.getaddrinfo(*address, type=socket.SOCK_DGRAM)[0]
     with socket.socket(family, socket.SOCK_DGRAM) as sender:
         for one in messages:
-            sender.sendto(one, address)
+            sender.sendto(one, place)

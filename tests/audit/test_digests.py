@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
+import ssl
 import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import transaction
@@ -92,6 +100,56 @@ def test_what_is_new_goes_to_the_host_once_by_tcp(log, settings):
     size, _, rest = b"".join(got).partition(b" ")
     assert FORM.fullmatch(rest[: int(size)])
     assert Forwarder().turn() == 0
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The key and the certificate of a host called localhost, vouched for by itself."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    place = tmp_path_factory.mktemp("syslog") / "host.pem"
+    place.write_bytes(private + made.public_bytes(pem))
+    return place
+
+
+@pytest.mark.parametrize(
+    ("host", "trusted"), [("localhost", True), ("localhost", False), ("127.0.0.1", True)]
+)
+def test_over_tls_only_to_the_host_that_its_certificate_names(log, settings, certificate, host, trusted):
+    listening, got = Receiver(socket.SOCK_STREAM), []
+    listening.socket.listen()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def take() -> None:
+        plain, _ = listening.socket.accept()
+        with contextlib.suppress(OSError), context.wrap_socket(plain, server_side=True) as connection:
+            while part := connection.recv(65_536):
+                got.append(part)
+
+    taking = threading.Thread(target=take)
+    taking.start()
+    settings.SYSLOG = f"tls://{host}:{listening.port}"
+    settings.SYSLOG_CA = str(certificate) if trusted else ""
+    good = trusted and host == "localhost"
+    assert Forwarder().turn() == (Event.objects.count() if good else 0)
+    taking.join(5)
+    listening.socket.close()
+    size, _, rest = b"".join(got).partition(b" ")
+    assert bool(FORM.fullmatch(rest[: int(size or 0)])) == good
 
 
 def test_by_udp_each_is_a_datagram(log, settings):

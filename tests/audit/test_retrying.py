@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import psycopg
 import pytest
 from django.db import OperationalError, connection, transaction
+from django.test import Client
 
 from apps.audit import retrying
 from apps.audit.commands import record
 from apps.audit.events import EventName
 from apps.audit.models import Event
 from apps.audit.retrying import TIMES, retried
+from governance.celery import app
+from tests import factories
 from tests.audit.people import MODEL, RELAY
 from tests.database import FreshDatabase
 
@@ -83,3 +88,35 @@ def test_another_error_is_not_made_again() -> None:
     with pytest.raises(OperationalError):
         retried(request)
     assert len(tried) == 1
+
+
+def test_a_task_is_made_again_as_a_request_is() -> None:
+    tried: list[int] = []
+
+    @app.task(name="tests.set_back", shared=False)
+    def task() -> str:
+        tried.append(1)
+        if len(tried) < 3:
+            raise OperationalError("set back") from psycopg.errors.SerializationFailure("set back")
+        return "done"
+
+    assert task() == "done"
+    assert len(tried) == 3
+    app.tasks.unregister("tests.set_back")
+
+
+def test_somebody_who_signs_in_is_not_sent_away(fresh_database: FreshDatabase, client: Client) -> None:
+    person, tried = factories.person("ada-again", "auditor"), [0]
+    person.set_password("a-long-password-of-tests")
+    person.save()
+
+    def once(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "audit_event" in sql and not tried[0]:
+            tried[0] = 1
+            raised("40001")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(once):
+        answer = client.post("/sign-in", {"username": "ada-again", "password": "a-long-password-of-tests"})
+    assert (answer.status_code, tried) == (302, [1])
+    assert Event.objects.filter(action="session.opened").count() == 1

@@ -19,6 +19,7 @@ from apps.access.queries import OPENED, factors_of, find_active_person, has_fact
 from apps.access.throttle import Throttled
 from apps.audit.context import authenticated
 from apps.audit.errors import Refused
+from apps.audit.retrying import retried
 from apps.web.pages import REAUTHENTICATED, TWO_FACTORS, own_path, page
 
 if TYPE_CHECKING:
@@ -39,8 +40,10 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return render(request, "access/sign_in.html", {"next": onward})
     username = request.POST.get("username", "")
     try:
-        person = commands.sign_in(
-            username=username, password=request.POST.get("password", ""), address=address_of(request)
+        person = retried(
+            lambda: commands.sign_in(
+                username=username, password=request.POST.get("password", ""), address=address_of(request)
+            )
         )
     except commands.SecondFactorNeeded as needed:
         request.session.cycle_key()
