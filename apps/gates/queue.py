@@ -56,6 +56,11 @@ class Waiting:
     ahead: int
     why: str
 
+    @property
+    def placed(self) -> str:
+        """Where a person put it; in turn where nobody did."""
+        return Place(self.run.place).word
+
 
 @dataclass(frozen=True, slots=True)
 class LaneView:
