@@ -207,6 +207,9 @@ ENDPOINTS = endpoints_named(_env.words("COUNTERSIGN_ENDPOINTS"))
 ENDPOINT_SECRETS = _env.folder("COUNTERSIGN_ENDPOINT_SECRETS", STATE / "secrets" / "endpoints")
 ENDPOINT_ANSWERS_KEPT = _env.flag("COUNTERSIGN_ENDPOINT_ANSWERS_KEPT", default=True)
 
+# The one currency in which runs are priced and budgets set; bills of others keep their own.
+COST_CURRENCY = _env.text("COUNTERSIGN_CURRENCY", "EUR").upper()
+
 # How long uploaded bytes of retired models are kept; without a file for ever.
 RETENTION = _env.text("COUNTERSIGN_RETENTION")
 

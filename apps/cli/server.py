@@ -37,6 +37,7 @@ def add(commands: Any) -> None:
     submit.add_argument("subject", metavar="MODEL@VERSION")
     submit.add_argument("--use", default="", help="the use; needed where the model has several")
     submit.add_argument("--no-wait", action="store_true", help="do not wait for the decision")
+    submit.add_argument("--quote", action="store_true", help="tell what a run will probably cost, ask for none")
     gate = commands.add_parser("gate", help="ask the server whether a version may run", allow_abbrev=False)
     check = gate.add_subparsers(dest="gate_command", required=True).add_parser("check", allow_abbrev=False)
     check.add_argument("--model", required=True)
@@ -151,6 +152,9 @@ def _submit(args: argparse.Namespace, client: Client) -> int:
     model, _, version = args.subject.rpartition("@")
     if not model or not version:
         raise BadInput(f"{args.subject!r} names no version; write it as MODEL@VERSION.")
+    if args.quote:
+        print(client.get(f"/models/{segment(model)}/quote").body["sentence"])
+        return ALLOW
     asked = {"model": model, "version": version, "use": args.use}
     run = client.post("/runs", asked, key=str(uuid.uuid4())).body
     _tell(f"Run {run['id']} is {run['state']}")

@@ -13,9 +13,11 @@ from django.conf import settings
 from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
-from apps.costs.models import Budget, BudgetAlert, BudgetExcess, CostEntry, Rate
+from apps.access.text import storable
+from apps.audit.errors import NotFound
+from apps.costs.models import Budget, BudgetAlert, BudgetExcess, CostEntry, CostImport, Rate
 from apps.costs.states import FIRST_RATES, LEVELS, Hardware
-from apps.inventory.models import RegisteredModel
+from apps.inventory.models import BusinessUnit, RegisteredModel
 
 NOTHING = Decimal(0)
 CENT = Decimal("0.01")
@@ -198,3 +200,40 @@ def excesses(month: date) -> QuerySet[BudgetExcess]:
     """What was allowed beyond the budgets of a month, newest first."""
     rows = BudgetExcess.objects.filter(budget__month=month_of(month), budget__currency=currency())
     return rows.select_related("budget", "granted_by")
+
+
+# Finding by what people say -----------------------------------------------------------------------------
+
+
+def named_month(text: str) -> date:
+    """The month of ``2026-11``; NotFound for anything else."""
+    year, _, month = text.partition("-")
+    if len(text) == 7 and text.isascii() and year.isdigit() and month.isdigit():
+        try:
+            return date(int(year), int(month), 1)
+        except ValueError:
+            pass
+    raise NotFound(f"There is no month {text[:20]!a}; one is named as 2026-11.", field="month")
+
+
+def units() -> QuerySet[BusinessUnit]:
+    return BusinessUnit.objects.order_by("key")
+
+
+def find_unit(key: str) -> BusinessUnit:
+    found = BusinessUnit.objects.filter(key=key).first() if storable(key) else None
+    if found is None:
+        raise NotFound(f"There is no business unit {key[:80]!a}.", field="unit")
+    return found
+
+
+def find_budget(budget_id: int) -> Budget:
+    found = Budget.objects.filter(pk=budget_id, currency=currency()).first()
+    if found is None:
+        raise NotFound(f"There is no budget {budget_id}.")
+    return found
+
+
+def imports() -> QuerySet[CostImport]:
+    """Bills that were brought in, newest first."""
+    return CostImport.objects.select_related("imported_by")

@@ -206,3 +206,11 @@ def by_version(model_key: str) -> list[VersionCost]:
 
 def total(parts: Sequence[Part]) -> Decimal:
     return sum((part.amount for part in parts), NOTHING)
+
+
+def statement_rows(month: date) -> Iterator[tuple[Any, ...]]:
+    """The lines of every bill: month, unit, model, source, items, currency, amount, exact amount."""
+    for bill in unit_bills(month):
+        for line in bill.lines:
+            named = (f"{bill.month:%Y-%m}", bill.unit_key, line.model_key, line.source, line.items)
+            yield *named, line.currency, line.amount, line.exact

@@ -1,4 +1,4 @@
-"""What is kept: events and proofs, reports, costs, environments."""
+"""What is kept: events and proofs, reports, environments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from apps.api.reading import Fields, body
 from apps.audit import queries as audit
 from apps.audit import trail
 from apps.audit.errors import NotFound
-from apps.costs.statements import statement as cost_statement
 from apps.deploys.queries import environments as declared_environments
 from apps.inventory.queries import find_version
 from apps.reports import commands
@@ -111,13 +110,6 @@ def show_file(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpRespo
     return found
 
 
-@operation("GET", "Cost of control by month and unit.", answers={200: "Rows."})
-def list_costs(request: HttpRequest, *, by: Person) -> HttpResponse:
-    require(by, Permission.COST_SEE)
-    rows = [{k: str(v) for k, v in row.items()} for row in cost_statement()]
-    return answer({"costs": rows})
-
-
 @operation("GET", "Environments.", answers={200: "Environments."})
 def list_environments(request: HttpRequest, *, by: Person) -> HttpResponse:
     rows = [{"key": e.key, "title": e.title} for e in declared_environments()]
@@ -130,5 +122,4 @@ checkpoint = endpoint(show_checkpoint)
 report = endpoint(show_report)
 asked_reports = endpoint(list_asked, ask_report)
 report_file = endpoint(show_file)
-costs = endpoint(list_costs)
 environments = endpoint(list_environments)

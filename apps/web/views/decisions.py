@@ -1,4 +1,4 @@
-"""The deploy gate's answers, decisions, costs."""
+"""The deploy gate's answers and decisions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from apps.access.guards import require
 from apps.access.states import Permission
 from apps.approvals.guards import PASSING
 from apps.approvals.queries import open_findings
-from apps.costs.statements import statement as cost_statement
 from apps.deploys import queries as deploys
 from apps.deploys.genuine import sealed_outcome
 from apps.deploys.states import Outcome
@@ -69,10 +68,3 @@ def decision_page(request: HttpRequest, digest: str, *, by: Person) -> HttpRespo
 def _waivable(document: Mapping[str, Any]) -> list[str]:
     found = (g for g in document["gates"] if g["enforcement"] == "waivable" and g["outcome"] not in PASSING)
     return [gate["id"] for gate in found]
-
-
-@page()
-def cost_page(request: HttpRequest, *, by: Person) -> HttpResponse:
-    """What runs cost, by unit and month."""
-    require(by, Permission.COST_SEE)
-    return render(request, "costs/statement.html", {"title": "Costs", "rows": cost_statement()})

@@ -15,6 +15,7 @@ from apps.approvals import queries as approval_queries
 from apps.approvals.guards import fillable, no_live_approval, of_today, submittable
 from apps.approvals.queries import open_counts
 from apps.costs.queries import cost_of
+from apps.costs.quoting import quote
 from apps.deploys.queries import deployable
 from apps.gates import commands as gates
 from apps.gates.queries import latest_decision, newest_outcomes, run_page
@@ -105,7 +106,11 @@ def version_record(request: HttpRequest, key: str, label: str, *, by: Person) ->
         "uses": [(use, *_next(by, version, use)) for use in uses],
         "approvals": approval_queries.approvals_of(version),
         "contributions": version.contributions.select_related("person"),
+<<<<<<< HEAD
         "log": version_log(by, version, decided(version, uses)),
+=======
+        "quote": quote(version.model, Purpose.APPROVAL),
+>>>>>>> 77323c6 (Costs: pages, addresses of the API and the program's quote; statements, budgets, rates, bills brought in)
     }
     return render(request, "models/version.html", context)
 

@@ -18,6 +18,7 @@ from apps.approvals.commands import open_monitoring_findings
 from apps.audit.forwarding import Forwarder
 from apps.audit.states import system
 from apps.audit.stopping import LogStopped
+from apps.costs.commands import raise_alerts
 from apps.gates.commands import (
     note_missed,
     request_due,
@@ -87,6 +88,7 @@ class Relay:
             _Duty(30, lambda: note_missed(by=RELAY)),
             _Duty(15, lambda: complete_waiting(by=RELAY)),
             _Duty(20, lambda: make_asked(by=RELAY)),
+            _Duty(15, lambda: raise_alerts(by=RELAY)),
             _Duty(300, lambda: archive_due(by=RELAY)),
             _Duty(300, lambda: expire_uploads(by=RELAY)),
             _Duty(3600, lambda: sweep_blobs(by=RELAY)),
