@@ -13,6 +13,7 @@ from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
+from apps.deploys.watching.latency import observed
 from governance.logs import request_id
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
@@ -115,12 +116,14 @@ def request_log(get_response: Handler) -> Handler:
 
 
 def _write(request: HttpRequest, response: HttpResponseBase, started: float) -> None:
+    match, seconds = request.resolver_match, time.monotonic() - started
+    observed(str(request.method), match.route if match else "", response.status_code, seconds)
     _log.info(
         "answered",
         extra={
             "request_method": request.method,
             "request_path": request.path,
             "status": response.status_code,
-            "milliseconds": round((time.monotonic() - started) * 1000, 1),
+            "milliseconds": round(seconds * 1000, 1),
         },
     )

@@ -50,6 +50,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "governance.middleware.request_log",
+    "governance.tracing.traced",
     "governance.middleware.security_headers",
     "apps.audit.context.middleware",
     "django.middleware.security.SecurityMiddleware",

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
+from apps.api.views.watching import metrics
 from governance.outage import failed
 
 handler500 = failed
@@ -12,5 +13,7 @@ handler500 = failed
 urlpatterns: list[URLPattern | URLResolver] = [path("admin/", admin.site.urls)]
 if find_spec("apps.api.urls"):
     urlpatterns.append(path("api/v1/", include("apps.api.urls")))
+    # Where Prometheus looks by itself; the same rules as below the API.
+    urlpatterns.append(path("metrics", metrics))
 if find_spec("apps.web.urls"):
     urlpatterns.append(path("", include("apps.web.urls")))

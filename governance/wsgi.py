@@ -4,8 +4,13 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from governance.counting import count_together
 from governance.pace import paced
+from governance.tracing import collect
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
 
+# Before anything is counted, and in each process of the web.
+count_together()
+collect("web")
 application = paced(get_wsgi_application())

@@ -21,6 +21,7 @@ from apps.access.queries import held_anywhere
 from apps.access.states import PERSONAL, ROLES
 from apps.approvals import commands as approvals
 from apps.approvals.models import Approval, Finding, WaiverRequest
+from apps.costs import commands as costs
 from apps.deploys.commands import admit
 from apps.deploys.models import Admission
 from apps.gates.commands import request_run
@@ -95,6 +96,9 @@ def _build() -> Standing:
     people |= {"pipeline": factories.service(), "elsewhere": _elsewhere()}
     bank.policies()
     bank.production()
+    costs.set_budget(
+        by=people["head-of-model-risk"], unit=factories.unit(), month=timezone.now().date(), amount="1000"
+    )
     inventory.propose_scorecard(by=people["model-risk-policy"], data=_next_scorecard())
     granted = bank.granted(bank.submitted(bank.version("credit-pd", "1")))
     waiting = bank.submitted(bank.version("credit-pd", "2", rows=500))

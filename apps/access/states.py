@@ -187,7 +187,7 @@ ROLES: dict[str, Role] = {
             "auditor",
             "Auditor",
             "Reads everything, exports and verifies; changes nothing.",
-            frozenset(_READ | {_P.EVENT_SEE, _P.EXPORT_MAKE, _P.COST_SEE}),
+            frozenset(_READ | {_P.EVENT_SEE, _P.EXPORT_MAKE, _P.COST_SEE, _P.SYSTEM_SEE}),
         ),
         Role(
             "administrator",
@@ -222,12 +222,6 @@ ROLES: dict[str, Role] = {
                     _P.ADMISSION_SEE,
                 }
             ),
-        ),
-        Role(
-            "monitor",
-            "Monitoring",
-            "A service account that reads the service's own measurements, and nothing of models.",
-            frozenset({_P.SYSTEM_SEE}),
         ),
     )
 }

@@ -21,6 +21,7 @@ from apps.api.views import (
     scopes,
     uploads,
     verification,
+    watching,
 )
 from apps.api.views import exports as exporting
 
@@ -28,6 +29,10 @@ urlpatterns = [
     path("schema", openapi.schema),
     path("health", openapi.health),
     path("health/log", health.log),
+    path("health/live", watching.live),
+    path("health/ready", watching.ready),
+    path("metrics", watching.metrics),
+    path("system", watching.system),
     path("keys", runs.keys),
     path("models", inventory.models),
     path("models/<str:key>", inventory.model),

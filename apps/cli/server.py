@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
     submit.add_argument("subject", metavar="MODEL@VERSION")
     submit.add_argument("--use", default="", help="the use; needed where the model has several")
     submit.add_argument("--no-wait", action="store_true", help="do not wait for the decision")
-    submit.add_argument("--quote", action="store_true", help="tell what a run will probably cost, ask for none")
+    submit.add_argument("--quote", action="store_true", help="tell what a run will cost, ask for none")
     gate = commands.add_parser("gate", help="ask the server whether a version may run", allow_abbrev=False)
     check = gate.add_subparsers(dest="gate_command", required=True).add_parser("check", allow_abbrev=False)
     check.add_argument("--model", required=True)

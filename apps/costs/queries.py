@@ -13,6 +13,9 @@ from django.conf import settings
 from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
+from apps.access.models import Person
+from apps.access.queries import permissions_on
+from apps.access.states import Permission
 from apps.access.text import storable
 from apps.audit.errors import NotFound
 from apps.costs.models import Budget, BudgetAlert, BudgetExcess, CostEntry, CostImport, Rate
@@ -227,10 +230,11 @@ def find_unit(key: str) -> BusinessUnit:
     return found
 
 
-def find_budget(budget_id: int) -> Budget:
+def find_budget(by: Person, budget_id: int) -> Budget:
+    """A budget of a unit whose costs the person may see."""
     found = Budget.objects.filter(pk=budget_id, currency=currency()).first()
-    if found is None:
-        raise NotFound(f"There is no budget {budget_id}.")
+    if found is None or Permission.COST_SEE not in permissions_on(by, find_unit(found.unit_key)):
+        raise NotFound(f"There is no budget {budget_id}, or you may not see it.")
     return found
 
 

@@ -56,6 +56,7 @@ RAIL: tuple[tuple[str, str, Permission | None, tuple[str, ...]], ...] = (
     ("/exports", "Exports", Permission.EXPORT_MAKE, ()),
     ("/uploads", "Uploads", Permission.VERSION_REGISTER, ()),
     ("/storage", "Storage", Permission.STORAGE_MANAGE, ()),
+    ("/system", "System", Permission.SYSTEM_SEE, ()),
     ("/admin/", "People and roles", Permission.PERSON_MANAGE, ()),
 )
 

@@ -17,6 +17,8 @@ from apps.access.tokens import new_token, token_digest
 from apps.api.endpoints import describe
 from apps.approvals.commands import challenge
 from apps.audit.models import Event
+from apps.costs.models import Budget
+from apps.costs.queries import month_of, next_month
 from apps.gates.models import PolicyProposal
 from apps.inventory import store
 from apps.inventory.models import ScorecardProposal
@@ -86,6 +88,8 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "framework": "us-sr26-2",
         "proposal_id": _proposal(route).pk,
         "version": world.granted.subject["policies"][0]["version"],
+        "month": "2026-11",
+        "budget_id": Budget.objects.get().pk,
         "event_id": Event.objects.earliest("occurred_at").pk,
         "report_id": world.report.pk,
         "factor_id": 1,
@@ -189,10 +193,20 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
         f"POST {mended}/reopen": reason,
         "POST /waivers/requests/<uuid:request_id>": {"answer": "refuse", **reason},
         "POST /decisions/<str:digest>/waiver": {**waiver, "valid_to": waiver["remediation_due"]},
+        "POST /costs/budgets": {"unit": "retail", "month": "2026-11", "amount": "5"},
+        "POST /costs/budgets/<int:budget_id>/excess": {"amount": "5", "until": _last_day(), **reason},
+        "POST /costs/rates": {"hardware": "cpu", "per_second": "1"},
+        "POST /api/v1/costs/rates": {"hardware": "cpu", "per_second": "1"},
+        "POST /api/v1/budgets": {"unit": "retail", "month": "2026-11", "amount": "5"},
         "POST /reports/ask": {"kind": "portfolio"},
         "POST /api/v1/reports": {"kind": "portfolio"},
         "POST /reports/<uuid:report_id>/sign": {"meaning": "validated", "shown_digest": "x"},
     }
+
+
+def _last_day() -> str:
+    """The last day of this month."""
+    return str(next_month(month_of(timezone.now())) - timedelta(days=1))
 
 
 def _policy() -> dict[str, Any]:

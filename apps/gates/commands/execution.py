@@ -14,6 +14,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from apps.audit.errors import Refused
 from apps.audit.states import Acting
+from apps.audit.tracing import about_run, span
 from apps.engine.errors import Problem
 from apps.engine.policy import Gate, gates_for
 from apps.gates import hints, pacing, queries, waiting
@@ -58,11 +59,12 @@ def execute_next(*, by: Acting, lane: str, owner: str) -> Run | None:
 
 
 def _executed(run: Run, by: Acting) -> Run | None:
-    try:
-        return _worked(run, by)
-    except Fenced as fenced:
-        log.warning("what was found for run %s is thrown away: %s", run.pk, fenced)
-        return None
+    with about_run(run.pk, "run.execute", lane=str(run.lane), attempt=run.fence):
+        try:
+            return _worked(run, by)
+        except Fenced as fenced:
+            log.warning("what was found for run %s is thrown away: %s", run.pk, fenced)
+            return None
 
 
 def _worked(run: Run, by: Acting) -> Run:
@@ -87,10 +89,12 @@ def _decided(run: Run, by: Acting) -> Run:
     policies = queries.pinned_policies(run)
     gates = [g for g in gates_for(policies) if g.speaks_of(run.pinned["fields"])]
     consented(run, policies, gates)
-    found = _measured(run, gates) if gates else Found.nothing()
+    with span("run.measure", gates=len(gates)):
+        found = _measured(run, gates) if gates else Found.nothing()
     if found.transcript is not None:  # kept before the facts that name it, outside of their transaction
         keep_made(by=by, data=found.transcript.written(), media=MEDIA)
-    return _settled(partial(decide_and_seal, by=by, run=run, policies=policies, gates=gates, found=found))
+    with span("run.seal"):
+        return _settled(partial(decide_and_seal, by=by, run=run, policies=policies, gates=gates, found=found))
 
 
 def _settled(seal: Callable[[], Run]) -> Run:

@@ -14,6 +14,7 @@ from apps.audit import commands as audit
 from apps.audit.events import EventName
 from apps.audit.plain import plain
 from apps.audit.states import Acting
+from apps.audit.tracing import about_run
 from apps.costs.commands import quote_run
 from apps.costs.states import Outcome
 from apps.engine.canonical import canonical, digest
@@ -85,7 +86,7 @@ def _store(run: Run, *, actor: Acting) -> Run:
         return found
     _plan(run, policies)
     try:
-        with transaction.atomic():
+        with about_run(run.pk, "run.request", purpose=str(run.purpose)), transaction.atomic():
             return _create(run, actor=actor)
     except IntegrityError:
         rival = _known(run)

@@ -142,7 +142,7 @@ def set_budget(request: HttpRequest, *, by: Person) -> HttpResponse:
 @page("POST")
 def allow_excess(request: HttpRequest, budget_id: int, *, by: Person) -> HttpResponse:
     """Let runs go on beyond a budget."""
-    budget = queries.find_budget(budget_id)
+    budget = queries.find_budget(by, budget_id)
     commands.allow_excess(
         by=by,
         unit=queries.find_unit(budget.unit_key),

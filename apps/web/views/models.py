@@ -106,11 +106,8 @@ def version_record(request: HttpRequest, key: str, label: str, *, by: Person) ->
         "uses": [(use, *_next(by, version, use)) for use in uses],
         "approvals": approval_queries.approvals_of(version),
         "contributions": version.contributions.select_related("person"),
-<<<<<<< HEAD
         "log": version_log(by, version, decided(version, uses)),
-=======
         "quote": quote(version.model, Purpose.APPROVAL),
->>>>>>> 77323c6 (Costs: pages, addresses of the API and the program's quote; statements, budgets, rates, bills brought in)
     }
     return render(request, "models/version.html", context)
 

@@ -19,13 +19,13 @@ _SHOWN = 50
 
 
 class Command(BaseCommand):
-    help = "Bring in a bill: FOCUS 1.0 to 1.4 (.csv, .parquet) or an answer of OpenCost (.json), by model tag."
+    help = "Bring in a bill: FOCUS 1.0 to 1.4 (.csv, .parquet) or OpenCost (.json), by model tag."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--by", required=True, help="the username of who brings it in")
         parser.add_argument("--currency", default="", help="of OpenCost's prices, which name none")
-        parser.add_argument("--trial", action="store_true", help="tell what would become of it, write nothing")
+        parser.add_argument("--trial", action="store_true", help="tell what would happen, write nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"]

@@ -1,0 +1,1 @@
+"""What the running service tells of itself, for monitors and for whoever looks after it."""
