@@ -79,6 +79,8 @@ MEANINGS = {
     "on_missing": "what a missing measurement makes of the decision; there is no “pass”",
     "hardware": "what a run is computed on",
     "hardware.approval": "the classes that a person approves before a run may use them",
+    "disclosure": "what is told of few people",
+    "disclosure.min_rows": "from how many rows on a group is shown; fewer are withheld before sealing",
     "evidence": "documents that must be there",
     "evidence[].id": "the document's name",
     "evidence[].title": "for people",
