@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from apps.access.guards import require, require_anywhere
 from apps.access.models import Person
@@ -28,6 +27,7 @@ from apps.deploys.models import Admission, Environment
 from apps.engine.admit import Admission as Answer
 from apps.engine.admit import Reason, Request
 from apps.engine.canonical import canonical, digest, rfc3339
+from apps.gates.clock import database_now
 from apps.inventory.models import ModelVersion, Use
 from apps.inventory.queries import find_version, uses_of
 
@@ -97,7 +97,7 @@ def _asked(by: Person, given: Request, population: str, exposure_eur: str) -> _A
 
 
 def _answered(by: Person, asked: _Asked) -> Admission:
-    now = timezone.now()
+    now = database_now()  # a service whose clock is behind revives nothing
     gathered = gather(asked.version, asked.use, asked.environment, now)
     answer = _narrowed(gathered.answer(asked.request, now), asked)
     return _seal(by, asked, gathered, answer, now)
@@ -265,7 +265,7 @@ def ask_again(*, by: Person, admission: Admission) -> Admission:
         environment=admission.environment,
         digest=admission.digest,
     )
-    now = timezone.now()
+    now = database_now()
     if gather(row, use, place, now).answer(request, now).outcome == admission.outcome:
         return admission
     return admit(

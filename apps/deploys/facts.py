@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
-
-from django.utils import timezone
 
 from apps.approvals.models import Approval, Document, Finding, SignOff, Waiver
 from apps.approvals.queries import closures_of, documents_of, revealed_signoffs, standing_approval
 from apps.approvals.states import ApprovalState, FindingState, Severity
 from apps.audit.anchoring.standing import why_nothing_is_admitted
+from apps.audit.past import as_of
 from apps.audit.plain import plain
 from apps.audit.trail import contents
 from apps.deploys.models import Environment
@@ -38,8 +37,6 @@ from apps.gates.states import Purpose
 from apps.inventory.models import ModelVersion, Use
 from apps.inventory.queries import builders_of
 from apps.inventory.sealed import Ground, ground_of
-
-_NOW = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +128,8 @@ def gather_everywhere(
 
 
 def _log(now: datetime) -> str:
-    """What the log says of this moment; of another one it says nothing."""
-    return why_nothing_is_admitted(now) if abs(timezone.now() - now) < _NOW else ""
+    """What the log says of this moment; where the past is read it says nothing."""
+    return why_nothing_is_admitted(now) if as_of() is None else ""
 
 
 def _earlier(decision: DecisionFact | None, in_force: list[list[Policy]], now: datetime) -> list[Policy]:
