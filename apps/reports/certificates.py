@@ -172,10 +172,16 @@ def _valid(path: Path) -> tuple[Key, x509.Certificate] | None:
     if not path.exists():
         return None
     key, certificate = _read(path)
-    withdrawn = CertificateRevocation.objects.filter(certificate_sha256=fingerprint(certificate))
-    if certificate.not_valid_after_utc <= dt.datetime.now(dt.UTC) or withdrawn.exists():
+    if certificate.not_valid_after_utc <= dt.datetime.now(dt.UTC) or _withdrawn(certificate):
         return None
     return key, certificate
+
+
+def _withdrawn(certificate: Certificate) -> bool:
+    """Whether a person's certificate was withdrawn; the issuer's own ends only with its time."""
+    if certificate.issuer == certificate.subject:
+        return False
+    return CertificateRevocation.objects.filter(certificate_sha256=fingerprint(certificate)).exists()
 
 
 @contextmanager

@@ -149,6 +149,8 @@ def threads(rows: QuerySet[Challenge], *, most: int = 1000) -> list[Thread]:
 
 def entries(rows: Sequence[Challenge]) -> list[Entry]:
     """Each entry held against what was sealed of it, and against its thing as it stands today."""
+    if not rows:
+        return []
     present, trusted = {**challenges.present_digests(rows), **_reports(rows)}, keys()
     return [
         Entry(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, prefetch_related_objects
 
 from apps.access.models import Person
 from apps.access.queries import grants_of, visible_models
@@ -78,6 +78,12 @@ def find_report(by: Person, report_id: UUID) -> Report:
     return row
 
 
+def read_whole(report: Report) -> Report:
+    """The report with its signatures and archives read at once, for a page that asks for them many times."""
+    prefetch_related_objects([report], "archives__after", "signatures__after", "signatures__person")
+    return report
+
+
 def report_of(approval: Approval) -> Report | None:
     """The report on the decision that the approval now rests on."""
     return Report.objects.filter(approval=approval, decision=approval.decision).first()
@@ -103,8 +109,10 @@ def evidence_digests(approval: Approval) -> dict[str, str]:
 
 def newest_blob(report: Report) -> Blob:
     """The bytes after the last signature or stamp of the archive, or as made."""
-    last = report.archives.select_related("after").last() or report.signatures.select_related("after").last()
-    return last.after if last else report.blob
+    archives, signatures = list(report.archives.all()), list(report.signatures.all())
+    if archives:
+        return archives[-1].after
+    return signatures[-1].after if signatures else report.blob
 
 
 def waiting_requests() -> QuerySet[ReportRequest]:
@@ -158,17 +166,17 @@ def complete(report: Report) -> bool:
     """Whether every place for a signature is taken."""
     if report.approval is None:
         return False
-    taken = set(report.signatures.values_list("seat", flat=True))
+    taken = {signature.seat for signature in report.signatures.all()}
     return bool(taken) and set(seats(report.approval)) <= taken
 
 
 def standing_of(report: Report) -> Standing:
     """How far the report's signatures have come."""
-    if report.archives.exists():
+    if report.archives.all():
         return Standing.ARCHIVED
     if waiting_act(report) is not None:
         return Standing.AWAITING_TIMESTAMP
-    if not report.signatures.exists():
+    if not report.signatures.all():
         return Standing.UNSIGNED
     return Standing.COMPLETE if complete(report) else Standing.SIGNED
 

@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_datetime
 
 from apps.audit import timestamps
 from apps.audit.errors import Refused
-from apps.audit.queries import read_statement
+from apps.audit.queries import keys, read_statement
 from apps.engine.errors import Problem
 from apps.engine.keys import KeySet
 from apps.engine.verified import Question
@@ -111,7 +111,7 @@ def _told(one: dict[str, Any]) -> Signed:
 
 def _superseded(data: bytes, report: Report) -> Examined:
     """An older revision: sealed here once, but something was added since."""
-    expected = _expected(report)
+    expected = _expected(report, keys())
     found = judge_report(data, Question(at=timezone.now(), keys=pinned(), signers=expected))
     here = len(found.signatures)
     told = "This is an earlier revision of the report; the newest one bears a stamp of the archive besides."
@@ -128,8 +128,9 @@ def _superseded(data: bytes, report: Report) -> Examined:
 
 
 def _examined(pdf: bytes, report: Report) -> Examined:
-    _sealed_whole(report)
-    expected, digest = _expected(report), _digest(pdf)
+    trusted = keys()
+    _sealed_whole(report, trusted)
+    expected, digest = _expected(report, trusted), _digest(pdf)
     if not expected:
         told = "The file is the one that was sealed; nobody has signed it yet."
         return Examined(genuine=True, sentence=told, digest=digest, report=report)
@@ -144,11 +145,11 @@ def _examined(pdf: bytes, report: Report) -> Examined:
     )
 
 
-def _expected(report: Report) -> list[str]:
+def _expected(report: Report, trusted: KeySet) -> list[str]:
     """The fingerprints of who signed, each row held against the statement that was sealed of it."""
     found = []
     for row in report.signatures.all():
-        said = read_statement(row.statement_digest)["predicate"]
+        said = read_statement(row.statement_digest, trusted=trusted)["predicate"]
         sealed = (said.get("report"), said.get("position"), said.get("after"), said.get("certificate"))
         if sealed != (str(report.pk), row.position, row.after_id, f"sha256:{row.certificate_sha256}"):
             raise Refused(f"The record of signature {row.position} is not what was sealed of it.")
@@ -156,8 +157,8 @@ def _expected(report: Report) -> list[str]:
     return found
 
 
-def _sealed_whole(report: Report) -> None:
-    said = read_statement(report.statement_digest)
+def _sealed_whole(report: Report, trusted: KeySet) -> None:
+    said = read_statement(report.statement_digest, trusted=trusted)
     if report.blob_id not in {f"sha256:{s['digest']['sha256']}" for s in said["subject"]}:
         raise Refused("The record of the report is not what was sealed of it.")
 
