@@ -36,7 +36,7 @@ def make(request: HttpRequest, approval_id: UUID, *, by: Person) -> HttpResponse
 @page()
 def report_page(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpResponse:
     """One report: its signatures, whether they hold, and signing."""
-    report = queries.find_report(by, report_id)
+    report = queries.read_whole(queries.find_report(by, report_id))
     context = {
         "title": str(report),
         "report": report,
@@ -44,7 +44,7 @@ def report_page(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpRes
         "standing": queries.standing_of(report),
         "waiting": queries.waiting_act(report),
         "authority": timestamps.authority(),
-        "signatures": report.signatures.select_related("person"),
+        "signatures": report.signatures.all(),
         "digest": queries.newest_blob(report).digest,
         "charts": queries.charts_of(report),
         "why_not_sign": why_not(guards.can_sign, by, report),
