@@ -70,7 +70,7 @@ MEANINGS = {
     "gates[].severity": "of a failure",
     "gates[].source": "whose number it is; printed beside the bound in every report",
     "gates[].max_age": "an older measurement counts as missing",
-    "gates[].accept": "whose scores are enough for a mandatory gate: handed in, asked of a service, or of a model whose bytes are known",
+    "gates[].accept": "whose scores are enough: handed in, asked of a service, of a model known by its bytes",
     "gates[].hardware": "the least that it is computed on; its check may need more",
     "gates[].on_review": "for checks with a middle answer",
     "gates[].match": "ask only of models for which every line holds",
