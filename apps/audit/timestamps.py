@@ -63,6 +63,15 @@ def authority() -> Authority | None:
     )
 
 
+def in_words() -> str:
+    """Who stamps time here, for the health page."""
+    try:
+        found = authority()
+    except Unverifiable as error:
+        return str(error)
+    return found.words if found is not None else "nobody: set COUNTERSIGN_TSA_URL"
+
+
 def certificates() -> list[str]:
     """The pinned certificates of the authority as PEM; none where there is no authority."""
     found = authority()

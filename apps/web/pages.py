@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods
 from apps.access.queries import roles_held, signed_in
 from apps.access.states import Permission
 from apps.access.text import storable
+from apps.audit.anchoring.standing import recently_told
 from apps.audit.context import authenticated
 from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
 from apps.audit.past import as_of
@@ -91,6 +92,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "may_export": Permission.EXPORT_MAKE in held,
         "roles_held": [role.title for role in roles],
         "as_of": as_of(),
+        "stopped": "" if as_of() or request.path == "/health" else recently_told(),
         "has_past": past.has_past(request.path),
         TYPED: _typed(request),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from apps.audit import queries
@@ -31,6 +33,7 @@ class Colour(StrEnum):
 
 
 _ORDER = list(Colour)
+_TELL_EVERY = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,19 @@ def why_nothing_is_admitted(now: datetime | None = None) -> str:
     waiting = queries.health().waiting_since
     colour, sentence = _whole(rows, anchored_at(_vouched(rows, at)), waiting, at)
     return sentence if colour == Colour.RED else ""
+
+
+_told: dict[str, tuple[float, str]] = {}
+
+
+def recently_told() -> str:
+    """The same, looked at once in ten seconds by each process: what every page says at its top."""
+    database, now = str(connection.settings_dict["NAME"]), time.monotonic()
+    at, sentence = _told.get(database, (float("-inf"), ""))
+    if now - at >= _TELL_EVERY:
+        sentence = why_nothing_is_admitted()
+        _told[database] = now, sentence
+    return sentence
 
 
 def _whole(

@@ -10,6 +10,7 @@ from django.shortcuts import render
 
 from apps.access.guards import may
 from apps.access.states import Permission
+from apps.audit import timestamps
 from apps.audit.anchoring.standing import standing
 from apps.engine.walls import lacking
 from apps.web.pages import page
@@ -27,6 +28,7 @@ def health_page(request: HttpRequest, *, by: Person) -> HttpResponse:
         "found": found,
         "places": found.places if sees_places(by) else (),
         "sees_places": sees_places(by),
+        "stamps": timestamps.in_words(),
         "gaps": lacking(),
         "walls_required": settings.WALLS == "required",
     }
