@@ -6,6 +6,7 @@ number that a gate judges stays: set ``min_group_size`` of its check no lower th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -146,3 +147,26 @@ def _notes(notes: Sequence[str], names: set[str], least: int) -> list[str]:
     if len(said) < len(notes):
         said.append(f"A remark about a group is suppressed (n < {least}).")
     return said
+
+
+# What sentences of the engine quote from the rows of a file, and what is said in its place.
+_QUOTING = (
+    (re.compile(r'(Column "[^"]*" holds ).*?( in row [\d,]+ where a number)', re.DOTALL), r"\1a value\2"),
+    (re.compile(r"( holds ).*(; who is selected)", re.DOTALL), r"\1other values than two\2"),
+    (re.compile(r"(; it holds ).*", re.DOTALL), r"\1other values."),
+    (re.compile(r"( cannot be read as CSV): .*", re.DOTALL), r"\1."),
+    (re.compile(r'(Column "[^"]*" cannot be read): .*', re.DOTALL), r"\1."),
+)
+
+
+def without_cells(sentence: str) -> str:
+    """A sentence about a file without what it quotes of its rows: where a fault stands, never what.
+
+    Examples
+    --------
+    >>> without_cells('Column "income" holds "41 years, Lisbon" in row 3 where a number was expected.')
+    'Column "income" holds a value in row 3 where a number was expected.'
+    """
+    for pattern, instead in _QUOTING:
+        sentence = pattern.sub(instead, sentence)
+    return sentence

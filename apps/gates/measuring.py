@@ -15,6 +15,7 @@ from django.conf import settings
 
 from apps.audit.errors import NotFound
 from apps.engine.child import Limits, in_child
+from apps.engine.disclosure import without_cells
 from apps.engine.machine import machine
 from apps.engine.policy import Gate
 from apps.gates.clock import database_now
@@ -40,7 +41,8 @@ class NotMeasured(Exception):
     """An attempt that gave nothing: what kind of failure it was, and the sentence for a person."""
 
     def __init__(self, failure: Failure, cause: str, usage: Usage | None = None) -> None:
-        super().__init__(cause)
+        # Everybody who sees the run reads it; the rows of its data are for fewer.
+        super().__init__(without_cells(cause))
         self.failure = failure
         self.usage = usage  # None: nothing was measured of it
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from apps.engine.disclosure import SUPPRESSED, least_rows, withheld
+from apps.engine.disclosure import SUPPRESSED, least_rows, withheld, without_cells
 from apps.engine.errors import Problem
+from apps.engine.measure import measure
 from apps.engine.policy import Policy, read_policy
 from apps.engine.policy.diff import diff
+from apps.engine.subject import load
+from tests.engine.subjects import PEOPLE, write_subject
 
 POLICY = """\
 apiVersion: governance/v1
@@ -142,3 +146,42 @@ def test_fewer_rows_are_a_looser_policy():
     old, new = (policy(n) for n in (20, 5))
     found = [change for change in diff(old, new) if "rows from which" in change.sentence]
     assert [change.effect for change in found] == ["looser"]
+
+
+# What is quoted of rows --------------------------------------------------------------------------------
+
+SECRET = "Lisbon4711"
+FAULTS = {
+    "a score": {"score": [0.9, 0.8, SECRET, 0.4, 0.35, 0.2, 0.15, 0.1]},
+    "a label": {"defaulted": [1, 1, SECRET, 1, 0, 0, 0, 0]},
+    "no label that is named": {"defaulted": [SECRET] * 4 + ["b"] * 4},
+    "too large a number": {"score": [0.9, 47114711471147114711, *[0.1] * 6]},
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("check", ["performance.auc", "fairness.selection_rate_ratio"])
+def test_a_fault_of_a_file_is_told_without_what_stands_in_it(tmp_path: Path, fault: str, check: str) -> None:
+    path = write_subject(tmp_path, {"holdout": {**PEOPLE, **FAULTS[fault]}})
+    try:
+        told = str(measure(check, load(path), dataset="holdout").as_json())
+    except Problem as problem:
+        told = without_cells(str(problem))
+    assert "4711" not in told
+
+
+def test_the_place_of_the_fault_stays(tmp_path: Path) -> None:
+    path = write_subject(tmp_path, {"holdout": {**PEOPLE, **FAULTS["a score"]}})
+    with pytest.raises(Problem, match=SECRET) as refused:
+        measure("performance.auc", load(path), dataset="holdout")
+    said = without_cells(str(refused.value))
+    assert 'Column "score" holds a value in row 3 where a number was expected' in said
+
+
+def test_a_line_that_cannot_be_read_is_not_quoted(tmp_path: Path) -> None:
+    path = write_subject(tmp_path)
+    with (tmp_path / "holdout.csv").open("a") as file:
+        file.write(f"0.5,1,{SECRET},no,more,cells\n")
+    with pytest.raises(Problem) as refused:
+        measure("performance.auc", load(path), dataset="holdout")
+    assert "4711" not in without_cells(str(refused.value))

@@ -20,7 +20,7 @@ applies_to:
 disclosure: {min_rows: 500}
 gates:
   - id: fairness.rates
-    check: fairness.adverse_impact
+    check: fairness.selection_rate_ratio
     pass: {min: 0.01}
     with: {min_group_size: 1}
 """
