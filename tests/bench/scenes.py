@@ -62,12 +62,12 @@ def old_shares(n: int) -> list[float]:
     return list((counts / len(old)).tolist())
 
 
-def write_scored(folder: Path, n: int, *, part: int = 10_000_000) -> Path:
+def write_scored(folder: Path, n: int, part: int = 10_000_000) -> Path:
     """Parquet parts of float32 scores, outcomes and groups in a folder of their own."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    place = folder / f"scored-{n}"
+    place = folder / f"scored-{n}-{part}"
     place.mkdir()
     for number, first in enumerate(range(0, n, part)):
         score, label, group = scored(min(part, n - first), seed=1000 + number)

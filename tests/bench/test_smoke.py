@@ -61,6 +61,8 @@ FAR = {
     "drf_list",  # these want a database of their own
     "evaluate",
     "fairlearn_draws",
+    "fanout",  # tried by hand in tests/bench/test_fanout.py
+    "fanout_part",
     "guardian_fill",
     "guardian_page",
     "lightgbm_path",
