@@ -58,6 +58,7 @@ RAIL: tuple[tuple[str, str, Permission | None, tuple[str, ...]], ...] = (
     ("/uploads", "Uploads", Permission.VERSION_REGISTER, ()),
     ("/storage", "Storage", Permission.STORAGE_MANAGE, ()),
     ("/system", "System", Permission.SYSTEM_SEE, ()),
+    ("/reports/certificates", "Signing certificates", Permission.PERSON_MANAGE, ()),
     ("/admin/", "People and roles", Permission.PERSON_MANAGE, ()),
 )
 

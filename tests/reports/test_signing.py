@@ -73,6 +73,7 @@ class TestInTime:
         assert "signature_time_stamp_token" in [a["type"].native for a in first.signer_info["unsigned_attrs"]]
 
     def test_without_the_authority_a_signature_waits_and_no_other_appears(self, away: Any) -> None:
+        """F22: the report stays as it is until the authority is back; no signature without a time appears."""
         report = bank.reported(bank.granted())
         before = queries.newest_blob(report)
         assert sign(report, factories.validator()) is None
