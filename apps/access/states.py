@@ -53,6 +53,7 @@ class Permission(StrEnum):
     EPOCH_OPEN = "epoch.open"
     HOLD_MANAGE = "hold.manage"
     STORAGE_MANAGE = "storage.manage"
+    CONVERSION_OPEN = "conversion.open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +207,7 @@ ROLES: dict[str, Role] = {
                     _P.EPOCH_OPEN,
                     _P.HOLD_MANAGE,
                     _P.STORAGE_MANAGE,
+                    _P.CONVERSION_OPEN,
                 }
             ),
         ),

@@ -121,6 +121,8 @@ class EventName(StrEnum):
     HOLD_PLACED = "hold.placed"
     HOLD_RELEASED = "hold.released"
     BLOB_PURGED = "blob.purged"
+    CONVERSION_OPENED = "conversion.opened"
+    CONVERSION_DONE = "conversion.done"
     STORE_SWEPT = "store.swept"
     STORE_MENDED = "store.mended"
     QUOTA_SET = "quota.set"

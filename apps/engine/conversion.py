@@ -31,8 +31,8 @@ _NOT_HERE = {
 }
 
 
-def convertible(path: Path) -> scan.Scan:
-    """What the scanner finds in a file that may be converted.
+def examine(path: Path) -> list[str]:
+    """What the scanner finds in a file that may be converted, in sentences.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def convertible(path: Path) -> scan.Scan:
             _NOT_HERE.get(found.kind)
             or f"Only pickle and joblib files of models are converted; this is {found.kind}."
         )
-    return found
+    return [finding.sentence for finding in found.findings]
 
 
 def convert(given: Path, out: Path) -> dict[str, Any]:
@@ -101,8 +101,8 @@ def probe(features: int) -> Any:
     return (rng.normal(size=(ROWS, features)) * size).astype(np.float32).astype(np.float64)
 
 
-def compare(made: Path, form: str, claimed: Mapping[str, Any]) -> dict[str, Any]:
-    """Score the `probe` rows with what was written, and hold them against what its original said.
+def compare(made: Path, claimed: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell the format of what was written, score the `probe` rows with it and hold them against the claim.
 
     Raises
     ------
@@ -114,12 +114,13 @@ def compare(made: Path, form: str, claimed: Mapping[str, Any]) -> dict[str, Any]
     import numpy as np
 
     from apps.engine.apart.client import begin_apart
+    from apps.engine.artifacts import sniff
     from apps.engine.inputs import Artifact
 
     count = claimed.get("features")
     if not isinstance(count, int) or isinstance(count, bool) or not 0 < count <= MOST_FEATURES:
         raise BadInput("The converting process did not say how many features the model takes.")
-    said = _numbers(claimed.get("scores"))
+    said, form = _numbers(claimed.get("scores")), sniff(made)
     digest = hashlib.sha256(made.read_bytes()).hexdigest()
     names = [f"x{place}" for place in range(count)]
     model = begin_apart(Artifact(made, form, digest), names)()
@@ -128,6 +129,7 @@ def compare(made: Path, form: str, claimed: Mapping[str, Any]) -> dict[str, Any]
     if not np.isfinite(gap).all():
         raise BadInput("A score of the converted model is no finite number.")
     return {
+        "format": form,
         "rows": ROWS,
         "largest_difference": float(gap.max()),
         "beyond": int((gap > TOLERANCE).sum()),

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from apps.engine.artifacts import sniff
 from apps.engine.child import Limits, in_child
-from apps.engine.conversion import convertible, taken_out
+from apps.engine.conversion import taken_out
 from apps.engine.errors import BadInput
 
 LIMITS = Limits(wall_s=180, cpu_s=120, memory=8 << 30, file_bytes=1 << 30, required=True)
@@ -48,7 +47,7 @@ def converted(given: Path) -> Converted:
     BadInput
         It cannot be converted, or what came out is no model, can run code itself, or scores otherwise.
     """
-    findings = [finding.sentence for finding in convertible(given).findings]
+    findings = examined(given)
     with tempfile.TemporaryDirectory(prefix="converting-") as outer:
         writing, kept = Path(outer) / "writing", Path(outer) / "kept"
         writing.mkdir(mode=0o700)
@@ -57,18 +56,30 @@ def converted(given: Path) -> Converted:
         answer = _done(task, writing)
         said, made = answer["result"], kept / "model"
         taken_out(writing / "model", made)
-        form = sniff(made)
-        task = {"do": "compare", "files": {"made": str(made)}, "format": form, "claimed": said}
-        equivalence = _done(task, kept)["result"]
+        task = {"do": "compare", "files": {"made": str(made)}, "claimed": said}
+        equivalence = dict(_done(task, kept)["result"])
         _same(equivalence)
         return Converted(
             data=made.read_bytes(),
-            format=form,
+            format=str(equivalence.pop("format")),
             findings=findings,
             said=_claims(said),
             equivalence=equivalence,
             walls=answer["walls"],
         )
+
+
+def examined(given: Path) -> list[str]:
+    """What the scanner says of a file that may be converted, in a process of its own.
+
+    Raises
+    ------
+    BadInput
+        It holds data alone, or is of a kind that is not converted here.
+    """
+    with tempfile.TemporaryDirectory(prefix="examining-") as folder:
+        answer = _done({"do": "examine", "files": {"given": str(given)}}, Path(folder))
+        return [str(sentence) for sentence in answer["result"]["findings"]]
 
 
 def _done(task: Mapping[str, Any], folder: Path) -> dict[str, Any]:

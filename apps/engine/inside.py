@@ -186,6 +186,12 @@ def _merged(task: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     return {"subject": subject_json(subject), "measurements": found, "rows": rows}
 
 
+def _examine(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
+    from apps.engine.conversion import examine
+
+    return {"findings": examine(Path(task["files"]["given"]))}
+
+
 def _convert(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
     from apps.engine.conversion import convert
 
@@ -195,7 +201,7 @@ def _convert(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
 def _compare(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
     from apps.engine.conversion import compare
 
-    return compare(Path(task["files"]["made"]), task["format"], task["claimed"])
+    return compare(Path(task["files"]["made"]), task["claimed"])
 
 
 _TASKS: dict[str, Callable[[Mapping[str, Any], Progress], dict[str, Any]]] = {
@@ -205,6 +211,7 @@ _TASKS: dict[str, Callable[[Mapping[str, Any], Progress], dict[str, Any]]] = {
     "summarise": _summarise,
     "about": _about,
     "merged": _merged,
+    "examine": _examine,
     "convert": _convert,
     "compare": _compare,
 }

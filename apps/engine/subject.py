@@ -234,7 +234,7 @@ class Subject:
         """Scores of the service beside an artifact, asked only when they are called for."""
         if self.manifest.endpoint is None or self.manifest.format == "endpoint":
             return None
-        return lambda: _declared(self.service).score(data().pick(self.manifest.features or (), "feature"))  # type: ignore[no-any-return]
+        return lambda: _declared(self.service).score(data().pick(self.manifest.features or (), "feature"))
 
     def reference(self, name: str) -> DataSet:
         """The data set that a check compares with; NotDeclared names those that the manifest has."""

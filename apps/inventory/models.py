@@ -338,6 +338,51 @@ class Upload(models.Model):
         return f"{self.digest}: {self.received:,} of {self.size:,} bytes"
 
 
+class ConversionOpening(models.Model):
+    """A file that can run code and may be converted once, until a time. A fact."""
+
+    given = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="openings")
+    reason = models.TextField()
+    # What the scanner said of it, in sentences.
+    findings = models.JSONField()
+    until = models.DateTimeField()
+    opened_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    opened_at = models.DateTimeField(auto_now_add=True)
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    class Meta:
+        ordering = ["-opened_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"conversion of {self.given_id}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="conversion_opening", id=str(self.pk), name=str(self), digest=self.statement_digest)
+
+
+class Conversion(models.Model):
+    """What came of a conversion: the file that is data, and how its scores compare. A fact."""
+
+    opening = models.OneToOneField(ConversionOpening, on_delete=models.PROTECT, related_name="conversion")
+    made = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="conversions")
+    format = models.CharField(max_length=20)
+    # What the converting process said of itself; nobody vouches for it.
+    claimed = models.JSONField()
+    equivalence = models.JSONField()
+    converted_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    converted_at = models.DateTimeField(auto_now_add=True)
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    class Meta:
+        ordering = ["-converted_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.opening}: {self.made_id}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="conversion", id=str(self.pk), name=str(self), digest=self.statement_digest)
+
+
 class ModelVersion(models.Model):
     """One immutable set of artefacts, named by digest. A fact: never updated."""
 

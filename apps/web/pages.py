@@ -59,6 +59,7 @@ RAIL: tuple[tuple[str, str, Permission | None, tuple[str, ...]], ...] = (
     ("/storage", "Storage", Permission.STORAGE_MANAGE, ()),
     ("/system", "System", Permission.SYSTEM_SEE, ()),
     ("/reports/certificates", "Signing certificates", Permission.PERSON_MANAGE, ()),
+    ("/conversions", "Conversions", Permission.CONVERSION_OPEN, ()),
     ("/admin/", "People and roles", Permission.PERSON_MANAGE, ()),
 )
 

@@ -124,8 +124,8 @@ def test_a_model_that_scores_otherwise_than_its_original_is_told(tmp_path: Path)
 
     made = tmp_path / "m.onnx"
     made.write_bytes(to_onnx(MODEL, X[:1].astype(np.float32), options={"zipmap": False}).SerializeToString())
-    found = compare(made, "onnx", {"features": 3, "scores": [0.25] * ROWS})
+    found = compare(made, {"features": 3, "scores": [0.25] * ROWS})
     assert found["beyond"] > 0
     for claim in ({}, {"features": True}, {"features": 3}, {"features": 3, "scores": ["0.1"] * ROWS}):
         with pytest.raises(BadInput, match="did not say"):
-            compare(made, "onnx", claim)
+            compare(made, claim)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from apps.audit.errors import Invalid
+from apps.audit.errors import Forbidden, Invalid
 from apps.gates.models import Decision, Evidence, Run
 from apps.gates.states import RunState
+from apps.gates.transcripts import asked_in, transcript_of
 from apps.inventory.models import ModelVersion
 from apps.inventory.store import the_store
 from apps.outside import service
@@ -71,6 +72,15 @@ def test_a_service_is_measured_and_its_answers_are_sealed(dora: Any, tmp_path: P
     assert (sealed["exchanges"], sealed["model"]) == (3, "pd 7")
     with the_store().open(sealed["transcript"]) as file:
         assert Recorded(file.read()).answer(scorer.seen[0][2]).startswith(b'{"scores"')
+
+
+def test_the_transcript_goes_to_those_who_export(dora: Any, tmp_path: Path, scorer: Running) -> None:
+    run = decided(dora, registered(dora, tmp_path / "given", scorer), ASKED)
+    digest, pieces = transcript_of(rows.person("ada", "auditor"), run)
+    assert Recorded(b"".join(pieces)).url == scorer.url()
+    assert digest == asked_in(run)["transcript"]
+    with pytest.raises(Forbidden):
+        transcript_of(dora, run)
 
 
 def test_a_mandatory_gate_wants_bytes_unless_it_says_otherwise(

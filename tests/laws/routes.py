@@ -137,6 +137,10 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
     policy, why, card = _policy(), {"rationale": "because"}, _scorecard()
     return {
         "POST /api/v1/models": model,
+        "POST /api/v1/conversions": {"digest": "sha256:" + "0" * 64},
+        "POST /api/v1/conversions/openings": {"digest": "sha256:" + "0" * 64, "hours": 1, **reason},
+        "POST /conversions/open": {"digest": "sha256:" + "0" * 64, "hours": "1", **reason},
+        "POST /conversions/convert": {"digest": "sha256:" + "0" * 64},
         "POST /storage": {"gib": "0", **reason},
         "POST /api/v1/uploads": {"digest": "sha256:" + "0" * 64, "size": 10},
         "POST /api/v1/storage/quotas": {"bytes": 0, **reason},

@@ -33,6 +33,7 @@ from apps.reports import commands as reports
 from apps.reports.challenges import find_about
 from tests import factories
 from tests.flows import bank
+from tests.laws.pickled import pickled_model
 
 CLUSTER = b"""{"data": [{"credit-pd": {"totalCost": 1.5, "window":
   {"start": "2026-11-20T00:00:00Z", "end": "2026-11-21T00:00:00Z"}}}]}"""
@@ -93,7 +94,15 @@ def models() -> None:
     version = model.versions.get()
     inventory.note_contribution(by=developer, version=version, person=factories.owner(), part="developer")
     inventory.keep_made(by=bank.WORKER, data=b"made here", media="text/plain")
+    code(developer)
     scorecards()
+
+
+def code(developer: Person) -> None:
+    """A model in a pickle, converted."""
+    blob = inventory.store_blob(by=developer, stream=pickled_model())
+    inventory.open_conversion(by=factories.administrator(), digest=blob.digest, reason=WHY, hours=1)
+    inventory.convert_file(by=developer, digest=blob.digest)
 
 
 def scorecards() -> None:

@@ -34,6 +34,7 @@ EVENTS: dict[str, set[int]] = {
     "costs.refuse_start": {1},  # an event alone: the run itself says that it waits
     "costs.raise_alerts": {1, 2, 3},  # a leap tells of each level
     "gates.decide_and_seal": set(range(3, 300)),  # one for each piece of evidence, the decision, the run
+    "inventory.convert_file": {2},  # the new bytes, what they came from
     "inventory.assign_tier": {2},  # sealed, then told of the model
     "inventory.register_version": set(range(2, 60)),  # the version, its use, each data set and builder
 }

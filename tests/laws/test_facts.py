@@ -44,6 +44,8 @@ FACTS = (
     "gates.PolicyProposal",
     "gates.PolicyRelease",
     "inventory.Contribution",
+    "inventory.Conversion",
+    "inventory.ConversionOpening",
     "inventory.DataPart",
     "inventory.DataSet",
     "inventory.Determination",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apps.inventory.commands.blobs import keep_made, store_blob
+from apps.inventory.commands.conversions import convert_file, open_conversion
 from apps.inventory.commands.models import change_model, declare_unit, register_model
 from apps.inventory.commands.purging import purge_blobs
 from apps.inventory.commands.scopes import decide_regime, determine
@@ -28,12 +29,14 @@ __all__ = [
     "change_model",
     "complete_upload",
     "contribution_of",
+    "convert_file",
     "decide_regime",
     "declare_unit",
     "determine",
     "expire_uploads",
     "keep_made",
     "note_contribution",
+    "open_conversion",
     "propose_scorecard",
     "purge_blobs",
     "register_model",

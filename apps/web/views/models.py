@@ -21,6 +21,7 @@ from apps.gates import commands as gates
 from apps.gates.queries import latest_decision, newest_outcomes, run_page
 from apps.gates.states import Purpose
 from apps.inventory import queries
+from apps.inventory.conversions import origin_of
 from apps.inventory.sealed import ground_of
 from apps.web.challenges import decided, version_log
 from apps.web.pages import done, page
@@ -100,6 +101,7 @@ def version_record(request: HttpRequest, key: str, label: str, *, by: Person) ->
     context = {
         "title": f"{version}",
         "version": version,
+        "origin": origin_of(version),
         "model": version.model,
         "datasets": version.datasets.all(),
         "runs": run_page(by, version=version)[:20],
