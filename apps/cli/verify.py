@@ -143,7 +143,8 @@ def key_set(names: Sequence[str]) -> KeySet:
     sets = [_key_file(Path(name)) for name in names]
     records = tuple(record for found in sets for record in found.records)
     signers = tuple(text for found in sets for text in found.certificates)
-    return KeySet(records, signers, tuple(text for found in sets for text in found.authorities))
+    stamping = tuple(text for found in sets for text in found.authorities)
+    return KeySet(records, signers, stamping, tuple(text for found in sets for text in found.revocations))
 
 
 def _trusted(args: argparse.Namespace) -> KeySet | None:
@@ -152,7 +153,7 @@ def _trusted(args: argparse.Namespace) -> KeySet | None:
         return None
     found = key_set(args.keys)
     stamping = [text for name in args.tsa_certificate for text in _key_file(Path(name)).authorities]
-    return KeySet(found.records, found.certificates, (*found.authorities, *stamping))
+    return KeySet(found.records, found.certificates, (*found.authorities, *stamping), found.revocations)
 
 
 def _key_file(path: Path) -> KeySet:

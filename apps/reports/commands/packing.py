@@ -112,7 +112,7 @@ def _write(
 
 def _keys() -> bytes:
     trusted = pinned()
-    published = KeySet(keys().records, trusted.certificates, trusted.authorities)
+    published = KeySet(keys().records, trusted.certificates, trusted.authorities, trusted.revocations)
     return json.dumps(published.as_json(), indent=1).encode() + b"\n"
 
 
