@@ -13,7 +13,7 @@ from django.db import OperationalError, connection
 from apps.audit.models import Event
 from apps.audit.states import system
 from apps.gates import commands
-from apps.gates.commands import execution
+from apps.gates.commands import execution, leases
 from apps.gates.models import Run
 from tests.database import FreshDatabase
 from tests.gates import rows
@@ -72,6 +72,23 @@ def test_a_deadlock_while_sealing_is_tried_again(
     monkeypatch.setattr(execution, "decide_and_seal", deadlocked)
     done = commands.execute_run(by=WORKER, run_id=run.pk, owner="w1")
     assert (done.state, done.decision.outcome, left) == ("decided", "no_policy", [])
+
+
+def test_a_worker_waits_for_a_database_that_starts_again(
+    fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, real, left = rows.run(rows.person("dora")), leases.claim_next, [1, 2]
+
+    def away(**given: Any) -> Run | None:
+        if left:
+            left.pop()
+            raise OperationalError("the database system is starting up")
+        return real(**given)
+
+    monkeypatch.setattr(leases, "claim_next", away)
+    monkeypatch.setattr(execution, "AWAY", (0.0, 0.0, 0.0))
+    done = commands.execute_next(by=WORKER, lane="quick", owner="h:1:2")
+    assert (done.pk, done.state, left) == (run.pk, "decided", [])
 
 
 def test_a_database_that_went_away_is_no_failure_of_the_run(

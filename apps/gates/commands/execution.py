@@ -35,6 +35,7 @@ from apps.outside.transcript import MEDIA
 # A deadlock, a serialization failure: nothing was written, and the next try may well succeed.
 CONFLICTS = ("40P01", "40001")
 PAUSES = (0.05, 0.2)
+AWAY = (0.5, 1.0, 2.0, 4.0, 8.0)
 log = logging.getLogger(__name__)
 
 
@@ -49,13 +50,26 @@ def execute_next(*, by: Acting, lane: str, owner: str) -> Run | None:
 
     While more waits, a message goes out afterwards: one message that arrives empties a whole lane.
     """
-    run = leases.claim_next(by=by, lane=lane, owner=owner)
+    run = _patiently(partial(leases.claim_next, by=by, lane=lane, owner=owner))
     if run is None:
         return None
     done = _executed(run, by)
     for run_id in waiting.next_in(lane, 1):
         hints.send(run_id, lane)
     return done
+
+
+def _patiently(claim: Callable[[], Run | None]) -> Run | None:
+    """Claim once the database answers: a message that is thrown away wakes nobody a second time."""
+    for pause in AWAY:
+        try:
+            return claim()
+        except (InterfaceError, OperationalError):
+            if connection.in_atomic_block:
+                raise
+            connection.close()
+        time.sleep(pause)
+    return claim()
 
 
 def _executed(run: Run, by: Acting) -> Run | None:
