@@ -68,6 +68,7 @@ FAR = {
     "lightgbm_path",
     "limits",
     "report_ours",
+    "report_plain",
     "scenes_write",
     "scipy_drift",
     "shap_background",
