@@ -57,6 +57,8 @@ def test_too_large_a_file_is_refused_before_it_is_read(world, settings):
         def read(self, *_: object) -> bytes:
             raise AssertionError("a byte was read")
 
+        readline = read
+
     told = {"wsgi.input": Unread(), "CONTENT_LENGTH": str(10_000_000)}
     answer = signed_in(world, "developer").generic("POST", "/uploads", content_type="multipart/x", **told)
     assert answer.status_code == 413
