@@ -22,6 +22,7 @@ from pathlib import Path
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _NO_NEW_PRIVS, _VERSION, _BENEATH = 38, 1, 1
 _EXECUTE, _WRITE, _READ, _LIST = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+_NO_FILES = 1 << 6 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12  # devices, sockets, pipes by name, links
 _REFER, _TRUNCATE, _IOCTL = 1 << 13, 1 << 14, 1 << 15
 _KNOWN = {1: (1 << 13) - 1, 2: _REFER, 3: _TRUNCATE, 5: _IOCTL}
 _TCP, _SCOPES = 0b11, 0b11
@@ -104,7 +105,8 @@ def _rules(reach: Reach) -> Iterator[tuple[Path, int]]:
     for place in (*map(Path, _MACHINE), *reach.reads):
         yield place, look
     for place in reach.writes:
-        yield place, ~_EXECUTE & ((1 << 16) - 1)
+        # Files and folders alone: whoever reads them afterwards waits for no pipe and follows no link.
+        yield place, ~(_EXECUTE | _NO_FILES) & ((1 << 16) - 1)
     if reach.driver:
         yield Path("/dev"), look | _WRITE | _IOCTL
         for name in _OF_A_DRIVER:
