@@ -12,12 +12,16 @@ from apps.engine.catalogue import Arg, Check, all_checks
 from apps.engine.catalogue.spec import REQUIRED
 from apps.engine.measure import function_of
 from apps.engine.policy import Library, Policy, read_policy
-from apps.gates.states import RUN_MOVES
+from apps.gates.states import PARTITION_MOVES, RUN_MOVES
 from governance.settings import BASE_DIR
 
 GENERATED = "<!-- Written by `./countersign write_reference`; change the code, not this page. -->\n"
 LIFECYCLES: Mapping[str, tuple[str, Mapping[str, frozenset[str]]]] = {
     "Run": ("One evaluation of all gates that apply. A lost lease leads back to queued.", RUN_MOVES),
+    "Partition": (
+        "Some parts of a run's data. It ends with its run; what was summed up and is gone is done again.",
+        PARTITION_MOVES,
+    ),
     "Approval": ("The sum of the sign-offs that the tier requires. Expiry is a date.", APPROVAL_MOVES),
     "Finding": ("A weakness with severity, owner and due date.", FINDING_MOVES),
 }
@@ -37,11 +41,11 @@ def pages() -> dict[str, str]:
 
 
 def lifecycles() -> str:
-    """A state diagram for each of the three lifecycles."""
+    """A state diagram for each lifecycle."""
     parts = [
         "# Lifecycles\n",
         GENERATED,
-        "Only these three things have a state; the database refuses any other move.\n",
+        "Only these things have a state; the database refuses any other move.\n",
     ]
     for name, (sentence, moves) in LIFECYCLES.items():
         parts += [f"## {name}\n", f"{sentence}\n", _diagram(moves)]
