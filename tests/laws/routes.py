@@ -162,6 +162,7 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
             "summary": "sha256:" + "0" * 64,
         },
         "POST /api/v1/runs/<uuid:run_id>/hardware": {"granted": True, "reason": "for a test"},
+        "POST /runs/<uuid:run_id>/hardware": {"answer": "approve", "reason": "for a test"},
         "POST /api/v1/runs/<uuid:run_id>/requeue": reason,
         "POST /runs/<uuid:run_id>/requeue": reason,
         "POST /api/v1/runs/<uuid:run_id>/place": {"place": "first", **reason},
