@@ -46,6 +46,7 @@ def test_a_code_is_asked_for_after_the_password_and_works_once():
     with_authenticator(dev)
     code = code_now()
     assert signed_in(dev, code) == dev
+    assert Event.objects.filter(action__in=["factor.added", "recovery_codes.made"]).count() == 2
     with pytest.raises(Forbidden, match="no code that counts now"):
         signed_in(dev, code)
 
@@ -150,6 +151,7 @@ def test_a_lost_factor_is_removed_by_an_administrator_with_a_reason():
     with pytest.raises(Forbidden):
         commands.remove_factor(by=factories.validator(), factor=factor, reason="lost")
     commands.remove_factor(by=admin, factor=factor, reason="the phone was stolen")
+    assert Event.objects.get(action="factor.removed").actor_id == str(admin.pk)
     assert sign_in(username="dev", password=factories.PASSWORD, address=HOME) == dev
     with pytest.raises(Refused, match="removed before"):
         commands.remove_factor(by=admin, factor=factor, reason="again")

@@ -32,13 +32,14 @@ OTHERS = {
     ("apps/audit/keyring.py", "create"),
     ("apps/inventory/stores/common.py", "update"),
     ("apps/inventory/stores/objects.py", "update"),
+    ("apps/inventory/stores/objects.py", "delete"),
     ("apps/reports/packs_archive.py", "update"),
     ("apps/reports/verification.py", "update"),
 }
 NO_ORM = {"engine", "outside", "cli"}
 
 # Nobody is signed in yet; the lease of a run is held by its fence, not by a person.
-WITHOUT_BY = {"sign_in", "beat", "beat_partition", "note_progress"}
+WITHOUT_BY = {"sign_in", "finish_sign_in", "finish_by_passkey", "beat", "beat_partition", "note_progress"}
 # What these change or send tells nothing of models: the API's memory of requests, leases, messages.
 WITHOUT_TRACE = {
     "add_piece",
