@@ -8,7 +8,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Avg, DurationField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import (
+    Avg,
+    DurationField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+)
 
 from apps.access.models import Person
 from apps.access.queries import visible_models
@@ -137,9 +148,11 @@ def held_under(run_id: UUID, fence: int) -> bool:
 
 
 def progress_of(run: Run) -> RunProgress:
-    elapsed = None
-    if run.started_at is not None:
-        elapsed = max(((run.finished_at or database_now()) - run.started_at).total_seconds(), 0.0)
+    elapsed, began = None, run.started_at
+    if run.waits_for == WaitsFor.PARTITIONS:
+        began = run.partitions.aggregate(first=Min("started_at"))["first"]
+    if began is not None:
+        elapsed = max(((run.finished_at or database_now()) - began).total_seconds(), 0.0)
     return RunProgress(run, run.gates_done, run.gates_total, elapsed, run.expected_seconds, run.progress)
 
 
