@@ -29,8 +29,15 @@ def person(name: str, *roles: str, **changes: Any) -> Person:
         username=name, name=name.title(), identity=changes.pop("identity", name), **changes
     )
     for role in roles:
-        RoleGrant.objects.create(person=row, role=role, reason="test")
+        granted(person=row, role=role, reason="test")
     return row
+
+
+def granted(**fields: Any) -> RoleGrant:
+    """A role and the event that tells of it, without which the database keeps none."""
+    grant = RoleGrant.objects.create(**fields)
+    audit.record(by=grant.person, action=EventName.ROLE_GRANTED, subject=grant, after={"role": grant.role})
+    return grant
 
 
 def model(owner: Person, key: str = "") -> RegisteredModel:

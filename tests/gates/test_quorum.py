@@ -88,15 +88,13 @@ def test_whoever_built_or_owns_the_model_does_not_count(model) -> None:
 @pytest.mark.parametrize("scope", [("unit", "retail"), ("unit", "markets"), ("model", "credit-x")])
 def test_a_role_counts_where_it_reaches(model, scope: tuple[str, str]) -> None:
     ruth = rows.person("ruth")
-    RoleGrant.objects.create(
-        person=ruth, role="risk-officer", scope=scope[0], scope_key=scope[1], reason="test"
-    )
+    rows.granted(person=ruth, role="risk-officer", scope=scope[0], scope_key=scope[1], reason="test")
     assert (blocked(2) == []) == (scope == ("unit", "retail"))
 
 
 def test_one_person_in_two_roles_fills_one_step_only(model) -> None:
     ended("validator")
-    RoleGrant.objects.create(person=rows.person("rob2", identity="rob"), role="validator", reason="test")
+    rows.granted(person=rows.person("rob2", identity="rob"), role="validator", reason="test")
     assert blocked(1)[0][0] == (
         "The steps validation (1 of validator) and risk (1 of risk-officer) want 2 different people; "
         "after separation of duties 1 is left: rob."
@@ -106,7 +104,7 @@ def test_one_person_in_two_roles_fills_one_step_only(model) -> None:
 def test_a_role_that_begins_later_counts_from_the_day_the_policy_does(model) -> None:
     ruth = rows.person("ruth")
     day = datetime(2100, 1, 1, tzinfo=UTC)
-    RoleGrant.objects.create(person=ruth, role="risk-officer", valid_from=day, reason="test")
+    rows.granted(person=ruth, role="risk-officer", valid_from=day, reason="test")
     assert blocked(2, start="2099-12-31")[0][1]
     assert blocked(2, start="2100-01-01") == []
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from apps.access.models import RoleGrant
 from apps.audit.errors import Forbidden
 from apps.gates import commands, guards
 from apps.gates.sharing import used_by
@@ -43,9 +42,7 @@ def unit_authors(db: None):
     rows.model(rows.person("omar", "owner"))
     found = rows.person("una"), rows.person("uwe")
     for person in found:
-        RoleGrant.objects.create(
-            person=person, role="model-risk-policy", scope="unit", scope_key="retail", reason="test"
-        )
+        rows.granted(person=person, role="model-risk-policy", scope="unit", scope_key="retail", reason="test")
     return found
 
 
