@@ -65,6 +65,13 @@ class Environment:
             raise EnvironmentRefused(f"{name} is {raw!r}; expected one of {', '.join(choices)}.")
         return raw
 
+    def currency(self, name: str, default: str) -> str:
+        """A currency by its three capitals."""
+        found = self.text(name, default)
+        if len(found) != 3 or not found.isascii() or not found.isalpha() or not found.isupper():
+            raise EnvironmentRefused(f"{name} is {found!r}; three capitals such as EUR were expected.")
+        return found
+
     def folder(self, name: str, default: Path) -> Path:
         raw = self.text(name)
         path = Path(raw).expanduser() if raw else default

@@ -209,7 +209,7 @@ ENDPOINT_SECRETS = _env.folder("COUNTERSIGN_ENDPOINT_SECRETS", STATE / "secrets"
 ENDPOINT_ANSWERS_KEPT = _env.flag("COUNTERSIGN_ENDPOINT_ANSWERS_KEPT", default=True)
 
 # The one currency in which runs are priced and budgets set; bills of others keep their own.
-COST_CURRENCY = _env.text("COUNTERSIGN_CURRENCY", "EUR").upper()
+COST_CURRENCY = _env.currency("COUNTERSIGN_CURRENCY", "EUR")
 
 # How long uploaded bytes of retired models are kept; without a file for ever.
 RETENTION = _env.text("COUNTERSIGN_RETENTION")

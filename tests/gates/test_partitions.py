@@ -286,8 +286,12 @@ def test_a_summary_that_is_not_to_be_had_is_made_again(run, how: str) -> None:
 def test_a_part_that_was_changed_in_the_store_ends_the_run(run) -> None:
     damage(next(iter(next(partitions(run)).parts.values())))
     sum_up(run)
+    used = {"cpu_seconds": 1.0, "wall_seconds": 1.0, "gpu_seconds": 0.0, "peak_memory_bytes": 1}
+    run.partitions.update(usage=used)
     ended = execute(run)
     assert (ended.state, "were changed" in ended.cause) == (RunState.ERRORED, True)
+    entry = CostEntry.objects.get(run=ended.pk)
+    assert (entry.outcome, entry.cpu_seconds >= TEN) == ("errored", True)
 
 
 def test_a_part_that_does_not_come_is_tried_again_and_then_the_run_is_dead(run) -> None:

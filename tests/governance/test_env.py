@@ -91,3 +91,10 @@ def test_a_witness_that_cannot_be_one_is_refused_by_name():
     for text in ("nonsense", good.replace("https", "ftp"), f"w+00000000+AAAA@{good.rpartition('@')[2]}"):
         with pytest.raises(EnvironmentRefused, match="W"):
             witness_named(text, by="W")
+
+
+@pytest.mark.parametrize("text", ["eur", "EURO", "€", "E1R"])
+def test_a_currency_is_three_capitals(text: str) -> None:
+    assert Environment({"X": "CHF"}).currency("X", "EUR") == "CHF"
+    with pytest.raises(EnvironmentRefused, match="three capitals"):
+        Environment({"X": text}).currency("X", "EUR")

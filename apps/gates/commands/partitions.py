@@ -14,6 +14,7 @@ from apps.audit import commands as audit
 from apps.audit.errors import Refused
 from apps.audit.events import EventName
 from apps.audit.states import Acting, Ref
+from apps.audit.tracing import about_run
 from apps.engine.errors import Problem
 from apps.engine.policy import Gate, gates_for
 from apps.engine.version import ENGINE_VERSION
@@ -74,11 +75,12 @@ def execute_partition(*, by: Acting, partition_id: UUID, owner: str) -> Partitio
     row = claim_partition(by=by, partition_id=partition_id, owner=owner)
     if row is None:
         return None
-    try:
-        return _worked(row, by)
-    except Fenced as fenced:
-        log.warning("what was summed up of partition %s is thrown away: %s", row.pk, fenced)
-        return None
+    with about_run(row.run_id, "run.partition", number=row.number):
+        try:
+            return _worked(row, by)
+        except Fenced as fenced:
+            log.warning("what was summed up of partition %s is thrown away: %s", row.pk, fenced)
+            return None
 
 
 def gates_of(run: Run) -> list[Gate]:

@@ -19,7 +19,21 @@ def charge(run: Run, *, by: Acting, outcome: Outcome, until: datetime, usage: Us
     """Enter an attempt that came to nothing: what was measured of it, else the time that it held the run."""
     if run.state == RunState.QUEUED and run.fence:
         return  # nobody is at it, and each earlier attempt was entered when it ended
-    enter(by=by, run=run, usage=usage or _held(run, until), outcome=outcome)
+    used: Usage | Held = usage or _held(run, until)
+    if outcome in (Outcome.ERRORED, Outcome.DEAD):
+        used = _with_partitions(run, used)
+    enter(by=by, run=run, usage=used, outcome=outcome)
+
+
+def _with_partitions(run: Run, used: Usage | Held) -> Usage | Held:
+    """The last attempt of a run that comes to nothing bears what its partitions used."""
+    parts = [told for told in run.partitions.values_list("usage", flat=True) if told]
+    if not parts:
+        return used
+    names = ("cpu_seconds", "wall_seconds", "gpu_seconds")
+    sums = {name: getattr(used, name) + sum(part[name] for part in parts) for name in names}
+    peak = max(used.peak_memory_bytes, *(part["peak_memory_bytes"] for part in parts))
+    return Usage(**{name: round(value, 6) for name, value in sums.items()}, peak_memory_bytes=peak)
 
 
 def _held(run: Run, until: datetime) -> Held:
