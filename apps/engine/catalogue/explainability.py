@@ -456,7 +456,10 @@ CHECKS: tuple[Check, ...] = (
         direction="higher",
         needs=("score", "features", "seed"),
         definition="Cross-validated R squared of one small regression tree that predicts the score.",
-        conventions="Categories become one column per level; missing values are the tree's own third way.",
+        conventions=(
+            "Categories become one column per level; missing values are the tree's own third way. Weights "
+            "play no part: it is about the model's rules."
+        ),
         edge_cases="Constant score: undefined. Fewer rows than folds: insufficient.",
         interval="Normal, over the folds",
         cost="folds + 1 fits of a small tree",

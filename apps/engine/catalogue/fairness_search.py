@@ -19,7 +19,7 @@ CHECKS: tuple[Check, ...] = (
         unit="share",
         range="[0, 1]",
         direction="higher",
-        needs=("selected", "features", "protected?", "seed"),
+        needs=("selected", "features", "protected?", "weight?", "seed"),
         definition="1 - the mean of |d - mean of d over the k nearest others|, d the favourable decision.",
         conventions=(
             "Squared distance: over features, the squared difference in standard deviations, and 1 where a "
@@ -27,7 +27,7 @@ CHECKS: tuple[Check, ...] = (
             "distance of "
             "the k-th share the places left. Protected attributes are left out unless named."
         ),
-        edge_cases="At most k rows, or no features: insufficient.",
+        edge_cases="At most k rows, or no features: insufficient. Rows that differ in weight: undefined.",
         interval="normal on the people judged, neighbours taken as given",
         cost="rows x pool x features; bounded by both",
         references=("Zemel, Wu, Swersky, Pitassi, Dwork (2013), ICML, PMLR 28(3), 325-333",),
@@ -80,7 +80,7 @@ CHECKS: tuple[Check, ...] = (
             "its own "
             "rows; equal rows share a fold. The table has every feature alone. Features that are protected "
             "attributes "
-            "are left out unless named."
+            "are left out unless named. Weights play no part: it is about what features tell of a row."
         ),
         edge_cases="No features, or no group of min_group_size rows with as many others: insufficient.",
         interval="DeLong on the predictions, the fits taken as given; the largest ends over groups",
@@ -142,7 +142,7 @@ CHECKS: tuple[Check, ...] = (
         unit="ratio",
         range="[0, 1]",
         direction="lower",
-        needs=("score", "label", "deserving", "selected", "protected", "count?"),
+        needs=("score", "label", "deserving", "selected", "protected", "weight?", "count?"),
         definition=(
             "The lowest selection-rate ratio of the best alternative that costs at most the tolerance in "
             "accuracy, less the ratio of the decisions as they are."
@@ -157,7 +157,8 @@ CHECKS: tuple[Check, ...] = (
             "accuracy that reaches at least each ratio."
         ),
         edge_cases=(
-            "Fewer than two groups above the floors: insufficient. Nobody selected: undefined. No better "
+            "Fewer than two groups above the floors: insufficient. Nobody selected, or rows that differ in "
+            "weight: undefined. No better "
             "alternative: 0."
         ),
         interval="none: the alternative is chosen on the rows that it is judged on; confirm it on others",

@@ -140,7 +140,7 @@ CHECKS: tuple[Check, ...] = (
         unit="segments",
         range="[0, inf)",
         direction="lower",
-        needs=("features", "label", "predicted"),
+        needs=("features", "label", "predicted", "weight?"),
         definition=(
             "The number of segments of one feature whose error rate is above the other rows' with a Holm-"
             "adjusted one-sided Fisher p-value below alpha."
@@ -148,7 +148,7 @@ CHECKS: tuple[Check, ...] = (
         conventions=(
             "Segments: levels, quantile bins, missing values. Smaller ones than min_size are not tested."
         ),
-        edge_cases="No segment large enough: insufficient.",
+        edge_cases="No segment large enough: insufficient. Rows that differ in weight: undefined.",
         interval="none: exact tests with the number of comparisons printed",
         cost="one pass per segment",
         references=(

@@ -14,6 +14,7 @@ from apps.engine.explain.frame import frames
 from apps.engine.intervals import holm
 from apps.engine.measures.explainability import ranks
 from apps.engine.measures.robustness import threshold_of
+from apps.engine.numeric import no_weights
 from apps.engine.values import Measured
 
 Rows = list[dict[str, Any]]
@@ -24,6 +25,7 @@ def weak_segments(
     features: Columns,
     label: BoolArray,
     predicted: BoolArray,
+    weight: FloatArray | None = None,
     bins: int = 4,
     min_size: int = 50,
     alpha: float = 0.05,
@@ -55,7 +57,7 @@ def weak_segments(
     Raises
     ------
     Unmeasurable
-        If no segment is large enough.
+        If rows differ in weight, for the test counts rows, or no segment is large enough.
 
     References
     ----------
@@ -70,6 +72,7 @@ def weak_segments(
     """
     from scipy.stats import hypergeom
 
+    no_weights(weight, "robustness.weak_segments")
     wrong = label != predicted
     n, errors = len(wrong), int(wrong.sum())
     table: Rows = []

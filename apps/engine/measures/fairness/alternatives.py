@@ -24,7 +24,7 @@ from apps.engine.measures.fairness.cuts import (
 )
 from apps.engine.measures.fairness.groups import Attributes, Floors, Partition, partitions
 from apps.engine.measures.fairness.tables import Table, table_of
-from apps.engine.numeric import Ints, finite_scores, same_length
+from apps.engine.numeric import Ints, finite_scores, no_weights, same_length
 from apps.engine.values import Group, Measured
 
 
@@ -35,6 +35,7 @@ def less_discriminatory_alternative(
     deserving: BoolArray,
     selected: BoolArray,
     protected: Columns,
+    weight: FloatArray | None = None,
     count: IntArray | None = None,
     attributes: Attributes | None = None,
     cuts: str = "group",
@@ -65,8 +66,8 @@ def less_discriminatory_alternative(
     Raises
     ------
     Unmeasurable
-        Insufficient: fewer than two groups of enough rows. Undefined: nobody is selected now, or all
-        scores are equal.
+        Insufficient: fewer than two groups of enough rows. Undefined: rows differ in weight, nobody is
+        selected now, or all scores are equal.
     BadInput
         The favourable outcome is neither the positive one nor its opposite.
 
@@ -85,6 +86,7 @@ def less_discriminatory_alternative(
     >>> found.value, found.parameters["now"]
     (1.0, {'ratio': 0.0, 'accuracy': 0.625})
     """
+    no_weights(weight, "fairness.less_discriminatory_alternative")
     parts = partitions(protected, attributes)
     mass = Mass.of(count)
     same_length(score=score, label=label, selected=selected, protected=parts[0].codes, count=mass.rows)

@@ -18,7 +18,7 @@ from apps.engine.measures.fairness.table_of import (
     keys_of,
     scaled,
 )
-from apps.engine.numeric import same_length, stable_mean, stable_variance
+from apps.engine.numeric import no_weights, same_length, stable_mean, stable_variance
 from apps.engine.values import Measured
 
 _CELLS = 4_000_000
@@ -30,6 +30,7 @@ def consistency(
     selected: BoolArray,
     features: Columns,
     protected: Columns | None = None,
+    weight: FloatArray | None = None,
     seed: int = 0,
     neighbours: int = 5,
     over: Sequence[str] | None = None,
@@ -58,7 +59,7 @@ def consistency(
     Raises
     ------
     Unmeasurable
-        Insufficient: k others are not there, or no features.
+        Undefined: rows differ in weight. Insufficient: k others are not there, or no features.
 
     References
     ----------
@@ -71,6 +72,7 @@ def consistency(
     >>> round(consistency(selected=chosen, features=table, neighbours=2).value, 12)
     0.666666666667
     """
+    no_weights(weight, "fairness.consistency")
     same_length(selected=selected, features=range(features.rows))
     names = chosen_features(features, over, tuple(protected or ()))
     if features.rows <= neighbours:
