@@ -65,6 +65,12 @@ def test_too_large_a_file_is_refused_before_it_is_read(world, settings):
     assert "A file has at most 10 bytes" in answer.content.decode()
 
 
+def test_who_hands_in_no_versions_uploads_nothing(world):
+    client = signed_in(world, "validator")
+    assert [client.post("/uploads", form).status_code for form in ({}, file())] == [403, 403]
+    assert not Blob.objects.filter(pk=DIGEST).exists()
+
+
 def test_a_form_of_elsewhere_is_refused(world):
     assert signed_in(world, "developer", enforce_csrf_checks=True).post("/uploads", file()).status_code == 403
     assert not Blob.objects.filter(pk=DIGEST).exists()

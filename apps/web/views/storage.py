@@ -13,9 +13,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from apps.access.queries import signed_in
-from apps.audit.errors import Invalid, Refused
+from apps.audit.errors import Forbidden, Invalid, Refused
 from apps.inventory import commands, queries, reconciling, room, store
-from apps.web.pages import page
+from apps.web.pages import page, refusal
 
 if TYPE_CHECKING:
     from apps.access.models import Person
@@ -33,14 +33,23 @@ def uploads(request: HttpRequest) -> HttpResponseBase:
     if request.method != "POST" or by is None:
         return _page(request)
     if not 0 < size <= store.largest() + FRAME:
-        return _shown(request, by, wrong=f"A file has at most {store.largest():,} bytes.", status=413)
+        return _too_large(request, by)
     return _protected(request)
+
+
+def _too_large(request: HttpRequest, by: Person) -> HttpResponse:
+    """The answer before a byte of the body is read."""
+    try:
+        return _shown(request, by, wrong=f"A file has at most {store.largest():,} bytes.", status=413)
+    except Forbidden as refused:
+        return refusal(request, refused, 403)
 
 
 @page("GET", "POST")
 def _page(request: HttpRequest, *, by: Person) -> HttpResponse:
     if request.method == "GET":
         return _shown(request, by)
+    queries.may_upload(by)
     given = request.FILES.get("file")
     if not isinstance(given, UploadedFile):
         return _shown(request, by, wrong="Choose a file.", status=422)
