@@ -76,6 +76,7 @@ def test_a_pickle_becomes_an_onnx_of_its_uploader_with_its_lineage_sealed(dora: 
     given = pickled(dora)
     opening = opened(adam, given)
     assert "LogisticRegression" in opening.findings[0]
+    assert Event.objects.get(action="conversion.opened").actor_id == str(adam.pk)
     made = convert_file(by=dora, digest=given.digest)
     assert made.format == "onnx"
     assert store.the_store().has(made.made_id)

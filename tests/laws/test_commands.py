@@ -33,6 +33,7 @@ OTHERS = {
     ("apps/inventory/stores/common.py", "update"),
     ("apps/inventory/stores/objects.py", "update"),
     ("apps/inventory/stores/objects.py", "delete"),
+    ("apps/reports/hardware.py", "update"),
     ("apps/reports/packs_archive.py", "update"),
     ("apps/reports/verification.py", "update"),
 }
