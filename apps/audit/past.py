@@ -24,11 +24,16 @@ GOVERNED = ("approvals", "audit", "costs", "deploys", "gates", "inventory", "rep
 CHANGING = {
     "approvals.Approval": "approval",
     "approvals.Finding": "finding",
+    "gates.Partition": "partition",
     "gates.Run": "run",
     "inventory.RegisteredModel": "model",
 }
 # When a row came to be, where that is not its first time that is never empty.
 BORN = {
+    "approvals.Mention": "(SELECT c.said_at FROM public.approvals_challenge c WHERE c.id = r.challenge_id)",
+    "costs.CostLine": "(SELECT c.entered_at FROM public.costs_costentry c WHERE c.id = r.entry_id)",
+    "gates.Partition": "(SELECT g.requested_at FROM public.gates_run g WHERE g.id = r.run_id)",
+    "inventory.DataPart": "(SELECT d.registered_at FROM public.inventory_dataset d WHERE d.id = r.dataset_id)",
     "approvals.WaiverRequest": "r.requested_at",
     "audit.Event": "r.occurred_at",
     "gates.Evidence": "(SELECT s.signed_at FROM public.audit_statement s "
