@@ -33,7 +33,8 @@ BORN = {
     "approvals.Mention": "(SELECT c.said_at FROM public.approvals_challenge c WHERE c.id = r.challenge_id)",
     "costs.CostLine": "(SELECT c.entered_at FROM public.costs_costentry c WHERE c.id = r.entry_id)",
     "gates.Partition": "(SELECT g.requested_at FROM public.gates_run g WHERE g.id = r.run_id)",
-    "inventory.DataPart": "(SELECT d.registered_at FROM public.inventory_dataset d WHERE d.id = r.dataset_id)",
+    "inventory.DataPart": "(SELECT d.registered_at FROM public.inventory_dataset d "
+    "WHERE d.id = r.dataset_id)",
     "approvals.WaiverRequest": "r.requested_at",
     "audit.Event": "r.occurred_at",
     "gates.Evidence": "(SELECT s.signed_at FROM public.audit_statement s "
