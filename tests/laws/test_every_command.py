@@ -24,7 +24,8 @@ EVENTS: dict[str, set[int]] = {
     "access.reauthenticate": {1},
     "access.confirm_password": {1},
     "access.sign_out": {1},
-    "access.add_authenticator": {2},  # recovery codes come with the first factor
+    "access.end_session": {1},
+    "access.end_other_sessions": {1},
     "access.finish_sign_in": {2},  # a recovery code was used, a session opened
     "access.erase_person": {0},  # told by the erasure beside the trail, which it calls
     "audit.erase_personal": {1},
@@ -106,6 +107,7 @@ UNWRITTEN = {
     "inventory_datapart": "data sets in parts: tests/inventory/test_parts.py",
     "inventory_quota": "what a unit may keep: tests/inventory/test_storage.py",
     "inventory_upload": "bytes on their way: tests/api/test_resumable.py",
+    "reports_reportsnapshot": "what a report over many things is drawn from: tests/reports/test_documents.py",
     "reports_reportrequest": "reports asked for by kind: tests/reports/test_documents.py",
     "reports_reportrefusal": "one that cannot be made: the same",
     "reports_signingend": "a signing that comes to nothing: tests/reports/test_signing.py",
