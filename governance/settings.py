@@ -255,9 +255,7 @@ ANCHOR_BUCKET = bucket_named(_env)
 EVENT_DIGESTS = (
     _env.folder("COUNTERSIGN_EVENT_DIGESTS", STATE) if _env.text("COUNTERSIGN_EVENT_DIGESTS") else None
 )
-SYSLOG = _env.text("COUNTERSIGN_SYSLOG") and _env.url(
-    "COUNTERSIGN_SYSLOG", "", schemes=("tls", "tcp", "udp")
-)
+SYSLOG = _env.text("COUNTERSIGN_SYSLOG") and _env.url("COUNTERSIGN_SYSLOG", "", schemes=("tls", "tcp", "udp"))
 # Over TLS: who vouches for the host, and our own certificate with its key where the host asks for one.
 SYSLOG_CA = _env.text("COUNTERSIGN_SYSLOG_CA")
 SYSLOG_CERTIFICATE = _env.text("COUNTERSIGN_SYSLOG_CERTIFICATE")
