@@ -55,7 +55,7 @@ def run(places: Places, wish: Wish, say: Say) -> None:
 
 
 def environment(wish: Wish, given: Mapping[str, str]) -> Mapping[str, str]:
-    """A demo measures its own models behind whatever walls the kernel has; other models ask for all of them."""
+    """A demo measures its own models behind whatever walls the kernel has; else all are asked for."""
     return {"COUNTERSIGN_WALLS": "best", **given} if wish.fixtures else given
 
 
