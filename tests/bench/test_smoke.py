@@ -61,6 +61,8 @@ FAR = {
     "drf_list",  # these want a database of their own
     "evaluate",
     "fairlearn_draws",
+    "following",  # a server of their own: tests/bench/test_record.py
+    "verifying",
     "fanout",  # tried by hand in tests/bench/test_fanout.py
     "fanout_part",
     "guardian_fill",

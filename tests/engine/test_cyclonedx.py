@@ -48,7 +48,7 @@ FULL = replace(
 @cache
 def validator() -> Any:
     """The published schema of 1.7, with those that it refers to."""
-    read = [json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.schema.json"))]
+    read = [json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.SNAPSHOT.schema.json"))]
     found = Registry().with_resources((one["$id"], Resource(one, DRAFT7)) for one in read)
     main = next(one for one in read if one["$id"].endswith("bom-1.7.schema.json"))
     return jsonschema.Draft7Validator(main, registry=found)

@@ -150,6 +150,7 @@ class World:
             "roles": here,
             "artifact": artifact,
             "declared": DECLARED,
+            "twin": None,
             "own": {},
             "seed": 3,
             "count": None,
