@@ -6,6 +6,8 @@ import hashlib
 import itertools
 from typing import Any
 
+from django.db import transaction
+
 from apps.access.models import Person, RoleGrant
 from apps.audit import commands as audit
 from apps.audit.events import EventName
@@ -35,8 +37,10 @@ def person(name: str, *roles: str, **changes: Any) -> Person:
 
 def granted(**fields: Any) -> RoleGrant:
     """A role and the event that tells of it, without which the database keeps none."""
-    grant = RoleGrant.objects.create(**fields)
-    audit.record(by=grant.person, action=EventName.ROLE_GRANTED, subject=grant, after={"role": grant.role})
+    with transaction.atomic():
+        grant = RoleGrant.objects.create(**fields)
+        told = {"role": grant.role}
+        audit.record(by=grant.person, action=EventName.ROLE_GRANTED, subject=grant, after=told)
     return grant
 
 
