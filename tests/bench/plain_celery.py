@@ -7,7 +7,8 @@ from pathlib import Path
 
 from celery import Celery
 
-app = Celery("plain", broker=os.environ.get("PLAIN_BROKER", "memory://"))
+# Not the current application: whoever collects the tests imports this, and the service sends through its own.
+app = Celery("plain", broker=os.environ.get("PLAIN_BROKER", "memory://"), set_as_current=False)
 app.conf.task_ignore_result = True
 app.conf.worker_prefetch_multiplier = 1
 app.conf.task_default_queue = "plain"
