@@ -191,6 +191,8 @@ class Quote(models.Model):
         ]
 
     def __str__(self) -> str:
+        if self.median is None:
+            return f"nothing known yet to expect for run {self.run}"
         return f"{self.median} {self.currency} expected for run {self.run}"
 
     def audit_ref(self) -> Ref:

@@ -61,10 +61,10 @@ def list_entries(request: HttpRequest, *, by: Person) -> HttpResponse:
     "POST",
     "Ask, answer or remark something on evidence or a decision by digest, on a report or finding by id.",
     request={
-        "thing": "evidence, decision, report or finding",
+        "thing": "string",
         "id": "string",
         "text": "string",
-        "said": "question or remark?",
+        "said": "string?",
         "answers": "string?",
     },
     answers={201: "The entry."},

@@ -64,7 +64,7 @@ def _part(part: statements.Part) -> dict[str, Any]:
 
 
 @operation("GET", "The bill of each unit for a month, to the cent.", answers={200: "Bills."})
-def show_statement(request: HttpRequest, month: str, *, by: Person) -> HttpResponse:
+def show_month(request: HttpRequest, month: str, *, by: Person) -> HttpResponse:
     require(by, Permission.COST_SEE)
     day = queries.named_month(month)
     return answer({"month": f"{day:%Y-%m}", "bills": [_bill(bill) for bill in statements.unit_bills(day)]})
@@ -97,7 +97,7 @@ def show_focus(request: HttpRequest, month: str, *, by: Person) -> HttpResponseB
 
 
 @operation("GET", "What each attempt at a run cost, by gate, and its quote.", answers={200: "Entries."})
-def show_run(request: HttpRequest, run_id: UUID, *, by: Person) -> HttpResponse:
+def show_run_costs(request: HttpRequest, run_id: UUID, *, by: Person) -> HttpResponse:
     run = find_run(by, run_id)
     require(by, Permission.COST_SEE, run.version.model)
     expected = quoting.quote_of(run.pk)
@@ -240,9 +240,9 @@ def bring_in(request: HttpRequest, *, by: Person) -> HttpResponse:
 
 
 costs = endpoint(list_costs)
-statement = endpoint(show_statement)
+statement = endpoint(show_month)
 focus = endpoint(show_focus)
-run_costs = endpoint(show_run)
+run_costs = endpoint(show_run_costs)
 quote = endpoint(show_quote)
 budgets = endpoint(list_budgets, set_budget)
 rates = endpoint(list_rates, set_rate)

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     "The answers of the service that a run asked, for `countersign replay --recorded`.",
     answers={200: "Lines of JSON.", 403: "For those who export.", 404: "The run asked no service."},
 )
-def show(_: HttpRequest, run_id: UUID, *, by: Person) -> HttpResponseBase:
+def show_transcript(_: HttpRequest, run_id: UUID, *, by: Person) -> HttpResponseBase:
     digest, pieces = transcript_of(by, queries.find_run(by, run_id))
     name = f'attachment; filename="transcript-{digest[7:19]}.jsonl"'
     return StreamingHttpResponse(pieces, content_type=MEDIA, headers={"Content-Disposition": name})
 
 
-transcript = endpoint(show)
+transcript = endpoint(show_transcript)

@@ -75,7 +75,7 @@ def _headers(upload: Row) -> dict[str, str]:
     "How far an upload of the caller's has come; HEAD tells it in Upload-Offset.",
     answers={200: "The upload.", 404: "No such upload, or it expired."},
 )
-def show(request: HttpRequest, upload_id: UUID, *, by: Person) -> HttpResponse:
+def show_upload(request: HttpRequest, upload_id: UUID, *, by: Person) -> HttpResponse:
     upload = queries.find_upload(by, upload_id)
     return answer(_told(upload), headers=_headers(upload))
 
@@ -201,7 +201,7 @@ def show_comparison(request: HttpRequest, *, by: Person) -> HttpResponse:
 
 
 uploads = endpoint(begin)
-upload = endpoint(show, send, cancel)
+upload = endpoint(show_upload, send, cancel)
 completion = endpoint(complete)
 storage = endpoint(show_storage)
 quotas = endpoint(set_quota)
