@@ -1,8 +1,13 @@
-"""A real S3-compatible object storage for tests: SeaweedFS, in a process and a folder of its own."""
+"""A real S3-compatible object storage for tests: SeaweedFS, in a process and a folder of its own.
+
+Each listener has a port that no other server of the tests has, those of other runs on this machine included.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import random
 import shutil
 import signal
 import socket
@@ -19,13 +24,21 @@ WRITER = {"key_id": "WRITER", "secret": "writer-secret-0123456789"}
 READER = {"key_id": "READER", "secret": "reader-secret-0123456789"}
 BUCKET = "countersign"
 
+_PORTS = range(20_000, 32_000, 8)  # below those from which the kernel gives out ports unasked
+_TRIES = 4
+_PATIENCE = 120.0
+
+
+class NotServing(RuntimeError):
+    """The server ended, or did not answer in time; what it said last."""
+
 
 @dataclass(slots=True)
 class ObjectStorage:
     """One server; it can be stopped, started again and frozen."""
 
     folder: Path
-    ports: list[int]
+    ports: range
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -51,6 +64,9 @@ class ObjectStorage:
             "s3": "true",
             "s3.port": s3,
             "s3.port.grpc": grpc[0],
+            "s3.port.iceberg": 0,
+            "s3.port.lance": 0,
+            "s3.localSocket": "s3.sock",
             "s3.config": self.folder / "identities.json",
             "s3.iam": "false",
             "master.port": master,
@@ -62,6 +78,7 @@ class ObjectStorage:
             "volume.max": 20,
             "filer.port": filer,
             "filer.port.grpc": grpc[3],
+            "filer.localSocket": "filer.sock",
         }
         (self.folder / "data").mkdir(exist_ok=True)
         with (self.folder / "log").open("ab") as log:
@@ -70,15 +87,23 @@ class ObjectStorage:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
+                env={"PATH": os.defpath, "HOME": str(self.folder), "TMPDIR": str(self.folder)},
             )
         self._await()
 
     def _await(self) -> None:
-        end = time.monotonic() + 60
+        end = time.monotonic() + _PATIENCE
         while not self._answers():
-            if time.monotonic() > end or self.process is None or self.process.poll() is not None:
-                raise RuntimeError((self.folder / "log").read_text()[-2000:])
+            if self.process is None or self.process.poll() is not None:
+                raise NotServing(f"ended: {self._last_words()}")
+            if time.monotonic() > end:
+                raise NotServing(f"no answer in {_PATIENCE:.0f} s: {self._last_words()}")
             time.sleep(0.1)
+
+    def _last_words(self) -> str:
+        """What it died of comes first: the log's fatal lines."""
+        lines = (self.folder / "log").read_text(errors="replace").splitlines()
+        return "\n".join([*(line for line in lines if line.startswith("F")), *lines[-15:]])
 
     def _answers(self) -> bool:
         import obstore
@@ -97,6 +122,9 @@ class ObjectStorage:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
             self.process = None
+            for port in self.ports:  # it names these by their ports, always in /tmp
+                for socket_file in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                    socket_file.unlink(missing_ok=True)
 
 
 def program() -> str | None:
@@ -120,15 +148,44 @@ def serving(folder: Path) -> Iterator[ObjectStorage]:
         for name, key, acts in people
     ]
     (folder / "identities.json").write_text(json.dumps({"identities": identities}))
-    server = ObjectStorage(folder, _free_ports(8))
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
+    with ExitStack() as stack:
+        yield _started(folder, stack)
 
 
-def _free_ports(count: int) -> list[int]:
+def _started(folder: Path, stack: ExitStack) -> ObjectStorage:
+    """A server that answers; where one does not come up, another is tried on other ports."""
+    for left in reversed(range(_TRIES)):
+        server = ObjectStorage(folder, stack.enter_context(_own_ports()))
+        stack.callback(server.stop)
+        try:
+            server.start()
+        except NotServing:
+            server.stop()
+            if not left:
+                raise
+            shutil.rmtree(folder / "data")
+        else:
+            return server
+    raise AssertionError
+
+
+@contextmanager
+def _own_ports() -> Iterator[range]:
+    """Eight ports on which nobody listens and which no other run takes as long as they are held."""
+    for first in random.sample(_PORTS, len(_PORTS)):
+        ports = range(first, first + 8)
+        with socket.socket(socket.AF_UNIX) as claim:
+            try:
+                claim.bind(f"\0countersign-test-ports-{first}")  # goes with this process, however it ends
+                _try(ports)
+            except OSError:
+                continue
+            yield ports
+            return
+    raise NotServing("no eight free ports")
+
+
+def _try(ports: range) -> None:
     with ExitStack() as held:
-        found = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in found]
+        for port in ports:
+            held.enter_context(socket.create_server(("127.0.0.1", port)))
