@@ -59,9 +59,11 @@ class PackScope:
 
 def asked_scope(by: Person, told: Mapping[str, Any]) -> PackScope:
     """The scope that a request names: a model, two days, or neither."""
-    if told.get("model"):
-        return PackScope(model=find_model(by, str(told["model"])))
     since, until = _day(told, "from"), _day(told, "to")
+    if told.get("model"):
+        if since or until:
+            raise Invalid("A pack is of a model or of a time, not of both.", field="from" if since else "to")
+        return PackScope(model=find_model(by, str(told["model"])))
     if since is None and until is None:
         return PackScope()
     if since is None or until is None:

@@ -85,6 +85,23 @@ def test_the_command_writes_a_pack_that_nobody_else_may_read(sequenced: Standing
     for wrong in ({"by": "nobody"}, {"by": "dev"}, {"since": "2026-01-01"}, {"out": place, "model": ""}):
         with pytest.raises(CommandError):
             call_command("auditor_pack", **{**told, **wrong})
+    assert list(tmp_path.glob("auditor-pack-*.zip")) == [place]
+
+
+@pytest.mark.parametrize(
+    ("days", "sentence"),
+    [
+        ({"model": "card-limit", "since": "2026-01-01"}, "of a model or of a time, not of both"),
+        ({"model": "card-limit", "since": "2026-01-01", "until": "2026-12-31"}, "not of both"),
+        ({"model": "card-limit", "until": "soon"}, "is no day"),
+        ({"since": "2026-01-01"}, "both a first and a last day"),
+    ],
+)
+def test_days_that_would_count_for_nothing_are_refused(
+    world: Standing, tmp_path: Path, days: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        call_command("auditor_pack", by="a-auditor", out=tmp_path, **days)
 
 
 @pytest.mark.parametrize("role", ["developer", "administrator", "elsewhere", "risk-officer"])
