@@ -24,7 +24,8 @@ from apps.engine.note import Note
 from apps.engine.timestamp import BadTimestamp
 
 _ROWS = 1_000
-# The event before is one of the same object, and has its place in the log before this one.
+# The event before is one of the same object, and has its place in the log before this one. Only the opening
+# of a log comes before its own proposal: it is the first event of that log, whatever waited then.
 _PREVIOUS = """
 SELECT e.id, p.id IS NULL, e.doc->>'prev_object_event'
 FROM audit_event e
@@ -32,7 +33,9 @@ LEFT JOIN audit_event p ON p.id = (e.doc->>'prev_object_event')::uuid
   AND p.object_type = e.object_type AND p.object_id = e.object_id
 LEFT JOIN audit_leaf le ON le.event_id = e.id
 LEFT JOIN audit_leaf lp ON lp.event_id = p.id
-WHERE e.doc->>'prev_object_event' IS NOT NULL AND (p.id IS NULL OR lp.idx > le.idx)
+WHERE e.doc->>'prev_object_event' IS NOT NULL AND (p.id IS NULL OR lp.idx > le.idx AND NOT (
+  e.action = 'epoch.opened' AND p.action = 'epoch.proposed' AND p.occurred_at <= e.occurred_at
+  AND le.idx::text = e.doc#>>'{after,base}'))
 ORDER BY e.occurred_at, e.id
 """
 _FORKS = """

@@ -152,18 +152,29 @@ def test_what_a_superuser_did_is_named_first(log, name):
         raise AssertionError(faults[0])
 
 
-def test_a_rewrite_with_the_log_key_is_found_against_the_file_outside(log, tmp_path):
-    kept = tmp_path / "kept.jsonl"
-    kept.write_bytes(anchor_file().path.read_bytes())
+def rewrite(log, order: str) -> None:
+    """The log of nine events anew, in another order, signed with the log's own key."""
     log.attack(
         *DROP_NEWEST,
         "DELETE FROM audit_checkpoint",
-        "INSERT INTO audit_pending (event_id) SELECT event_id FROM audit_leaf ORDER BY idx DESC",
+        "INSERT INTO audit_pending (event_id) SELECT l.event_id FROM audit_leaf l "  # noqa: S608
+        f"JOIN audit_event e ON e.id = l.event_id ORDER BY {order}",
         "DELETE FROM audit_leaf",
         "UPDATE audit_treestate SET size = 0, frontier = ''",
     )
     anchor_file().path.unlink()
     log.sequence()
+
+
+def test_a_rewrite_that_turns_the_order_is_found_without_the_file(log):
+    rewrite(log, "l.idx DESC")
+    assert "stands after it in the log" in examine(anchor_file()).problems[0]
+
+
+def test_a_rewrite_with_the_log_key_is_found_against_the_file_outside(log, tmp_path):
+    kept = tmp_path / "kept.jsonl"
+    kept.write_bytes(anchor_file().path.read_bytes())
+    rewrite(log, "e.object_type DESC, e.object_id, l.idx")
     assert not examine(anchor_file()).problems
     assert "it was removed" in log.faults()[0]
     assert (
