@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -18,6 +18,8 @@ from apps.access.models import Person, RoleGrant
 from apps.access.states import Scope
 from apps.api import rendering
 from apps.api.endpoints import answer
+from apps.audit import commands as audit
+from apps.audit.events import EventName
 from apps.inventory.models import BusinessUnit, ModelVersion, RegisteredModel, Tiering
 from apps.inventory.queries import model_page
 from tests import factories
@@ -171,22 +173,25 @@ def _readers(units: list[BusinessUnit], by: Person) -> list[Person]:
         Person(username=f"reader-{n}", name=f"Reader {n}", identity=f"reader-{n}") for n in range(PEOPLE)
     ]
     Person.objects.bulk_create(people)
-    grants = [
-        RoleGrant(
-            person=person,
-            role="auditor",
-            scope=Scope.UNIT,
-            scope_key=unit.key,
-            granted_by=by,
-            reason="for a measurement",
-            valid_from=timezone.now(),
-        )
-        for number, person in enumerate(people)
-        for place, unit in enumerate(units)
-        if (place + number) % 5 == 0
-    ]
-    RoleGrant.objects.bulk_create(grants, batch_size=2000)
+    with transaction.atomic():
+        for number, person in enumerate(people):
+            for unit in units[-number % 5 :: 5]:
+                _granted(by, person, unit)
     return people
+
+
+def _granted(by: Person, person: Person, unit: BusinessUnit) -> None:
+    """A role with the event that tells of it, without which the database keeps none."""
+    grant = RoleGrant.objects.create(
+        person=person,
+        role="auditor",
+        scope=Scope.UNIT,
+        scope_key=unit.key,
+        granted_by=by,
+        reason="for a measurement",
+        valid_from=timezone.now(),
+    )
+    audit.record(by=by, action=EventName.ROLE_GRANTED, subject=grant, after={"role": grant.role})
 
 
 def _copy(row: Row, **changes: object) -> Row:
