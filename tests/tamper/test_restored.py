@@ -127,6 +127,23 @@ def test_the_verifier_knows_both_logs_and_what_was_declared_lost(stopped_log):
     assert "all in order" in out.getvalue()
 
 
+def test_the_opening_alone_may_stand_before_what_it_names(stopped_log):
+    audit.propose_epoch(by=ADA, reason="The disk burned.")
+    opening = audit.confirm_epoch(by=OMAR)
+    stopped_log.sequence()
+    stopped_log.grow(2)
+    stopped_log.sequence()
+    assert not stopped_log.faults()
+    proposed = Leaf.objects.get(event=opening.proposal.event)
+    assert proposed.idx > Leaf.objects.get(event=opening.event).idx
+    newest = Leaf.objects.order_by("-idx")[0]
+    for begin, end in ((newest.idx, 999), (newest.idx - 1, newest.idx), (999, newest.idx - 1)):
+        stopped_log.attack(f"UPDATE audit_leaf SET idx = {end} WHERE idx = {begin}")  # noqa: S608
+    found = [fault for fault in stopped_log.faults() if "stands after it in the log" in fault]
+    assert len(found) == 1
+    assert str(newest.event_id) in found[0]
+
+
 def test_what_is_left_must_still_be_what_was_signed(stopped_log):
     audit.propose_epoch(by=ADA, reason="The disk burned.")
     audit.confirm_epoch(by=OMAR)
