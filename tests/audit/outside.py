@@ -38,4 +38,5 @@ def witnessed(path: Path) -> Iterator[str]:
         try:
             yield line
         finally:
-            settings.WITNESSES = former
+            left, settings.WITNESSES = settings.WITNESSES, former
+        assert left == [line], "What a test sets over this must end before this does, or it comes back after."

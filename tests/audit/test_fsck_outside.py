@@ -6,8 +6,8 @@ import json
 from uuid import UUID
 
 import pytest
-from django.conf import settings
 from django.db import connection
+from django.test import override_settings
 
 from apps.audit.anchors import anchor_file
 from apps.audit.fsck import examine
@@ -70,9 +70,9 @@ def test_what_was_done_beside_the_log_is_named(anchored, name):
         raise AssertionError(anchored.faults()[0])
 
 
-def test_a_line_whose_witness_is_no_longer_known_is_told_apart(anchored, monkeypatch):
-    monkeypatch.setattr(settings, "WITNESSES", [])
-    account = examine(anchor_file())
+def test_a_line_whose_witness_is_no_longer_known_is_told_apart(anchored):
+    with override_settings(WITNESSES=[]):  # `monkeypatch` would end after `witnessed`, and leave the witness
+        account = examine(anchor_file())
     assert not account.problems
     assert "1 cosignatures of witness.example/w1 were not checked" in account.unjudged[0]
 
