@@ -29,7 +29,9 @@ _ROWS = 1_000
 _PREVIOUS = """
 SELECT e.id, p.id IS NULL, e.doc->>'prev_object_event'
 FROM audit_event e
-LEFT JOIN audit_event p ON p.id = (e.doc->>'prev_object_event')::uuid
+LEFT JOIN audit_event p ON p.id = CASE
+  WHEN e.doc->>'prev_object_event' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    THEN (e.doc->>'prev_object_event')::uuid END
   AND p.object_type = e.object_type AND p.object_id = e.object_id
 LEFT JOIN audit_leaf le ON le.event_id = e.id
 LEFT JOIN audit_leaf lp ON lp.event_id = p.id

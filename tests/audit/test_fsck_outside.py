@@ -77,7 +77,7 @@ def test_a_line_whose_witness_is_no_longer_known_is_told_apart(anchored):
     assert "1 cosignatures of witness.example/w1 were not checked" in account.unjudged[0]
 
 
-def by_hand(previous: UUID) -> Event:
+def by_hand(previous: UUID | str) -> Event:
     """Whoever holds the service's login can write an event that names any before it."""
     body = json.loads(bytes(Event.objects.filter(doc__prev_object_event__isnull=False)[0].body))
     body |= {"id": str(uuid7()), "prev_object_event": str(previous)}
@@ -89,8 +89,9 @@ def by_hand(previous: UUID) -> Event:
     return Event.objects.get(pk=body["id"])
 
 
-def test_an_event_that_names_none_before_it_is_found(log):
-    made = by_hand(uuid7())
+@pytest.mark.parametrize("named", [uuid7(), "no id at all"], ids=["unknown", "none"])
+def test_an_event_that_names_none_before_it_is_found(log, named):
+    made = by_hand(named)
     log.sequence()
     assert f"The event {made.pk} names" in log.faults()[0]
     assert "which is none of the same object" in log.faults()[0]
