@@ -10,6 +10,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.http import urlencode
 
+from apps.access.guards import owes_factor
 from apps.access.models import Person
 from apps.access.queries import permissions_on
 from apps.access.states import Permission
@@ -24,7 +25,9 @@ class GovernedSite(AdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         person = request.user
-        return isinstance(person, Person) and person.is_active and bool(permissions_on(person) & OPENS)
+        if not isinstance(person, Person) or not person.is_active:
+            return False
+        return bool(permissions_on(person) & OPENS) and not owes_factor(person)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """There is one door: the page that slows wrong tries down and writes each of them down."""

@@ -14,6 +14,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.views.decorators.csrf import csrf_exempt
 
 from apps.access.commands import begin_idempotent, finish_idempotent, forget_idempotent
+from apps.access.guards import require_factor
 from apps.access.queries import authenticate_token, signed_in
 from apps.access.tokens import PREFIX
 from apps.api import past
@@ -142,6 +143,8 @@ def caller(request: HttpRequest) -> Person:
     if person is None:
         raise _unknown("Send a token: Authorization: Bearer …")
     _refuse_forgery(request)
+    if request.method not in SAFE:
+        require_factor(person)
     authenticated(method="session")
     return person
 

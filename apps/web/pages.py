@@ -16,6 +16,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods
 
+from apps.access.guards import require_factor
 from apps.access.queries import roles_held, signed_in
 from apps.access.states import Permission
 from apps.access.text import storable
@@ -39,6 +40,8 @@ TWO_FACTORS = "two_factors"
 TYPED = "typed"
 _SECRET = frozenset({"password", "old_password", "code", "answer", "csrfmiddlewaretoken"})
 _LONGEST_KEPT = 20_000
+# Where somebody who owes a second factor may send a form: to add one, and to be told so.
+_OPEN_TO_ALL = ("/account", "/reauthenticate")
 
 # Address, title, permission needed, and the addresses of records that belong to it.
 RAIL: tuple[tuple[str, str, Permission | None, tuple[str, ...]], ...] = (
@@ -147,6 +150,8 @@ def _answered(request: HttpRequest, view: View, by: Person, *args: Any, **kwargs
     authenticated(method="session", age_seconds=age, mfa=bool(request.session.get(TWO_FACTORS)))
     try:
         _refuse_unstorable(request, kwargs)
+        if request.method == "POST" and not request.path.startswith(_OPEN_TO_ALL):
+            require_factor(by)
         return retried(lambda: past.answered(request, lambda: view(request, *args, by=by, **kwargs)))
     except NotFound as error:
         return refusal(request, error, 404)

@@ -152,6 +152,28 @@ def test_whoever_owes_a_factor_is_told_and_signs_nothing(settings):
     assert "add one under Your account" in plain(answer.content.decode())
 
 
+@pytest.mark.parametrize(
+    ("wanted", "who", "status"),
+    [("signers", "val", 409), ("signers", "dev", 404), ("everybody", "dev", 409), ("optional", "val", 404)],
+)
+def test_whoever_owes_a_factor_changes_nothing(settings, wanted, who, status):
+    settings.SECOND_FACTOR = wanted
+    factories.validator(), factories.developer()
+    browser, _ = at_the_door(who)
+    run = "runs/00000000-0000-0000-0000-000000000000/cancel"
+    assert browser.client.post(f"/{run}", {"reason": "x"}).status_code == status
+    sent = browser.client.post(f"/api/v1/{run}", {"reason": "x"}, content_type="application/json")
+    assert sent.status_code == status
+    assert browser.client.get("/models").status_code == 200
+
+
+def test_an_administrator_who_owes_a_factor_gives_no_roles(settings):
+    admin = factories.administrator()
+    assert Browser(admin).client.get("/admin/").status_code == 200
+    settings.SECOND_FACTOR = "signers"
+    assert Browser(admin).client.get("/admin/").status_code == 302
+
+
 def test_events_say_that_two_factors_were_shown():
     factories.developer()
     browser, _ = at_the_door()
