@@ -17,7 +17,7 @@ from apps.access.models import Person
 from apps.access.states import Permission
 from apps.access.text import clean, required
 from apps.audit import commands as audit
-from apps.audit.errors import Invalid, NotFound
+from apps.audit.errors import NotFound
 from apps.audit.events import EventName
 from apps.audit.models import Statement
 from apps.audit.states import Ref
@@ -33,22 +33,6 @@ from apps.inventory.queries import find_version, uses_of
 
 VSA = "https://slsa.dev/verification_summary/v1"
 LONGEST = timedelta(hours=24)
-
-
-@transaction.atomic
-def declare_environment(*, by: Person, key: str, title: str) -> Environment:
-    """Name a place where versions run."""
-    require(by, Permission.ENVIRONMENT_DECLARE)
-    if Environment.objects.filter(key=key).exists():
-        raise Invalid(f"The environment {key} is declared already.", field="key")
-    environment = Environment(
-        key=guards.environment_key(key),
-        title=required(title, field="title", longest=200),
-        declared_by=by,
-    )
-    environment.save(force_insert=True)
-    audit.record(by=by, action=EventName.ENVIRONMENT_DECLARED, subject=environment, after={"title": title})
-    return environment
 
 
 @dataclass(frozen=True, slots=True)
