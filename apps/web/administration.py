@@ -1,0 +1,59 @@
+"""The sections of the administration: what stands on its page, and in the rail for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from apps.access.states import Permission
+
+_P = Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One page of the administration: its title, one sentence, where it is, and what it asks for."""
+
+    title: str
+    sentence: str
+    address: str
+    permission: Permission
+
+
+SECTIONS: tuple[Section, ...] = (
+    Section("Storage", "What each unit keeps, and the quotas.", "/storage", _P.STORAGE_MANAGE),
+    Section(
+        "Conversions", "Pickles opened for conversion, by whom and why.", "/conversions", _P.CONVERSION_OPEN
+    ),
+    Section(
+        "Signing certificates",
+        "With which people sign reports; one is withdrawn here.",
+        "/reports/certificates",
+        _P.PERSON_MANAGE,
+    ),
+    Section("Rates", "What compute costs, and from when on.", "/costs/rates", _P.RATE_SET),
+    Section(
+        "Check catalogue",
+        "Every registered check, its arguments and its version.",
+        "/checks",
+        _P.SYSTEM_SEE,
+    ),
+    Section(
+        "System",
+        "Every part of the installation with its colour, and what to do.",
+        "/system",
+        _P.SYSTEM_SEE,
+    ),
+    Section(
+        "Health of the log",
+        "How the audit log stands towards the witnesses outside.",
+        "/health",
+        _P.SYSTEM_SEE,
+    ),
+    Section("Look-up tables", "People, roles and tokens as tables, to read.", "/admin/", _P.PERSON_MANAGE),
+)
+
+
+def sections(held: Collection[str]) -> list[Section]:
+    """The sections that somebody with these permissions may open."""
+    return [section for section in SECTIONS if section.permission in held]

@@ -1,0 +1,25 @@
+"""The home of the administration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from apps.access.queries import held_anywhere
+from apps.audit.errors import Forbidden
+from apps.web.administration import sections
+from apps.web.pages import page
+
+if TYPE_CHECKING:
+    from apps.access.models import Person
+
+
+@page()
+def index(request: HttpRequest, *, by: Person) -> HttpResponse:
+    """The sections that one may open."""
+    found = sections(held_anywhere(by))
+    if not found:
+        raise Forbidden("Nothing of the administration is open to your roles.")
+    return render(request, "administration/index.html", {"title": "Administration", "sections": found})
