@@ -27,6 +27,7 @@ from apps.audit.past import as_of
 from apps.audit.retrying import retried
 from apps.engine.errors import Problem
 from apps.web import past
+from apps.web.administration import sections
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -59,12 +60,10 @@ RAIL: tuple[tuple[str, str, Permission | None, tuple[str, ...]], ...] = (
     ("/events", "Audit events", Permission.EVENT_SEE, ()),
     ("/exports", "Exports", Permission.EXPORT_MAKE, ()),
     ("/uploads", "Uploads", Permission.VERSION_REGISTER, ()),
-    ("/storage", "Storage", Permission.STORAGE_MANAGE, ()),
     ("/system", "System", Permission.SYSTEM_SEE, ()),
-    ("/reports/certificates", "Signing certificates", Permission.PERSON_MANAGE, ()),
-    ("/conversions", "Conversions", Permission.CONVERSION_OPEN, ()),
-    ("/admin/", "People and roles", Permission.PERSON_MANAGE, ()),
 )
+# The last entry, for whoever may open one of its sections.
+ADMINISTRATION = ("/administration", "Administration", None, ("/storage", "/conversions"))
 
 # Addresses whose list can be taken away as a file, and its name.
 LISTS = {
@@ -88,7 +87,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     held = {permission for role in roles for permission in role.permissions}
     rail = [
         {"url": url, "title": title, "current": _is_current(request.path, url, others)}
-        for url, title, needed, others in RAIL
+        for url, title, needed, others in (*RAIL, *([ADMINISTRATION] if sections(held) else ()))
         if needed is None or needed in held
     ]
     return {

@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.web.views import (
     account,
+    administration,
     certificates,
     challenges,
     checks,
@@ -39,6 +40,7 @@ urlpatterns = [
     path("health", health.health_page),
     path("system", system.system_page),
     path("verify", verify.verify),
+    path("administration", administration.index),
     path("conversions", conversions.listed),
     path("conversions/open", conversions.open_one),
     path("conversions/convert", conversions.convert),
