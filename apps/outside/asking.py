@@ -73,10 +73,37 @@ def post(
     BadInput
         The name leads where nothing may be asked, or the answer is larger than allowed.
     """
+    return _asked("POST", url, body, headers, allowed=allowed, most=most, seconds=seconds, resolve=resolve)
+
+
+def get(
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    allowed: Allowed,
+    most: int,
+    seconds: float,
+    resolve: Resolve = resolved,
+) -> Answer:
+    """Fetch what lies at an address; the same rules and problems as of `post`."""
+    return _asked("GET", url, None, headers, allowed=allowed, most=most, seconds=seconds, resolve=resolve)
+
+
+def _asked(
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    *,
+    allowed: Allowed,
+    most: int,
+    seconds: float,
+    resolve: Resolve,
+) -> Answer:
     addresses = _checked(allowed, resolve)
     connection = _Connection(allowed, addresses, seconds)
     try:
-        return _exchanged(connection, url, body, headers, most)
+        return _exchanged(connection, method, url, body, headers, most=most)
     except ssl.SSLCertVerificationError as problem:
         raise BadInput(
             f"{allowed.host} showed a certificate that does not hold: {problem.verify_message}."
@@ -103,18 +130,24 @@ def _checked(allowed: Allowed, resolve: Resolve) -> list[str]:
 
 
 def _exchanged(
-    connection: _Connection, url: str, body: bytes, headers: Mapping[str, str], most: int
+    connection: _Connection,
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    *,
+    most: int,
 ) -> Answer:
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    connection.request("POST", target, body=body, headers={**headers, "Connection": "close"})
+    connection.request(method, target, body=body, headers={**headers, "Connection": "close"})
     answer = connection.getresponse()
     told = {name.lower(): value for name, value in answer.getheaders()}
     found = b""
     while part := answer.read1(_PART):
         found += part
         if len(found) > most:
-            raise BadInput(f"{connection.host} answered more than the {most:,} bytes that scores can take.")
+            raise BadInput(f"{connection.host} answered more than the {most:,} bytes that may be taken in.")
     if connection.late:
         raise Away(f"{connection.host} gave no answer: it did not end in time.")
     if answer.length:
