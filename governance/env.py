@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from apps.engine.cosignature import Cosigner
 from apps.engine.errors import BadInput
-from apps.outside.permits import Permits
+from apps.outside.permits import HOSTS, Permits
 
 _YES = {"1", "true", "yes", "on"}
 _NO = {"", "0", "false", "no", "off"}
@@ -123,10 +123,10 @@ def parse_database_url(raw: str, *, named: str) -> dict[str, Any]:
     }
 
 
-def endpoints_named(entries: list[str]) -> list[str]:
+def endpoints_named(entries: list[str], *, by: str = HOSTS) -> list[str]:
     """Services that may be asked, each as host, host:port or http://host:port, once all can be read."""
     try:
-        Permits.of(entries)
+        Permits.of(entries, setting=by)
     except BadInput as error:
         raise EnvironmentRefused(str(error)) from error
     return entries

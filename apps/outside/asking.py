@@ -30,6 +30,14 @@ class Away(Problem):
         self.after = after
 
 
+class TooMuch(BadInput):
+    """It answered more than is taken in; its status is known all the same."""
+
+    def __init__(self, sentence: str, *, status: int) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What was answered."""
@@ -147,7 +155,8 @@ def _exchanged(
     while part := answer.read1(_PART):
         found += part
         if len(found) > most:
-            raise BadInput(f"{connection.host} answered more than the {most:,} bytes that may be taken in.")
+            sentence = f"{connection.host} answered more than the {most:,} bytes that may be taken in."
+            raise TooMuch(sentence, status=answer.status)
     if connection.late:
         raise Away(f"{connection.host} gave no answer: it did not end in time.")
     if answer.length:

@@ -36,11 +36,15 @@ class Permits:
 
     allowed: tuple[Allowed, ...] = ()
     secrets: Path | None = None
+    setting: str = HOSTS
 
     @classmethod
-    def of(cls, entries: Sequence[str], secrets: Path | str | None = None) -> Permits:
-        """Permits as settings write them; BadInput names the entry that cannot be read."""
-        return cls(tuple(_allowed(entry) for entry in entries), Path(secrets) if secrets else None)
+    def of(
+        cls, entries: Sequence[str], secrets: Path | str | None = None, *, setting: str = HOSTS
+    ) -> Permits:
+        """Permits as a setting writes them; BadInput names the entry that cannot be read."""
+        found = tuple(_allowed(entry, setting) for entry in entries)
+        return cls(found, Path(secrets) if secrets else None, setting)
 
     def for_endpoint(self, endpoint: Endpoint) -> Allowed:
         """The entry that allows to ask an endpoint.
@@ -57,8 +61,8 @@ class Permits:
         place = f"{endpoint.host}:{endpoint.port}"
         plain = " over http, without encryption" if endpoint.scheme == "http" else ""
         raise BadInput(
-            f"The endpoint {place} may not be asked{plain}: {HOSTS} names the services that may, and it is "
-            "not among them."
+            f"The endpoint {place} may not be asked{plain}: {self.setting} names the services that may, "
+            "and it is not among them."
         )
 
     def secret(self, endpoint: Endpoint) -> str:
@@ -78,17 +82,19 @@ class Permits:
         return found.decode("ascii")
 
 
-def _allowed(entry: str) -> Allowed:
+def _allowed(entry: str, setting: str) -> Allowed:
     place, _, lying = entry.partition("=")
     url = place if "://" in place else f"https://{place}"
     parts = urlsplit(url)
     if url_fault(url) or parts.path.strip("/") or parts.query:
         raise BadInput(
-            f"{HOSTS} holds {entry[:80]!r}; a host such as scores.example, or http://host:port, was expected."
+            f"{setting} holds {entry[:80]!r}; "
+            "a host such as scores.example, or http://host:port, was expected."
         )
     endpoint = Endpoint(url=url)
     try:
         networks = tuple(ipaddress.ip_network(text) for text in lying.split("+") if text)
     except ValueError as problem:
-        raise BadInput(f"{HOSTS} holds {entry[:80]!r}; after = networks such as 10.20.0.0/16.") from problem
+        sentence = f"{setting} holds {entry[:80]!r}; after = networks such as 10.20.0.0/16."
+        raise BadInput(sentence) from problem
     return Allowed(endpoint.scheme, endpoint.host, endpoint.port, networks)
