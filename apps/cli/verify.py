@@ -16,6 +16,8 @@ from apps.engine.canonical import read_json, read_time
 from apps.engine.cosignature import Cosigner
 from apps.engine.errors import BadInput, Problem
 from apps.engine.keys import KeySet
+from apps.engine.offline import allowed_here, newest_epoch
+from apps.engine.statement import NotGenuine
 from apps.engine.verified import Question, Verified
 from apps.engine.verify import examine
 from apps.engine.verify_pack import examine_pack, is_pack
@@ -36,11 +38,16 @@ def add(commands: Any) -> None:
     add = command.add_argument
     add(
         "files",
-        nargs="+",
+        nargs="*",
         metavar="FILE",
-        help="an auditor pack, a statement, admission, checkpoint, log proof or report",
+        help="an auditor pack, a statement, admission, checkpoint, log proof or report; without one, the "
+        "answers that lie beside --artifact must let it run in --environment",
     )
     add("--keys", metavar="FILE", action="append", help="the service's keys: its key set, or PEM")
+    add("--answers", metavar="DIR", help="where answers of the deploy gate lie, instead of beside --artifact")
+    add("--revocations", metavar="FILE", help="the newest list of revocations: older answers are refused")
+    add("--epoch", type=int, metavar="N", help="the newest revocation epoch that was seen before")
+    add("--threshold", type=int, default=1, metavar="N", help="how many different keys must have signed")
     add("--trust-embedded", action="store_true", help="accept keys that are only inside the file")
     add("--artifact", metavar="PATH", help="the artifact at hand, which a statement must be about")
     add("--environment", metavar="E", help="the environment that an admission must be for")
@@ -54,14 +61,9 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Verify each file; the exit code is the worst of them."""
-    question = Question(
-        at=read_time(args.at, what="--at") if args.at else datetime.now(UTC),
-        keys=_trusted(args),
-        artifact=_digest(Path(args.artifact)) if args.artifact else None,
-        environment=args.environment,
-        signers=args.signer,
-        witnesses=[Cosigner.parse(text) for text in args.witness_key],
-    )
+    question = _question(args)
+    if not args.files:
+        return _may_run_here(question, args)
     answers = [_answer(name, question, args) for name in args.files]
     if args.format == "json":
         sys.stdout.write(as_json({"kind": "Verification", "files": [a for _, a in answers]}))
@@ -69,6 +71,60 @@ def run(args: argparse.Namespace) -> int:
         for _, answer in answers:
             sys.stdout.write(_text(answer))
     return max(status for status, _ in answers)
+
+
+def _question(args: argparse.Namespace) -> Question:
+    at = read_time(args.at, what="--at") if args.at else datetime.now(UTC)
+    keys = _trusted(args)
+    if args.threshold < 1:
+        raise BadInput(f"--threshold is {args.threshold}; at least one key must have signed.")
+    return Question(
+        at=at,
+        keys=keys,
+        artifact=_digest(Path(args.artifact)) if args.artifact else None,
+        environment=args.environment,
+        signers=args.signer,
+        witnesses=[Cosigner.parse(text) for text in args.witness_key],
+        epoch=_epoch(args, keys, at),
+        threshold=args.threshold,
+    )
+
+
+def _epoch(args: argparse.Namespace, keys: KeySet | None, at: datetime) -> int | None:
+    """The newest epoch of the list and of what was seen before; a list from before that is refused."""
+    if not args.revocations:
+        found: int | None = args.epoch
+        return found
+    if keys is None:
+        raise BadInput("A list of revocations counts only under pinned keys: give --keys.")
+    told = newest_epoch(read_file(Path(args.revocations)), keys, at=at)
+    if args.epoch is not None and told < args.epoch:
+        raise NotGenuine(f"The list of revocations is of epoch {told}; {args.epoch} was seen before.")
+    return told
+
+
+def _may_run_here(question: Question, args: argparse.Namespace) -> int:
+    """Whether the artifact may run in the environment, by the answers that lie there."""
+    if not args.artifact or not args.environment or not args.keys:
+        raise BadInput("Give a FILE, or --artifact, --environment and --keys: may it run here?")
+    artifact = Path(args.artifact)
+    folder = Path(args.answers) if args.answers else artifact.parent
+    allowed, why = allowed_here(answers_in(folder, str(question.artifact), artifact.name), question)
+    answer = {"artifact": args.artifact, "digest": question.artifact, "environment": args.environment}
+    if args.format == "json":
+        said = {"kind": "OfflineAnswer", **answer, "allowed": allowed, "why": why or None}
+        sys.stdout.write(as_json(said))
+    else:
+        verdict = "allowed" if allowed else f"NOT allowed. {safe(why)}"
+        sys.stdout.write(f"{safe(args.artifact)} in {safe(args.environment)}: {verdict}\n")
+    return GENUINE if allowed else NOT_GENUINE
+
+
+def answers_in(folder: Path, digest: str, name: str = "") -> list[bytes]:
+    """The answers about an artifact in a folder: `<hex digits>.json`, and `<name>.admission.json`."""
+    places = [folder / f"{digest.removeprefix('sha256:')}.json"]
+    places += [folder / f"{name}.admission.json"] if name else []
+    return [read_file(place) for place in places if place.is_file()]
 
 
 def _answer(name: str, question: Question, args: argparse.Namespace) -> tuple[int, dict[str, Any]]:

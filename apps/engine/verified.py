@@ -33,6 +33,10 @@ class Question:
         Who must have cosigned a checkpoint of a pack.
     into_reports : bool
         Whether the signatures inside the reports of a pack are looked at too.
+    epoch : int, optional
+        The newest revocation epoch that is known: answers of the deploy gate from before it are refused.
+    threshold : int
+        How many different keys must have signed a statement.
     """
 
     at: datetime
@@ -42,6 +46,8 @@ class Question:
     signers: Sequence[str] = ()
     witnesses: Sequence[Cosigner] = ()
     into_reports: bool = True
+    epoch: int | None = None
+    threshold: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,12 @@ keys proves only that it fits itself; that is said, and `pinned` is False.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from apps.engine import offline
 from apps.engine.canonical import digest, read_json, read_time, rfc3339
 from apps.engine.errors import BadInput
 from apps.engine.keys import KeySet
@@ -54,11 +55,10 @@ def _json(data: bytes, question: Question) -> Verified:
     if not isinstance(envelope, Mapping) or "payloadType" not in envelope:
         raise BadInput('The JSON holds no signed statement: there is neither "payloadType" nor "statement".')
     keys, pinned = _trusted(question, doc.get("keys"))
-    statement = verify(envelope, keys, at=question.at)
+    statement = verify(envelope, keys, at=question.at, threshold=question.threshold)
     if question.artifact is not None:
         _about(statement, question.artifact)
-    found = _admission if statement.get("predicateType") == VERIFICATION_SUMMARY else _fact
-    answer = found(statement, question)
+    answer = _READ.get(str(statement.get("predicateType")), _fact)(statement, question)
     if doc is not envelope:
         _outer_agrees(doc, statement)
     return replace(answer, pinned=pinned, warnings=() if pinned else (NOT_PINNED,))
@@ -117,6 +117,9 @@ def _admission(statement: Mapping[str, Any], question: Question) -> Verified:
             f'The admission is for the environment "{environment}", not "{question.environment}".'
         )
     allowed = predicate.get("verificationResult") == "PASSED"
+    if allowed:
+        offline.policies_named(predicate)
+    offline.in_epoch(terms, question.epoch)
     end = _end(terms, allowed)
     if end is not None and question.at >= end:
         raise NotGenuine(f"The admission ended at {rfc3339(end)}.")
@@ -130,6 +133,20 @@ def _admission(statement: Mapping[str, Any], question: Question) -> Verified:
         *[("reason", _sentence(reason)) for reason in reasons],
     ]
     return Verified(kind="admission", says=says, allowed=allowed)
+
+
+def _revocations(statement: Mapping[str, Any], question: Question) -> Verified:
+    if question.environment is not None:
+        raise NotGenuine("It is a list of revocations, so it permits nothing in any environment.")
+    predicate = statement["predicate"]
+    says = [("epoch", str(offline.epoch_of(predicate, "epoch"))), ("signed", rfc3339(signed_at(statement)))]
+    return Verified(kind="list of revocations", says=says)
+
+
+_READ: Mapping[str, Callable[[Mapping[str, Any], Question], Verified]] = {
+    VERIFICATION_SUMMARY: _admission,
+    offline.REVOCATIONS: _revocations,
+}
 
 
 def _end(terms: Mapping[str, Any], allowed: bool) -> datetime | None:

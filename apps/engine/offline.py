@@ -1,0 +1,130 @@
+"""Answers of the deploy gate where the service is not: which artifact they are for, and until which epoch.
+
+A cluster holds pinned keys, the newest signed list of revocations and the answers that pipelines left there.
+Each answer names the epoch in which it was given. Whatever takes a permission away begins a new epoch, and a
+verifier that has seen the newer one refuses every answer from before it; the service gives those that still
+hold once more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from apps.engine.canonical import read_json, rfc3339
+from apps.engine.errors import Problem
+from apps.engine.keys import KeySet
+from apps.engine.statement import DIGEST, NotGenuine, signed_at, verify
+from apps.engine.verified import Question, Verified
+
+REVOCATIONS: Final = "https://countersign.dev/revocations/v1"
+# How old a list of revocations may be before a verifier trusts nothing any more.
+OLDEST_LIST: Final = timedelta(hours=24)
+
+
+def epoch_of(said: Mapping[str, Any], name: str) -> int:
+    """The epoch that something signed names; NotGenuine where it is no whole number of zero or more.
+
+    Examples
+    --------
+    >>> epoch_of({"epoch": 7}, "epoch")
+    7
+    """
+    found = said.get(name)
+    if isinstance(found, bool) or not isinstance(found, int) or found < 0:
+        raise NotGenuine(f'Its "{name}" is {found!r}; expected a whole number of zero or more.')
+    return found
+
+
+def in_epoch(terms: Mapping[str, Any], newest: int | None) -> None:
+    """Refuse an answer that was given before the newest epoch; nothing is asked where none is known.
+
+    Examples
+    --------
+    >>> in_epoch({"revocationEpoch": 7}, 7)
+    """
+    if newest is None:
+        return
+    given = epoch_of(terms, "revocationEpoch")
+    if given < newest:
+        raise NotGenuine(
+            f"The admission was given in the revocation epoch {given}; the newest is {newest}. Ask again."
+        )
+
+
+def policies_named(predicate: Mapping[str, Any]) -> None:
+    """Refuse an answer that allows and does not name by digest the policies that it was given under.
+
+    Examples
+    --------
+    >>> policies_named({"policy": {"uri": "p", "digest": {"sha256": "0" * 64}}})
+    """
+    terms = predicate.get("countersign")
+    every = terms.get("policies") if isinstance(terms, Mapping) else None
+    for policy in [predicate.get("policy"), *(every if isinstance(every, list) else [])]:
+        told = policy.get("digest") if isinstance(policy, Mapping) else None
+        named = told.get("sha256") if isinstance(told, Mapping) else None
+        if not isinstance(named, str) or not DIGEST.fullmatch(f"sha256:{named}"):
+            raise NotGenuine("The admission allows, yet does not name its policy by digest.")
+
+
+def newest_epoch(data: bytes, keys: KeySet, *, at: datetime, oldest: timedelta = OLDEST_LIST) -> int:
+    """The epoch of a signed list of revocations.
+
+    Parameters
+    ----------
+    data : bytes
+        The list as the service gives it out: a DSSE envelope.
+    oldest : timedelta
+        How old it may be: whoever withholds newer lists shall not keep a verifier in the past.
+
+    Raises
+    ------
+    Problem
+        With the first thing that is wrong.
+    """
+    doc = read_json(data, what="The list of revocations")
+    if not isinstance(doc, Mapping):
+        raise NotGenuine("The list of revocations is no signed statement.")
+    statement = verify(doc, keys, at=at)
+    if statement.get("predicateType") != REVOCATIONS:
+        raise NotGenuine("The signed statement is no list of revocations.")
+    signed = signed_at(statement)
+    if at - signed > oldest:
+        hours = int(oldest.total_seconds() // 3600)
+        raise NotGenuine(f"The list of revocations is of {rfc3339(signed)}, more than {hours} hours old.")
+    return epoch_of(statement["predicate"], "epoch")
+
+
+def allowed_here(answers: Sequence[bytes], question: Question) -> tuple[bool, str]:
+    """Whether one of several answers lets this artifact run in this environment; else why the last does not.
+
+    Parameters
+    ----------
+    question : Question
+        With pinned keys, the artifact's digest and the environment; without any of them nothing is allowed.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> allowed_here([], Question(at=datetime(2026, 3, 1, tzinfo=UTC)))
+    (False, 'Keys, artifact and environment must all be given.')
+    """
+    from apps.engine.verify import examine
+
+    if question.keys is None or not question.artifact or not question.environment:
+        return False, "Keys, artifact and environment must all be given."
+    why = f"There is no answer for {question.artifact}."
+    for data in answers:
+        try:
+            found: Verified = examine(data, replace(question, signers=()))
+        except (Problem, json.JSONDecodeError, RecursionError) as problem:
+            why = str(problem)
+            continue
+        if found.allowed and found.pinned:
+            return True, ""
+        why = "The answer is a denial." if found.allowed is False else "It is no answer of the deploy gate."
+    return False, why
