@@ -147,9 +147,16 @@ class Issuer:
             raise NotBelieved(f"{host} answered {answer.status}, not 200.{_said(answer)}")
         return strict_object(answer.body, of=str(host))
 
+    def reachable(self, url: str) -> None:
+        """Refused for an address outside the hosts that the installation named."""
+        self._allowed(url)
+
     def _allowed(self, url: str) -> Allowed:
-        parts = urlsplit(url)
-        wanted = (parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
+        try:
+            parts = urlsplit(url)
+            wanted = (parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
+        except ValueError:
+            raise NotBelieved(f"{self.url} leads to {url[:200]!r}, which is no address.") from None
         for entry in self.allowed:
             if (entry.scheme, entry.host, entry.port) == wanted and not parts.username:
                 return entry
@@ -199,7 +206,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def verified(
     raw: str, *, issuer: Issuer, audience: str, algorithms: Sequence[str] = ALGORITHMS
 ) -> dict[str, Any]:
-    """The claims of a token once issuer, audience, times and signature hold; else NotBelieved says which not."""
+    """The claims of a token, once issuer, audience, times and signature hold."""
     if not isinstance(raw, str) or not raw.isascii() or len(raw) > _LONGEST_TOKEN:
         raise NotBelieved("The token is no text of a sensible length.")
     try:
