@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import CharField, F, Field, Func, Model, OuterRef, Q, QuerySet, SmallIntegerField
 from django.utils import timezone
 
 from apps.access.guards import require, require_anywhere
@@ -147,16 +147,21 @@ def has_blob(by: Person, digest: str) -> bool:
     return storable(digest) and there.filter(pk=digest).exists()
 
 
+def _newest(table: str, column: str, time: str, kind: Field[Any, Any]) -> Func:
+    """What the newest row says of a model: written out, as every page of a list asks it."""
+    told = f"SELECT t.{column} FROM {table} t WHERE t.model_id = %(expressions)s"  # noqa: S608 - names alone
+    newest = f"({told} ORDER BY t.{time} DESC, t.id DESC LIMIT 1)"
+    return Func(F("pk"), template=newest, output_field=kind)
+
+
+_TIER = _newest("inventory_tiering", "tier", "assigned_at", SmallIntegerField())
+_LABEL = _newest("inventory_modelversion", "label", "registered_at", CharField())
+_DETERMINED = _newest("inventory_determination", "outcome", "determined_at", CharField())
+
+
 def with_standing(rows: QuerySet[RegisteredModel]) -> QuerySet[RegisteredModel]:
     """Models with what a list shows of them: `tier`, `newest_label`, `determined`."""
-    told = Determination.objects.filter(model=OuterRef("pk")).order_by("-determined_at", "-id")
-    tier = Tiering.objects.filter(model=OuterRef("pk")).order_by("-assigned_at", "-id").values("tier")[:1]
-    newest = ModelVersion.objects.filter(model=OuterRef("pk")).order_by("-registered_at", "-id")
-    return rows.annotate(
-        tier=Subquery(tier),
-        newest_label=Subquery(newest.values("label")[:1]),
-        determined=Subquery(told.values("outcome")[:1]),
-    )
+    return rows.annotate(tier=_TIER, newest_label=_LABEL, determined=_DETERMINED)
 
 
 def model_page(by: Person, filters: Mapping[str, str] | None = None, cursor: str | None = None) -> ModelPage:
