@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest
 
 from apps.access import commands
 from apps.access.guards import may
 from apps.access.models import ApiToken, Person, RoleGrant
+from apps.access.roles import all_roles
 from apps.access.states import Permission
 from apps.audit.errors import Refused
 
@@ -61,6 +63,11 @@ class RoleGrantAdmin(ByCommand):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self._permitted(request)
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        if db_field.name == "role":
+            return forms.ChoiceField(choices=[(role.key, role.title) for role in all_roles().values()])
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: RoleGrant, form: Any, change: bool) -> None:
         """Through the command; a refusal is shown as its sentence and nothing is saved."""

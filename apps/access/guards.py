@@ -12,17 +12,16 @@ from django.utils import timezone
 
 from apps.access import queries
 from apps.access.models import LONGEST_TOKEN, Person, RoleGrant
+from apps.access.roles import all_roles
 from apps.access.states import (
     APPROVES,
     BUILDS,
     PERSONAL,
-    ROLES,
     SIGNS,
     Permission,
     Role,
     Scope,
     Scoped,
-    roles_with,
 )
 from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
 
@@ -53,7 +52,7 @@ def require_anywhere(by: Person, permission: Permission) -> None:
 
 
 def _only(permission: Permission) -> str:
-    titles = [ROLES[key].title for key in roles_with(permission)]
+    titles = [role.title for role in all_roles().values() if permission in role.permissions]
     return f"Only the role {' or '.join(titles)}"
 
 
@@ -117,9 +116,10 @@ def built(person: Person, model: RegisteredModel) -> str:
 
 def known_role(key: str) -> Role:
     """The role of that name."""
-    if key not in ROLES:
-        raise Invalid(f'There is no role "{key}"; the roles are {", ".join(ROLES)}.', field="role")
-    return ROLES[key]
+    found = all_roles()
+    if key not in found:
+        raise Invalid(f'There is no role "{key}"; the roles are {", ".join(found)}.', field="role")
+    return found[key]
 
 
 def known_scope(scope: str, key: str) -> Scope:
@@ -155,9 +155,10 @@ def duties_apart(person: Person, role: Role, *, scope: Scope, key: str) -> None:
     if not role.permissions & (BUILDS | APPROVES):
         return
     others = RoleGrant.objects.filter(person__identity=person.identity).exclude(valid_to__lte=Now())
+    roles = all_roles()
     for held in others.select_related("person"):
-        other, where = ROLES[held.role], (held.scope, held.scope_key)
-        if _clash(role, other) and scopes_meet((scope, key), where):
+        other, where = roles.get(held.role), (held.scope, held.scope_key)
+        if other is not None and clash(role, other) and scopes_meet((scope, key), where):
             raise Refused(
                 f"{held.person.username} is {other.title} for {told_scope(*where)}; {person.username} cannot "
                 f"also be {role.title} for {told_scope(scope, key)}: nobody both builds and approves.",
@@ -165,7 +166,8 @@ def duties_apart(person: Person, role: Role, *, scope: Scope, key: str) -> None:
             )
 
 
-def _clash(one: Role, other: Role) -> bool:
+def clash(one: Role, other: Role) -> bool:
+    """Whether one of two roles builds and the other approves."""
     pairs = ((one, other), (other, one))
     return any(a.permissions & BUILDS and b.permissions & APPROVES for a, b in pairs)
 

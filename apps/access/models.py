@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from apps.access.states import ROLES, FactorKind, Scope
+from apps.access.states import FactorKind, Scope
 from apps.audit.states import Actor, Ref
 
 LONGEST_TOKEN = timedelta(days=90)
@@ -49,7 +49,8 @@ class RoleGrant(models.Model):
     """A role given to a person, for a scope and a time, by somebody, for a reason."""
 
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="grants")
-    role = models.CharField(max_length=40, choices=[(r.key, r.title) for r in ROLES.values()])
+    # The key of a shipped role, or of one of the installation's own.
+    role = models.CharField(max_length=40)
     scope = models.CharField(max_length=20, choices=[(s, s) for s in Scope], default=Scope.ORGANISATION)
     scope_key = models.CharField(max_length=200, blank=True)
     # By the clock of the database: grants are compared with it.
@@ -77,6 +78,31 @@ class RoleGrant(models.Model):
 
     def audit_ref(self) -> Ref:
         return Ref(type="grant", id=str(self.pk), name=str(self))
+
+
+class RoleVersion(models.Model):
+    """What a role of the installation's own permits from one moment on; the newest counts. A fact."""
+
+    key = models.SlugField(max_length=40)
+    number = models.PositiveIntegerField()
+    title = models.CharField(max_length=100)
+    sentence = models.TextField()
+    # Nothing once the role is retired.
+    permissions = models.JSONField(default=list)
+    retired = models.BooleanField(default=False)
+    made_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    made_at = models.DateTimeField(db_default=Now())
+    reason = models.TextField()
+
+    class Meta:
+        ordering = ["key", "-number"]
+        constraints = [models.UniqueConstraint(fields=["key", "number"], name="role_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.title}, version {self.number}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="role", id=str(self.pk), name=self.key)
 
 
 class ApiToken(models.Model):

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib.sessions.models import Session
-from django.db.models import Exists, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.dateparse import parse_datetime
 
 from apps.access.models import ApiToken, Person, RecoveryCode, RoleGrant, SecondFactor
-from apps.access.states import PERSONAL, ROLES, Permission, Reach, Role, Scope, Scoped, roles_with
+from apps.access.roles import carrying, roles_by_key
+from apps.access.states import PERSONAL, Permission, Reach, Role, Scope, Scoped
 from apps.access.text import storable
 from apps.access.tokens import token_digest, well_formed
+from apps.access.within import Within
 from apps.audit.errors import NotFound
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ def grants_of(by: Person, permission: Permission) -> QuerySet[RoleGrant]:
     """The person's grants that carry a permission now; none when the token in use does not."""
     if by.pk is None or not _carried(by, permission):
         return RoleGrant.objects.none()
-    return standing_grants().filter(person_id=by.pk, role__in=roles_with(permission))
+    return standing_grants().filter(carrying(permission), person_id=by.pk)
 
 
 def _carried(by: Person, permission: Permission) -> bool:
@@ -61,11 +63,8 @@ def inventory(name: str) -> Any:
 
 def models_with(by: Person, permission: Permission) -> QuerySet[RegisteredModel]:
     """Every model on which the person holds a permission, as one query that others build on."""
-    grants = grants_of(by, permission)
-    everywhere = Exists(grants.filter(scope=Scope.ORGANISATION))
-    units = Q(unit__key__in=grants.filter(scope=Scope.UNIT).values("scope_key"))
-    single = Q(key__in=grants.filter(scope=Scope.MODEL).values("scope_key"))
-    rows: QuerySet[RegisteredModel] = inventory("RegisteredModel").objects.filter(everywhere | units | single)
+    within = Within(grants_of(by, permission))
+    rows: QuerySet[RegisteredModel] = inventory("RegisteredModel").objects.filter(within)
     return rows
 
 
@@ -76,7 +75,7 @@ def visible_models(by: Person) -> QuerySet[RegisteredModel]:
 
 def people_with(permission: Permission, subject: Scoped | None = None) -> QuerySet[Person]:
     """Active people, no service accounts, who hold a permission on a subject now."""
-    grants = standing_grants().filter(reaching(subject), role__in=roles_with(permission))
+    grants = standing_grants().filter(reaching(subject), carrying(permission))
     return Person.objects.filter(is_service=False, pk__in=grants.values("person_id")).order_by("name", "pk")
 
 
@@ -85,7 +84,7 @@ def permissions_on(by: Person, subject: Scoped | None = None) -> frozenset[Permi
     if by.pk is None:
         return frozenset()
     roles = standing_grants().filter(reaching(subject), person_id=by.pk).values_list("role", flat=True)
-    held = {permission for role in set(roles) if role in ROLES for permission in ROLES[role].permissions}
+    held = {permission for role in roles_by_key(roles).values() for permission in role.permissions}
     return frozenset(permission for permission in held if _carried(by, permission))
 
 
@@ -101,8 +100,9 @@ def permissions_anywhere(person: Person) -> frozenset[Permission]:
 
 def roles_held(by: Person) -> list[Role]:
     """The roles that the person holds anywhere now, in the order of the table of roles."""
-    held = set(standing_grants().filter(person_id=by.pk).values_list("role", flat=True))
-    return [role for role in ROLES.values() if role.key in held]
+    return list(
+        roles_by_key(standing_grants().filter(person_id=by.pk).values_list("role", flat=True)).values()
+    )
 
 
 def visible_grants(by: Person) -> QuerySet[RoleGrant]:
@@ -115,8 +115,8 @@ def visible_grants(by: Person) -> QuerySet[RoleGrant]:
 
 def visible_people(by: Person) -> QuerySet[Person]:
     """Everybody for those who manage people or read the trail, oneself for everybody else."""
-    roles = {*roles_with(Permission.PERSON_MANAGE), *roles_with(Permission.EVENT_SEE)}
-    wide = standing_grants().filter(person_id=by.pk, role__in=roles, scope=Scope.ORGANISATION)
+    looks = carrying(Permission.PERSON_MANAGE) | carrying(Permission.EVENT_SEE)
+    wide = standing_grants().filter(looks, person_id=by.pk, scope=Scope.ORGANISATION)
     rows = Person.objects.order_by("username")
     return rows if by.token is None and wide.exists() else rows.filter(pk=by.pk)
 

@@ -39,6 +39,7 @@ class Permission(StrEnum):
     ADMISSION_ASK = "admission.ask"
     ADMISSION_SEE = "admission.see"
     ENVIRONMENT_DECLARE = "environment.declare"
+    INTEGRATION_MANAGE = "integration.manage"
     EVENT_SEE = "event.see"
     EXPORT_MAKE = "export.make"
     COST_SEE = "cost.see"
@@ -49,6 +50,7 @@ class Permission(StrEnum):
     SYSTEM_SEE = "system.see"
     PERSON_MANAGE = "person.manage"
     ROLE_GRANT = "role.grant"
+    ROLE_DEFINE = "role.define"
     TOKEN_ISSUE = "token.issue"  # noqa: S105 - the name of a permission
     EPOCH_OPEN = "epoch.open"
     HOLD_MANAGE = "hold.manage"
@@ -202,7 +204,9 @@ ROLES: dict[str, Role] = {
                     _P.SYSTEM_SEE,
                     _P.PERSON_MANAGE,
                     _P.ROLE_GRANT,
+                    _P.ROLE_DEFINE,
                     _P.TOKEN_ISSUE,
+                    _P.INTEGRATION_MANAGE,
                     _P.ENVIRONMENT_DECLARE,
                     _P.EPOCH_OPEN,
                     _P.HOLD_MANAGE,
@@ -230,6 +234,9 @@ ROLES: dict[str, Role] = {
 
 BUILDS = frozenset({_P.VERSION_REGISTER, _P.APPROVAL_SUBMIT})
 APPROVES = frozenset({_P.APPROVAL_VALIDATE, _P.APPROVAL_RISK, _P.APPROVAL_COMMITTEE, _P.WAIVER_GRANT})
+# Whoever says who may do what sees no evidence, approves nothing and builds nothing.
+ADMINISTERS = frozenset({_P.PERSON_MANAGE, _P.ROLE_GRANT, _P.ROLE_DEFINE})
+APART_FROM_ADMINISTERING = APPROVES | BUILDS | {_P.EVIDENCE_SEE, _P.MODEL_SEE}
 
 
 class FactorKind(StrEnum):
@@ -254,7 +261,9 @@ PERSONAL = APPROVES | {
     _P.POLICY_RELEASE,
     _P.REPORT_SIGN,
     _P.PERSON_MANAGE,
+    _P.INTEGRATION_MANAGE,
     _P.ROLE_GRANT,
+    _P.ROLE_DEFINE,
     _P.TOKEN_ISSUE,
     _P.EPOCH_OPEN,
     _P.HOLD_MANAGE,
@@ -265,7 +274,7 @@ SIGNS = PERSONAL - {_P.TOKEN_ISSUE}
 
 
 def roles_with(permission: str) -> list[str]:
-    """The keys of the roles that hold a permission."""
+    """The keys of the shipped roles that hold a permission."""
     return [role.key for role in ROLES.values() if permission in role.permissions]
 
 

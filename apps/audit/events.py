@@ -14,6 +14,8 @@ class EventName(StrEnum):
     PASSWORD_CHANGED = "password.changed"  # noqa: S105 - the name of an event
     ROLE_GRANTED = "role.granted"
     ROLE_ENDED = "role.ended"
+    ROLE_DEFINED = "role.defined"
+    ROLE_RETIRED = "role.retired"
     TOKEN_ISSUED = "token.issued"  # noqa: S105
     TOKEN_REVOKED = "token.revoked"  # noqa: S105
     SESSION_OPENED = "session.opened"
@@ -106,6 +108,16 @@ class EventName(StrEnum):
     CERTIFICATE_REVOKED = "certificate.revoked"
     ENVIRONMENT_DECLARED = "environment.declared"
     ADMISSION_ANSWERED = "admission.answered"
+    INTEGRATION_MADE = "integration.made"
+    INTEGRATION_CHANGED = "integration.changed"
+    INTEGRATION_SWITCHED = "integration.switched"
+    INTEGRATION_REKEYED = "integration.rekeyed"
+    BINDING_MADE = "binding.made"
+    BINDING_ENDED = "binding.ended"
+    INBOUND_TAKEN = "inbound.taken"
+    QUESTION_TOLD = "question.told"
+    QUESTION_GIVEN_UP = "question.given_up"
+    IDENTITY_USED = "identity.used"
     DELIVERY_QUEUED = "delivery.queued"
     DELIVERY_MADE = "delivery.made"
     DELIVERY_DEAD = "delivery.dead"

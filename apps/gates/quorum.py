@@ -10,7 +10,8 @@ from typing import Any
 from django.db.models import OuterRef, Q, Subquery
 
 from apps.access.models import RoleGrant
-from apps.access.states import Permission, Scope, roles_with
+from apps.access.roles import keys_with
+from apps.access.states import Permission, Scope
 from apps.engine.admit import steps_for
 from apps.engine.matching import Shortage, shortage
 from apps.engine.policy import Effective, Policy, Step, select
@@ -36,7 +37,7 @@ class Signers:
     def __init__(self, at: datetime) -> None:
         self.names: dict[str, str] = {}
         self._held: dict[tuple[str, str, str], set[str]] = {}
-        carried = {role: roles_with(permission) for role, permission in SIGNS.items()}
+        carried = {role: keys_with(permission) for role, permission in SIGNS.items()}
         for grant in _grants(at, sorted({key for keys in carried.values() for key in keys})):
             person = grant.person
             self.names.setdefault(person.identity, person.username)

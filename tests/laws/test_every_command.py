@@ -72,6 +72,8 @@ ELSEWHERE = {
     "access.add_passkey": ("tests/web/test_passkeys.py", "The passkey is kept"),
     "access.finish_by_passkey": ("tests/web/test_passkeys.py", "session.opened"),
     "access.reauthenticate_by_passkey": ("tests/web/test_passkeys.py", "reauthentication.passed"),
+    "access.define_role": ("tests/access/test_own_roles.py", "role.defined"),
+    "access.retire_role": ("tests/access/test_own_roles.py", "role.retired"),
     "access.first_administrator": ("tests/access/test_people.py", "first_administrator"),
     "reports.ask_report": ("tests/reports/test_documents.py", "ask_report"),
     "reports.export_list": ("tests/web/test_exports.py", "export.made"),
@@ -102,6 +104,7 @@ ELSEWHERE = {
 }
 # Tables that the scenes leave alone, with the reason.
 UNWRITTEN = {
+    "access_roleversion": "the installation's own roles: tests/access/test_own_roles.py",
     "gates_hardwareconsent": "a yes or no to hardware: tests/gates/test_hardware.py",
     "gates_partition": "runs of data in parts: tests/gates/test_partitions.py",
     "inventory_datapart": "data sets in parts: tests/inventory/test_parts.py",

@@ -11,6 +11,7 @@ from tests import database
 pytestmark = pytest.mark.usefixtures("small_bank")
 
 FACTS = (
+    "access.RoleVersion",
     "approvals.Attestation",
     "approvals.Challenge",
     "approvals.Comment",

@@ -19,6 +19,7 @@ from apps.access.commands.people import (
     disable_person,
     first_administrator,
 )
+from apps.access.commands.roles import define_role, retire_role
 from apps.access.commands.sessions import end_other_sessions, end_session, sign_out
 from apps.access.commands.signing_in import (
     SecondFactorNeeded,
@@ -40,6 +41,7 @@ __all__ = [
     "confirm_epoch",
     "confirm_password",
     "create_person",
+    "define_role",
     "disable_person",
     "end_grant",
     "end_other_sessions",
@@ -59,6 +61,7 @@ __all__ = [
     "reauthenticate_by_passkey",
     "release_hold",
     "remove_factor",
+    "retire_role",
     "revoke_token",
     "sign_in",
     "sign_out",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,8 @@ from django.db.models import Sum
 
 from apps.access.models import ApiToken, Person
 from apps.access.queries import standing_grants, visible_models
-from apps.access.states import APPROVES, BUILDS, ROLES
+from apps.access.roles import all_roles
+from apps.access.states import APPROVES, BUILDS, Permission, Role
 from apps.approvals.models import Attestation, Waiver
 from apps.approvals.queries import open_counts, visible_findings
 from apps.costs.models import CostEntry
@@ -157,7 +158,12 @@ def access_review(by: Person, now: datetime) -> Document:
     held: dict[Person, set[str]] = {}
     for grant in grants:
         held.setdefault(grant.person, set()).add(grant.role)
-    both = [person for person, roles in held.items() if _builds(roles) and _approves(roles)]
+    known = all_roles()
+    both = [
+        person
+        for person, keys in held.items()
+        if _holds(known, keys, BUILDS) and _holds(known, keys, APPROVES)
+    ]
     summary = [
         f"{len(held)} people and services hold {len(grants)} roles.",
         f"{len(both)} hold roles that build and roles that approve; the service refuses both on one model.",
@@ -166,7 +172,7 @@ def access_review(by: Person, now: datetime) -> Document:
     roles = [
         [
             who(g.person),
-            words(ROLES[g.role].title if g.role in ROLES else g.role),
+            words(known[g.role].title if g.role in known else g.role),
             words(f"{g.scope} {g.scope_key}".strip()),
             words(f"{g.valid_from:%Y-%m-%d}"),
             words(f"{g.valid_to:%Y-%m-%d}" if g.valid_to else "without end"),
@@ -205,12 +211,8 @@ def access_review(by: Person, now: datetime) -> Document:
     return Document("Access review", f"as of {now:%Y-%m-%d %H:%M} UTC", summary, sections)
 
 
-def _builds(roles: set[str]) -> bool:
-    return any(ROLES[role].permissions & BUILDS for role in roles if role in ROLES)
-
-
-def _approves(roles: set[str]) -> bool:
-    return any(ROLES[role].permissions & APPROVES for role in roles if role in ROLES)
+def _holds(known: Mapping[str, Role], keys: set[str], permissions: frozenset[Permission]) -> bool:
+    return any(known[key].permissions & permissions for key in keys if key in known)
 
 
 def policy_coverage(by: Person, now: datetime, framework: str) -> Document:
