@@ -11,3 +11,13 @@ class Outcome(StrEnum):
     PENDING = "pending"
     DENY = "deny"
     ERROR = "error"
+
+
+class VersionFrom(StrEnum):
+    """Where the version that a pipeline speaks of is read from."""
+
+    MANIFEST = "manifest"  # governance/model.yaml at the commit, held against its registered bytes
+    COMMIT = "commit"  # the version whose manifest names this commit as its source
+    REF = "ref"  # the tag
+    ASKED = "asked"  # the pipeline names it, with its digest
+    FIXED = "fixed"  # one version
