@@ -1,0 +1,230 @@
+"""The kinds of integrations: which settings each takes, which secrets, and what it may be told at.
+
+Settings are data. A kind says of each what it must look like; what a kind does not know is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from apps.access.text import clean
+from apps.audit.errors import Invalid
+from apps.engine.errors import BadInput
+from apps.engine.manifest_endpoint import url_fault
+from apps.outside.permits import Permits
+
+NUMBER = re.compile(r"[0-9]{1,20}")
+NUMBERS = re.compile(r"[0-9]{1,20}( [0-9]{1,20})*")
+WORDS = re.compile(r"[\x21-\x7e]{1,300}")
+URL = re.compile(r"https?://[\x21-\x7e]{1,300}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting of a kind; `form` is what it must match, `choices` all that it may be."""
+
+    name: str
+    title: str
+    help: str = ""
+    form: re.Pattern[str] = WORDS
+    choices: tuple[str, ...] = ()
+    default: str = ""
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """One secret of a kind: made here and shown once, or given by whoever sets the integration up."""
+
+    name: str
+    title: str
+    help: str = ""
+    given: bool = False
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind. `hook` is the word of its address below /hooks/, empty where it calls nothing there."""
+
+    key: str
+    title: str
+    sentence: str
+    settings: tuple[Setting, ...] = ()
+    secrets: tuple[Secret, ...] = ()
+    hosts: tuple[str, ...] = ()
+    hook: str = ""
+    guide: str = ""
+    bound: bool = True
+
+
+_WEBHOOK = Secret(
+    name="webhook", title="Webhook secret", help="Signs what comes in; typed in on the other side."
+)
+_BEARER = Secret(
+    name="webhook", title="Bearer secret", help="Comes with every call; typed in on the other side."
+)
+
+KINDS: dict[str, Kind] = {
+    kind.key: kind
+    for kind in (
+        Kind(
+            key="ci-oidc",
+            title="Identity of pipelines (OpenID Connect)",
+            sentence="Jobs of GitHub Actions or GitLab CI ask with the identity that their platform signs; "
+            "no token is stored anywhere.",
+            settings=(
+                Setting(
+                    name="flavour",
+                    title="Platform",
+                    choices=("github", "gitlab"),
+                    default="github",
+                    help="Says which claims name the repository and its owner.",
+                ),
+                Setting(
+                    name="issuer",
+                    title="Issuer",
+                    form=URL,
+                    default="https://token.actions.githubusercontent.com",
+                    help="Exactly as the tokens say it.",
+                ),
+                Setting(name="audience", title="Audience", help="Exactly what the job asks its token for."),
+                Setting(
+                    name="owners",
+                    title="Numbers of the owners",
+                    form=NUMBERS,
+                    required=False,
+                    help="repository_owner_id or namespace_id; of several, with blanks between.",
+                ),
+                Setting(
+                    name="events",
+                    title="Events that may ask",
+                    default="push workflow_dispatch release schedule deployment",
+                    form=re.compile(r"[a-z_]+( [a-z_]+)*"),
+                    help="event_name or pipeline_source; one of a pull request may never.",
+                ),
+            ),
+            hosts=("token.actions.githubusercontent.com",),
+            guide="github-actions",
+        ),
+        Kind(
+            key="github",
+            title="GitHub deployment protection rule",
+            sentence="A GitHub App holds each deployment to an environment until the deploy gate answers.",
+            settings=(
+                Setting(name="app_id", title="App id", form=NUMBER),
+                Setting(name="api", title="API", form=URL, default="https://api.github.com"),
+            ),
+            secrets=(
+                _WEBHOOK,
+                Secret(name="private_key", title="Private key of the App", help="PEM, RSA.", given=True),
+            ),
+            hosts=("api.github.com",),
+            hook="github",
+            guide="github",
+        ),
+        Kind(
+            key="gitlab",
+            title="GitLab status checks and deployment approvals",
+            sentence="Merge requests and blocked deployments are told what the deploy gate answers.",
+            settings=(
+                Setting(name="base", title="GitLab", form=URL, default="https://gitlab.com"),
+                Setting(
+                    name="signed",
+                    title="How deliveries prove themselves",
+                    choices=("signature", "token"),
+                    default="signature",
+                    help="token: the secret itself stands in a header, as older versions send it.",
+                ),
+            ),
+            secrets=(
+                Secret(name="webhook", title="Webhook secret", prefix="whsec_", help=_WEBHOOK.help),
+                Secret(name="token", title="Access token", help="Scope api, role Developer.", given=True),
+            ),
+            hosts=("gitlab.com",),
+            hook="gitlab",
+            guide="gitlab",
+        ),
+        Kind(
+            key="azure",
+            title="Azure DevOps check",
+            sentence="An Invoke REST API check holds a stage until the deploy gate has answered.",
+            secrets=(_BEARER,),
+            hosts=("dev.azure.com",),
+            hook="azure",
+            guide="azure-devops",
+        ),
+        Kind(
+            key="jenkins",
+            title="Jenkins",
+            sentence="A pipeline asks, frees its executor and is told at a hook of its own.",
+            secrets=(_BEARER,),
+            hook="jenkins",
+            guide="jenkins",
+        ),
+    )
+}
+
+
+def kind_of(key: str) -> Kind:
+    """The kind of that name."""
+    if key not in KINDS:
+        raise Invalid(
+            f"There is no kind “{key}” of integration; it is one of {', '.join(KINDS)}.", field="kind"
+        )
+    return KINDS[key]
+
+
+def checked(kind: Kind, given: Mapping[str, str]) -> dict[str, str]:
+    """The settings of a kind, each of its form; what the kind does not know is refused."""
+    known = {setting.name for setting in kind.settings}
+    if extra := sorted(set(given) - known):
+        raise Invalid(
+            f"“{extra[0][:80]}” is no setting of {kind.title}; it has {', '.join(sorted(known)) or 'none'}.",
+            field=extra[0][:80],
+        )
+    found = {setting.name: _setting(setting, given.get(setting.name, "")) for setting in kind.settings}
+    return {name: value for name, value in found.items() if value}
+
+
+def _setting(setting: Setting, text: str) -> str:
+    value = clean(text, field=setting.name, longest=400) or setting.default
+    if not value:
+        if setting.required:
+            raise Invalid(f"“{setting.title}” is empty.", field=setting.name)
+        return ""
+    if setting.choices and value not in setting.choices:
+        raise Invalid(
+            f"“{setting.title}” is {' or '.join(setting.choices)}, not “{value}”.", field=setting.name
+        )
+    if not setting.form.fullmatch(value) or (setting.form is URL and (url_fault(value) or _adorned(value))):
+        raise Invalid(f"“{setting.title}” cannot be “{value[:80]}”.", field=setting.name)
+    return value.rstrip("/") if setting.form is URL and setting.name != "issuer" else value
+
+
+def _adorned(url: str) -> bool:
+    parts = urlsplit(url)
+    return bool(parts.query or parts.fragment or parts.username)
+
+
+def hosts_named(text: str) -> list[str]:
+    """The hosts that may be told something, one a word; each as host, host:port or http://host."""
+    entries = text.split()
+    if len(entries) > 20:
+        raise Invalid(f"{len(entries)} hosts are named; at most 20 may be.", field="hosts")
+    try:
+        Permits.of(entries)
+    except BadInput as fault:
+        raise Invalid(str(fault).replace("COUNTERSIGN_ENDPOINTS", "“hosts”"), field="hosts") from None
+    return entries
+
+
+def secret_of(kind: Kind, name: str) -> Secret:
+    """One of the secrets of a kind."""
+    found = {secret.name: secret for secret in kind.secrets}
+    if name not in found:
+        raise Invalid(f"{kind.title} has no secret “{name[:40]}”.", field="name")
+    return found[name]
