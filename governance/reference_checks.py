@@ -13,6 +13,7 @@ from apps.engine.catalogue.spec import REQUIRED
 from apps.engine.measure import function_of
 from apps.engine.policy import Library, Policy, read_policy
 from apps.gates.states import PARTITION_MOVES, RUN_MOVES
+from apps.inventory.states import CONVERSION_MOVES
 from governance.settings import BASE_DIR
 
 GENERATED = "<!-- Written by `./countersign write_reference`; change the code, not this page. -->\n"
@@ -21,6 +22,10 @@ LIFECYCLES: Mapping[str, tuple[str, Mapping[str, frozenset[str]]]] = {
     "Partition": (
         "Some parts of a run's data. It ends with its run; what was summed up and is gone is done again.",
         PARTITION_MOVES,
+    ),
+    "ConversionJob": (
+        "A file that can run code, made into one that is data by a worker. A lost worker leads back to queued.",
+        CONVERSION_MOVES,
     ),
     "Approval": ("The sum of the sign-offs that the tier requires. Expiry is a date.", APPROVAL_MOVES),
     "Finding": ("A weakness with severity, owner and due date.", FINDING_MOVES),

@@ -53,6 +53,7 @@ urlpatterns = [
     path("storage/comparison", uploads.comparison),
     path("conversions", conversions.all_of_them),
     path("conversions/openings", conversions.openings),
+    path("conversions/<uuid:job_id>", conversions.one_of_them),
     path("scorecard", scopes.card),
     path("scorecard/impact", scopes.card_impact),
     path("scorecard/proposals", scopes.card_proposals),

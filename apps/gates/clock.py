@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from django.db import connection
 from django.db.models import DateTimeField, Func
+
+from apps.audit.clocks import database_now
+
+__all__ = ["Clock", "database_now"]
 
 
 class Clock(Func):
@@ -13,10 +14,3 @@ class Clock(Func):
 
     template = "clock_timestamp()"
     output_field = DateTimeField()
-
-
-def database_now() -> datetime:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        found: datetime = cursor.fetchone()[0]
-    return found

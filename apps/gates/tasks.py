@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection
 
 from apps.audit.states import system
 from apps.gates import commands
+from apps.inventory.commands import give_back_conversions
 
 WORKER = system("worker")
 HAND_OVER_S = 10.0
@@ -59,8 +60,9 @@ def _give_back() -> None:
         owner = _worker(os.getpid())
         returned = commands.give_back(by=WORKER, owner=owner)
         returned += commands.give_back_partitions(by=WORKER, owner=owner)
+        returned += give_back_conversions(by=WORKER, owner=owner)
         if returned:
-            log.warning("%s runs and partitions are handed over, for this worker is shut down", returned)
+            log.warning("%s pieces of work are handed over, for this worker is shut down", returned)
     except DatabaseError as error:
         log.warning("nothing could be handed over, the leases will run out: %s", error)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -12,17 +13,21 @@ from apps.access.guards import may
 from apps.access.models import Person
 from apps.access.states import Permission
 from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
-from apps.inventory.models import Blob, Conversion, ConversionOpening, ModelVersion
+from apps.inventory.models import Blob, Conversion, ConversionJob, ConversionOpening, ModelVersion
+from apps.inventory.states import ConversionState
 from apps.inventory.store import plain_digest
 
 OPENING = "https://countersign.dev/conversion-opening/v1"
 CONVERSION = "https://countersign.dev/conversion/v1"
 LONGEST_HOURS = 7 * 24
+UNFINISHED = (ConversionState.QUEUED, ConversionState.RUNNING)
 
 
 def visible_openings(by: Person) -> QuerySet[ConversionOpening]:
     """All of them for who opens them; for others those of bytes that they handed in."""
-    rows = ConversionOpening.objects.select_related("opened_by", "conversion", "conversion__converted_by")
+    rows = ConversionOpening.objects.select_related(
+        "opened_by", "conversion", "conversion__converted_by"
+    ).prefetch_related("jobs")
     if may(by, Permission.CONVERSION_OPEN):
         return rows
     return rows.filter(
@@ -61,6 +66,27 @@ def open_for(given: Blob, now: datetime | None = None) -> ConversionOpening:
     if unused.until <= (now or timezone.now()):
         raise Refused(f"The conversion was open until {unused.until:%Y-%m-%d %H:%M} UTC.", code="not_open")
     return unused
+
+
+def unfinished(by: Person, given: Blob) -> ConversionJob | None:
+    """What this person asked for these bytes and is still waiting for."""
+    rows = ConversionJob.objects.filter(asked_by=by, opening__given=given)
+    return rows.filter(state__in=UNFINISHED).first()
+
+
+def not_asked(opening: ConversionOpening) -> None:
+    """An opening serves one conversion: somebody else who handed the same bytes in may have asked."""
+    if opening.jobs.exclude(state=ConversionState.REFUSED).exists():
+        raise Refused("Somebody else asked already for the conversion that is open.", code="not_open")
+
+
+def find_job(by: Person, job_id: UUID) -> ConversionJob:
+    """A conversion that this person asked for, or of openings that they see."""
+    rows = ConversionJob.objects.select_related("opening", "asked_by", "conversion__converted_by")
+    found = rows.filter(pk=job_id).filter(Q(asked_by=by) | Q(opening__in=visible_openings(by))).first()
+    if found is None:
+        raise NotFound(f"There is no conversion {job_id} that you may see.")
+    return found
 
 
 def second_person(by: Person, opening: ConversionOpening) -> None:

@@ -11,7 +11,7 @@ from django.db.models.functions import Concat, Lower
 from apps.access.states import Reach
 from apps.audit.states import Ref
 from apps.engine.determination import OUTCOMES
-from apps.inventory.states import ModelKind, Part
+from apps.inventory.states import CONVERSION_MOVES, ConversionState, ModelKind, Part
 
 PERSON = settings.AUTH_USER_MODEL
 
@@ -381,6 +381,61 @@ class Conversion(models.Model):
 
     def audit_ref(self) -> Ref:
         return Ref(type="conversion", id=str(self.pk), name=str(self), digest=self.statement_digest)
+
+
+class ConversionJob(models.Model):
+    """A conversion that was asked for. The row is the job; the message to a worker is only a hint."""
+
+    MOVES = CONVERSION_MOVES
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    opening = models.ForeignKey(ConversionOpening, on_delete=models.PROTECT, related_name="jobs")
+    asked_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField(auto_now_add=True)
+    state = models.CharField(
+        max_length=20, choices=[(s, s) for s in ConversionState], default=ConversionState.QUEUED
+    )
+    fence = models.BigIntegerField(default=0)
+    # How often it came to nothing without the file's fault.
+    lost = models.PositiveSmallIntegerField(default=0)
+    owner = models.CharField(max_length=200, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    cause = models.TextField(blank=True)
+    conversion = models.OneToOneField(Conversion, null=True, on_delete=models.PROTECT, related_name="job")
+
+    class Meta:
+        ordering = ["-asked_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state=ConversionState.RUNNING, lease_until__isnull=False)
+                | (~Q(state=ConversionState.RUNNING) & Q(lease_until__isnull=True)),
+                name="conversion_leased_while_running",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=ConversionState.REFUSED) | ~Q(cause=""),
+                name="conversion_says_its_cause",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=ConversionState.CONVERTED, conversion__isnull=False)
+                | (~Q(state=ConversionState.CONVERTED) & Q(conversion__isnull=True)),
+                name="conversion_names_what_came",
+            ),
+            # An opening serves one conversion; one that was refused leaves it open.
+            models.UniqueConstraint(
+                fields=["opening"],
+                condition=~Q(state=ConversionState.REFUSED),
+                name="conversion_asked_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.opening}, asked for {self.asked_at:%Y-%m-%d %H:%M}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="conversion_job", id=str(self.pk), name=str(self.opening))
 
 
 class ModelVersion(models.Model):

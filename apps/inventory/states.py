@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -29,3 +30,23 @@ class Standing(StrEnum):
     UNKNOWN = "unknown"
     DEVELOPMENT = "development"
     RETIRED = "retired"
+
+
+class ConversionState(StrEnum):
+    """Where a conversion that was asked for stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    CONVERTED = "converted"
+    REFUSED = "refused"
+
+
+# running → queued: its worker was lost or is shut down, or the store was away.
+CONVERSION_MOVES: Mapping[str, frozenset[str]] = {
+    ConversionState.QUEUED: frozenset({ConversionState.RUNNING}),
+    ConversionState.RUNNING: frozenset(
+        {ConversionState.CONVERTED, ConversionState.REFUSED, ConversionState.QUEUED}
+    ),
+    ConversionState.CONVERTED: frozenset(),
+    ConversionState.REFUSED: frozenset(),
+}

@@ -76,6 +76,7 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "label": "1",
         "run_id": world.queued.pk,
         "partition_id": world.queued.pk,
+        "job_id": world.queued.pk,
         "approval_id": approval.pk,
         "finding_id": world.finding.pk,
         "person_id": world.people["validator"].pk,

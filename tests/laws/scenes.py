@@ -102,7 +102,9 @@ def code(developer: Person) -> None:
     """A model in a pickle, converted."""
     blob = inventory.store_blob(by=developer, stream=pickled_model())
     inventory.open_conversion(by=factories.administrator(), digest=blob.digest, reason=WHY, hours=1)
-    inventory.convert_file(by=developer, digest=blob.digest)
+    asked = inventory.ask_conversion(by=developer, digest=blob.digest)
+    inventory.execute_conversion(by=bank.WORKER, job_id=asked.pk, owner="a")
+    inventory.mind_conversions(by=bank.WORKER)
 
 
 def scorecards() -> None:

@@ -35,7 +35,8 @@ EVENTS: dict[str, set[int]] = {
     "costs.refuse_start": {1},  # an event alone: the run itself says that it waits
     "costs.raise_alerts": {1, 2, 3},  # a leap tells of each level
     "gates.decide_and_seal": set(range(3, 300)),  # one for each piece of evidence, the decision, the run
-    "inventory.convert_file": {2},  # the new bytes, what they came from
+    "inventory.execute_conversion": {4},  # taken, the new bytes, what they came from, its end
+    "inventory.mind_conversions": {0},  # nothing is late
     "inventory.assign_tier": {2},  # sealed, then told of the model
     "inventory.register_version": set(range(2, 60)),  # the version, its use, each data set and builder
 }
@@ -98,6 +99,7 @@ ELSEWHERE = {
     "inventory.complete_upload": ("tests/api/test_resumable.py", "/complete"),
     "inventory.cancel_upload": ("tests/api/test_resumable.py", "client.delete"),
     "inventory.expire_uploads": ("tests/api/test_resumable.py", "expire_uploads"),
+    "inventory.give_back_conversions": ("tests/inventory/test_conversions.py", "give_back_conversions"),
     "inventory.set_quota": ("tests/inventory/test_storage.py", "quota.set"),
     "inventory.sweep_blobs": ("tests/inventory/test_storage.py", "store.swept"),
     "inventory.remove_strays": ("tests/inventory/test_storage.py", "store.mended"),

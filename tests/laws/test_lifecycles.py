@@ -16,9 +16,17 @@ from apps.audit.events import EventName
 from apps.audit.states import Ref, system
 from apps.gates.models import Partition, Run
 from apps.gates.states import PartitionState, RunState
+from apps.inventory.models import ConversionJob
+from apps.inventory.states import ConversionState
 
-LIFECYCLES = (Run, Partition, Approval, Finding)
-STATES = {Run: RunState, Partition: PartitionState, Approval: ApprovalState, Finding: FindingState}
+STATES = {
+    Run: RunState,
+    Partition: PartitionState,
+    ConversionJob: ConversionState,
+    Approval: ApprovalState,
+    Finding: FindingState,
+}
+LIFECYCLES = tuple(STATES)
 PAIRS = [
     pytest.param(model, old, new, id=f"{model.__name__}-{old}-{new}")
     for model in LIFECYCLES

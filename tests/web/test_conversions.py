@@ -8,8 +8,10 @@ import pytest
 from django.test import Client
 
 from apps.access.models import Person
+from apps.audit.states import system
 from apps.inventory.commands import conversions as lane
-from apps.inventory.commands import store_blob
+from apps.inventory.commands import execute_conversion, store_blob
+from apps.inventory.models import ConversionJob
 from tests.gates import rows
 from tests.inventory.test_conversions import FOUND
 from tests.laws.pickled import pickled_model
@@ -40,6 +42,11 @@ def test_one_opens_the_other_converts_and_both_see_it() -> None:
     assert "<b>pickle</b>" not in page
     assert "<i>has</i>" not in page
     assert signed_in(dora).post("/conversions/convert", {"digest": digest}).status_code == 302
+    page = signed_in(dora).get("/conversions", headers={"HX-Request": "true"}).content.decode()
+    assert "waits for a worker" in page
+    assert "hx-trigger" in page
+    job = ConversionJob.objects.get()
+    execute_conversion(by=system("worker"), job_id=job.pk, owner="w")
     assert "differ by 0 at most" in signed_in(dora).get("/conversions").content.decode()
 
 

@@ -11,8 +11,10 @@ from apps.api.reading import Fields, body
 from apps.inventory import commands, conversions
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from apps.access.models import Person
-    from apps.inventory.models import Conversion, ConversionOpening
+    from apps.inventory.models import Conversion, ConversionJob, ConversionOpening
 
 
 @operation(
@@ -28,13 +30,23 @@ def listed(_: HttpRequest, *, by: Person) -> HttpResponse:
     "POST",
     "Convert bytes that the caller handed in from a file that can run code into one that is data.",
     request={"digest": "string"},
-    answers={201: "The new file's digest and format.", 409: "It is not open, or cannot be converted."},
+    answers={202: "Accepted; Location names the conversion.", 409: "It is not open."},
 )
 def convert(request: HttpRequest, *, by: Person) -> HttpResponse:
     fields = Fields(body(request))
     digest = fields.text("digest")
     fields.done()
-    return answer(_conversion(commands.convert_file(by=by, digest=digest)), status=201)
+    job = commands.ask_conversion(by=by, digest=digest)
+    return answer(_job(job), status=202, headers={"Location": f"/api/v1/conversions/{job.pk}"})
+
+
+@operation(
+    "GET",
+    "How far a conversion is, and what came of it.",
+    answers={200: "State, cause of a refusal, and the new file where there is one."},
+)
+def read_conversion(_: HttpRequest, *, by: Person, job_id: UUID) -> HttpResponse:
+    return answer(_job(conversions.find_job(by, job_id)))
 
 
 @operation(
@@ -52,7 +64,22 @@ def open_one(request: HttpRequest, *, by: Person) -> HttpResponse:
 
 
 all_of_them = endpoint(listed, convert)
+one_of_them = endpoint(read_conversion)
 openings = endpoint(open_one)
+
+
+def _job(row: ConversionJob) -> dict[str, Any]:
+    return {
+        "id": str(row.pk),
+        "state": row.state,
+        "given": row.opening.given_id,
+        "asked_by": row.asked_by.username,
+        "asked_at": row.asked_at.isoformat(),
+        "started_at": row.started_at and row.started_at.isoformat(),
+        "finished_at": row.finished_at and row.finished_at.isoformat(),
+        "cause": row.cause,
+        "conversion": None if row.conversion is None else _conversion(row.conversion),
+    }
 
 
 def _opening(row: ConversionOpening) -> dict[str, Any]:
@@ -66,6 +93,7 @@ def _opening(row: ConversionOpening) -> dict[str, Any]:
         "opened_at": row.opened_at.isoformat(),
         "statement": row.statement_digest,
         "conversion": None if done is None else _conversion(done),
+        "asked": [{"id": str(job.pk), "state": job.state, "cause": job.cause} for job in row.jobs.all()],
     }
 
 

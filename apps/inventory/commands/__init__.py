@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from apps.inventory.commands.blobs import keep_made, store_blob
-from apps.inventory.commands.conversions import convert_file, open_conversion
+from apps.inventory.commands.conversion_leases import give_back_conversions, mind_conversions
+from apps.inventory.commands.conversions import ask_conversion, execute_conversion, open_conversion
 from apps.inventory.commands.models import change_model, declare_unit, register_model
 from apps.inventory.commands.purging import purge_blobs
 from apps.inventory.commands.scopes import decide_regime, determine
@@ -23,18 +24,21 @@ from apps.inventory.commands.versions import contribution_of, note_contribution,
 __all__ = [
     "add_piece",
     "add_use",
+    "ask_conversion",
     "assign_tier",
     "begin_upload",
     "cancel_upload",
     "change_model",
     "complete_upload",
     "contribution_of",
-    "convert_file",
     "decide_regime",
     "declare_unit",
     "determine",
+    "execute_conversion",
     "expire_uploads",
+    "give_back_conversions",
     "keep_made",
+    "mind_conversions",
     "note_contribution",
     "open_conversion",
     "propose_scorecard",

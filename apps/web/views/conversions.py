@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 @page("GET")
 def listed(request: HttpRequest, *, by: Person) -> HttpResponse:
     """Openings that the person may see, the newest first, and the forms that they may use."""
+    rows = [(row, next(iter(row.jobs.all()), None)) for row in conversions.visible_openings(by)[:100]]
     context = {
         "title": "Conversions",
-        "rows": list(conversions.visible_openings(by)[:100]),
+        "rows": rows,
+        "working": any(job and job.state in conversions.UNFINISHED for _, job in rows),
         "may_open": may(by, Permission.CONVERSION_OPEN),
         "longest": conversions.LONGEST_HOURS,
         "now": timezone.now(),
     }
-    return render(request, "conversions/list.html", context)
+    part = "HX-Request" in request.headers
+    return render(request, "conversions/rows.html" if part else "conversions/list.html", context)
 
 
 @page("POST")
@@ -43,7 +46,7 @@ def open_one(request: HttpRequest, *, by: Person) -> HttpResponse:
 
 @page("POST")
 def convert(request: HttpRequest, *, by: Person) -> HttpResponse:
-    """Convert one's own file."""
-    made = commands.convert_file(by=by, digest=request.POST.get("digest", ""))
-    messages.success(request, f"Converted to {made.format}: {made.made_id}")
+    """Let a worker convert one's own file."""
+    commands.ask_conversion(by=by, digest=request.POST.get("digest", ""))
+    messages.success(request, "A worker converts the file; what comes of it stands here.")
     return redirect("/conversions")

@@ -28,7 +28,7 @@ from apps.gates.commands import (
     take_back_partitions,
     wake_lanes,
 )
-from apps.inventory.commands import expire_uploads, sweep_blobs
+from apps.inventory.commands import expire_uploads, mind_conversions, sweep_blobs
 from apps.reports.commands import archive_due, complete_waiting, make_asked, make_missing
 
 # One relay works, the others wait; the lock falls with the connection of whoever holds it.
@@ -83,6 +83,7 @@ class Relay:
             _Duty(0, lambda: send_partition_hints(by=RELAY)),
             _Duty(2, lambda: wake_lanes(by=RELAY)),
             _Duty(2, self._send_for_reports),
+            _Duty(5, lambda: mind_conversions(by=RELAY)),
             _Duty(5, lambda: open_monitoring_findings(by=MONITOR)),
             _Duty(10, lambda: request_due(by=RELAY)),
             _Duty(30, lambda: note_missed(by=RELAY)),
