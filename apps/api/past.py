@@ -15,7 +15,7 @@ PARAMETER = ("at", "string, a second such as 2026-03-01T12:00:00Z: the answer as
 HEADER = "Countersign-As-Of"
 _NOUNS = (
     "models|uses|runs|decisions|evidence|approvals|findings|waivers|attestations|admissions|answers|"
-    "events|policies|environments"
+    "events|policies|environments|deployments"
 )
 _ADDRESS = re.compile(rf"(?:/api/v1)?/?(?:{_NOUNS})(?:/|$)")
 # What lies outside the tables, and what is asked for with a body.

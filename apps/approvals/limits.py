@@ -11,10 +11,12 @@ from django.utils import timezone
 
 from apps.access.text import clean
 from apps.audit.errors import Invalid
+from apps.engine.admission.people import shared_places
+from apps.inventory.guards import jurisdictions
 
 Limits = dict[str, Any]
 
-FIELDS = ("environments", "population", "max_exposure_eur", "until", "note")
+FIELDS = ("environments", "jurisdictions", "population", "max_exposure_eur", "until", "note")
 
 
 def read_limits(given: Limits | None) -> Limits:
@@ -35,6 +37,11 @@ def _texts(value: Any) -> list[str]:
     items = value if isinstance(value, list) else [value]
     texts = {clean(item, field="environments", longest=80) for item in items}
     return sorted(texts - {""})
+
+
+def _places(value: Any) -> list[str]:
+    items = value if isinstance(value, list) else [value]
+    return sorted(jurisdictions([clean(item, field="jurisdictions", longest=80) for item in items]))
 
 
 def _amount(value: Any) -> str:
@@ -60,6 +67,7 @@ def _instant(value: Any) -> str:
 
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "environments": _texts,
+    "jurisdictions": _places,
     "population": lambda value: clean(value, field="population", longest=200),
     "max_exposure_eur": _amount,
     "until": _instant,
@@ -68,7 +76,7 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
 
 
 def merged(all_limits: Iterable[Limits]) -> Limits:
-    """What all signers allow: environments in common, the smallest exposure, the soonest end, every word."""
+    """What all signers allow: places in common, the smallest exposure, the soonest end, every word."""
     merged_limits: Limits = {}
     for limits in all_limits:
         for name, value in limits.items():
@@ -80,6 +88,8 @@ def merged(all_limits: Iterable[Limits]) -> Limits:
 def _both(name: str, one: Any, other: Any) -> Any:
     if name == "environments":
         return sorted(set(one) & set(other)) or ["(none)"]
+    if name == "jurisdictions":
+        return shared_places(one, other) or ["(none)"]
     if name == "max_exposure_eur":
         return min(one, other, key=Decimal)
     if name == "until":

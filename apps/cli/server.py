@@ -47,6 +47,7 @@ def add(commands: Any) -> None:
     check.add_argument("--artifact", metavar="PATH", help="the artifact itself; its digest is computed here")
     check.add_argument("--use", default="")
     check.add_argument("--population", default="")
+    check.add_argument("--jurisdiction", default="", metavar="PLACE", help="such as US, EU or US-NY")
     check.add_argument("--exposure", default="", metavar="EUR")
     check.add_argument(
         "--wait", type=duration, default=0, metavar="10m", help="how long a pending answer is awaited"
@@ -220,6 +221,7 @@ def _check(args: argparse.Namespace, client: Client) -> int:
         "digest": file_digest(Path(args.artifact)) if args.artifact else args.digest,
         "use": args.use,
         "population": args.population,
+        "jurisdiction": args.jurisdiction,
         "exposure_eur": args.exposure,
     }
     try:
@@ -228,7 +230,7 @@ def _check(args: argparse.Namespace, client: Client) -> int:
         if (
             settled is not answer
             and settled.get("outcome") != "pending"
-            and (args.population or args.exposure)
+            and (args.population or args.jurisdiction or args.exposure)
         ):
             settled = client.post("/admissions", asked, key=str(uuid.uuid4())).body  # limits speak of these
     except RefusedByServer as error:

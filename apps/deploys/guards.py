@@ -6,6 +6,7 @@ import re
 from decimal import Decimal, InvalidOperation
 
 from apps.audit.errors import Invalid
+from apps.inventory.guards import jurisdictions
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 
@@ -18,6 +19,11 @@ def environment_key(text: str) -> str:
             field="key",
         )
     return text
+
+
+def jurisdiction(text: str) -> str:
+    """The jurisdiction that a request names; empty where it names none."""
+    return jurisdictions([text])[0] if text else ""
 
 
 def exposure(text: str) -> str:

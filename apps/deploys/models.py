@@ -8,6 +8,11 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from apps.audit.states import Ref
+from apps.deploys.models_running import CallCount as CallCount
+from apps.deploys.models_running import Deployment as Deployment
+from apps.deploys.models_running import RevocationList as RevocationList
+from apps.deploys.models_running import Rollback as Rollback
+from apps.deploys.models_running import Settlement as Settlement
 from apps.deploys.states import Outcome, VersionFrom
 from apps.inventory.models import ModelVersion, RegisteredModel
 
@@ -41,6 +46,7 @@ class Admission(models.Model):
     environment = models.CharField(max_length=80)
     # What the caller said of the request itself; limits may speak of it.
     population = models.CharField(max_length=200, blank=True)
+    jurisdiction = models.CharField(max_length=10, blank=True)
     exposure_eur = models.CharField(max_length=40, blank=True)
     outcome = models.CharField(max_length=20, choices=[(o, o) for o in Outcome])
     allowed = models.BooleanField()

@@ -21,3 +21,19 @@ class VersionFrom(StrEnum):
     REF = "ref"  # the tag
     ASKED = "asked"  # the pipeline names it, with its digest
     FIXED = "fixed"  # one version
+
+
+class Source(StrEnum):
+    """Who tells what runs."""
+
+    PIPELINE = "pipeline"
+    CLUSTER = "cluster"
+    REGISTRY = "registry"
+
+
+class Answered(StrEnum):
+    """What a person says to something that runs and that the inventory lacks."""
+
+    BOUND = "bound"
+    IGNORED = "ignored"
+    FINDING = "finding"

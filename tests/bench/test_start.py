@@ -68,6 +68,7 @@ def files(tmp_path: Path) -> Path:
     predicate = {
         "timeVerified": "2026-03-01T12:00:00Z",
         "verificationResult": "PASSED",
+        "policy": {"uri": "countersign://policies/p@1", "digest": {"sha256": "0" * 64}},
         "countersign": terms | {"reasons": [], "limits": {}},
     }
     envelope = sign(canonical(make_statement(VSA, [subject], predicate)), SIGNER)

@@ -84,7 +84,7 @@ def test_an_answer_ends_within_a_day_and_says_so_everywhere_alike() -> None:
     sealed = _sealed(told)
     assert timedelta(hours=23) < answer.expires_at - answer.asked_at <= timedelta(hours=24)
     assert told["expires_at"] == sealed["notAfter"] == f"{answer.expires_at:%Y-%m-%dT%H:%M:%S.%fZ}"
-    assert sealed["asked"] == {"digest": "", "population": "", "exposureEur": ""}
+    assert sealed["asked"] == {"digest": "", "population": "", "jurisdiction": "", "exposureEur": ""}
 
 
 def _sealed(told: dict) -> dict:

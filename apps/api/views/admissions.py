@@ -47,6 +47,7 @@ _PATIENT = threading.BoundedSemaphore(2)
         "digest": "string?",
         "use": "string?",
         "population": "string?",
+        "jurisdiction": "string?",
         "exposure_eur": "string?",
     },
     query={"strict": "integer, 1 answers by status: 200 allow, 403 deny, 409 pending, 503 could not decide"},
@@ -67,6 +68,7 @@ def ask(request: HttpRequest, *, by: Person) -> HttpResponse:
         digest=fields.text("digest", "", longest=71),
         use=fields.text("use", "", longest=120),
         population=fields.text("population", "", longest=200),
+        jurisdiction=fields.text("jurisdiction", "", longest=10),
         exposure_eur=fields.text("exposure_eur", "", longest=40),
     )
     fields.done()

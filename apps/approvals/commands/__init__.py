@@ -15,6 +15,7 @@ from apps.approvals.commands.findings import (
     remediate_finding,
     reopen_finding,
 )
+from apps.approvals.commands.observed import open_observed_finding
 from apps.approvals.commands.waivers import grant_waiver, refuse_waiver, request_waiver
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "open_finding",
     "open_monitoring_finding",
     "open_monitoring_findings",
+    "open_observed_finding",
     "refuse_waiver",
     "remediate_finding",
     "reopen",

@@ -145,11 +145,37 @@ def limits_of(question: Question) -> dict[str, Any]:
 def _narrower(name: str, one: Any, other: Any) -> Any:
     if name == "environments":
         return sorted(set(one) & set(other))
+    if name == "jurisdictions":
+        return shared_places(one, other)
     if name == "max_exposure_eur":
         return min(one, other, key=lambda value: Decimal(str(value)))
     if name == "until":
         return min(one, other, key=_moment)
     return one if one == other else f"{one}; {other}"
+
+
+def within(place: str, places: Iterable[str]) -> bool:
+    """Whether a jurisdiction is one of these, or part of one: US-NY lies within US.
+
+    Examples
+    --------
+    >>> within("US-NY", ["EU", "US"]), within("US", ["US-NY"]), within("", ["US"])
+    (True, False, False)
+    """
+    return any(place == one or place.startswith(f"{one}-") for one in places)
+
+
+def shared_places(one: Iterable[str], other: Iterable[str]) -> list[str]:
+    """The jurisdictions that lie within both lists.
+
+    Examples
+    --------
+    >>> shared_places(["US", "EU"], ["US-NY"])
+    ['US-NY']
+    """
+    first, second = list(one), list(other)
+    both = {p for p in first if within(p, second)} | {p for p in second if within(p, first)}
+    return sorted(both)
 
 
 def _moment(value: Any) -> datetime:

@@ -89,6 +89,7 @@ def sign(request: HttpRequest, approval_id: UUID, *, by: Person) -> HttpResponse
 def _limits(request: HttpRequest) -> dict[str, Any]:
     given = {
         "environments": request.POST.getlist("limit_environments"),
+        "jurisdictions": request.POST.get("limit_jurisdictions", "").replace(",", " ").split(),
         "max_exposure_eur": request.POST.get("limit_exposure", ""),
         "until": request.POST.get("limit_until", ""),
         "population": request.POST.get("limit_population", ""),
