@@ -10,6 +10,7 @@ from apps.engine.policy.library import shipped_folder
 from governance.anchoring import bucket_named
 from governance.env import Environment, endpoints_named, witness_named
 from governance.local.places import Places, default_state
+from governance.mail import mail_named
 from governance.secret import kept_secret
 from governance.storage import store_named
 
@@ -43,6 +44,7 @@ INSTALLED_APPS = [
     "apps.approvals",
     "apps.reports",
     "apps.deploys",
+    "apps.notices",
     "apps.api",
     "apps.web",
     "governance",
@@ -208,6 +210,14 @@ ENDPOINTS = endpoints_named(_env.words("COUNTERSIGN_ENDPOINTS"))
 ENDPOINT_SECRETS = _env.folder("COUNTERSIGN_ENDPOINT_SECRETS", STATE / "secrets" / "endpoints")
 ENDPOINT_ANSWERS_KEPT = _env.flag("COUNTERSIGN_ENDPOINT_ANSWERS_KEPT", default=True)
 
+# as smtp://user@host:port (with STARTTLS) or smtps://, with the password in a file of its own.
+WEBHOOK_HOSTS = endpoints_named(_env.words("COUNTERSIGN_WEBHOOK_HOSTS"), by="COUNTERSIGN_WEBHOOK_HOSTS")
+MAIL = mail_named(_env)
+EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER = MAIL.host, MAIL.port, MAIL.user
+EMAIL_HOST_PASSWORD = MAIL.password
+EMAIL_USE_SSL, EMAIL_USE_TLS = MAIL.ssl, MAIL.starttls
+EMAIL_TIMEOUT = 15
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = _env.text("COUNTERSIGN_MAIL_FROM", "countersign@localhost")
 # The one currency in which runs are priced and budgets set; bills of others keep their own.
 COST_CURRENCY = _env.currency("COUNTERSIGN_CURRENCY", "EUR")
 
