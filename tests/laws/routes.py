@@ -94,7 +94,7 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "event_id": Event.objects.earliest("occurred_at").pk,
         "report_id": world.report.pk,
         "factor_id": 1,
-        "token_id": 1,
+        "token_id": world.people["developer"].tokens.earliest("pk").pk,
         "handle": "0" * 20,
         "upload_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
         "gate": chart.gate if chart else "none",
