@@ -14,16 +14,24 @@ from apps.deploys.commands.integrations import (
     switch_integration,
     unbind_model,
 )
+from apps.deploys.commands.questions import (
+    answer_question,
+    reconcile_integrations,
+    send_question_hints,
+)
 
 __all__ = [
     "admit",
+    "answer_question",
     "ask_again",
     "bind_model",
     "change_integration",
     "declare_environment",
     "give_secret",
     "make_integration",
+    "reconcile_integrations",
     "rotate_secret",
+    "send_question_hints",
     "switch_integration",
     "take_in",
     "unbind_model",

@@ -64,10 +64,20 @@ def standing_of(row: Integration) -> Standing:
     )
 
 
-def called_at(kind: str, integration_id: UUID) -> Integration | None:
+@dataclass(frozen=True, slots=True)
+class Called:
+    """An integration that was called, as whom it acts, and what may prove who called."""
+
+    row: Integration
+    account: Person
+    secrets: list[bytes]
+
+
+def called_at(kind: str, integration_id: UUID) -> Called | None:
     """The integration that an address below /hooks/ belongs to, while it is enabled."""
     rows = Integration.objects.select_related("account")
-    return rows.filter(pk=integration_id, kind=kind, enabled=True).first()
+    row = rows.filter(pk=integration_id, kind=kind, enabled=True, account__is_active=True).first()
+    return None if row is None else Called(row, row.account, unlocked(row, "webhook"))
 
 
 def secrets_in_force(row: Integration) -> QuerySet[IntegrationSecret]:

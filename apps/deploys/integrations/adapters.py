@@ -1,0 +1,31 @@
+"""One adapter a kind: how a delivery is heard, and how the answer is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from apps.deploys.integrations import azure, github, gitlab, jenkins
+from apps.deploys.integrations.heard import Delivery, Heard
+from apps.deploys.integrations.telling import Told, Way
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """What one kind can do; `reports` is how often it may be told that people still sign."""
+
+    hear: Callable[[Delivery], Heard]
+    tell: Callable[[Way, Told], None]
+    manifest: Callable[[Way], bytes] | None = None
+    missed: Callable[..., int] | None = None
+    reports: int = 0
+
+
+ADAPTERS: Mapping[str, Adapter] = {
+    "github": Adapter(
+        hear=github.hear, tell=github.tell, manifest=github.manifest, missed=github.missed, reports=9
+    ),
+    "gitlab": Adapter(hear=gitlab.hear, tell=gitlab.tell, manifest=gitlab.manifest, reports=1),
+    "azure": Adapter(hear=azure.hear, tell=azure.tell),
+    "jenkins": Adapter(hear=jenkins.hear, tell=jenkins.tell),
+}
