@@ -19,6 +19,7 @@ from apps.audit.forwarding import Forwarder
 from apps.audit.states import system
 from apps.audit.stopping import LogStopped
 from apps.costs.commands import raise_alerts
+from apps.deploys.commands import reconcile_integrations, send_question_hints
 from apps.gates.commands import (
     note_missed,
     request_due,
@@ -83,6 +84,7 @@ class Relay:
             _Duty(0, lambda: send_partition_hints(by=RELAY)),
             _Duty(2, lambda: wake_lanes(by=RELAY)),
             _Duty(2, self._send_for_reports),
+            _Duty(2, lambda: send_question_hints(by=RELAY)),
             _Duty(5, lambda: mind_conversions(by=RELAY)),
             _Duty(5, lambda: open_monitoring_findings(by=MONITOR)),
             _Duty(10, lambda: request_due(by=RELAY)),
@@ -91,6 +93,7 @@ class Relay:
             _Duty(20, lambda: make_asked(by=RELAY)),
             _Duty(15, lambda: raise_alerts(by=RELAY)),
             _Duty(300, lambda: archive_due(by=RELAY)),
+            _Duty(300, lambda: reconcile_integrations(by=RELAY)),
             _Duty(300, lambda: expire_uploads(by=RELAY)),
             _Duty(3600, lambda: sweep_blobs(by=RELAY)),
         ]
