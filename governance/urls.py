@@ -13,6 +13,7 @@ handler500 = failed
 urlpatterns: list[URLPattern | URLResolver] = [path("admin/", admin.site.urls)]
 if find_spec("apps.api.urls"):
     urlpatterns.append(path("api/v1/", include("apps.api.urls")))
+    urlpatterns.append(path("hooks/", include("apps.api.hooks.urls")))
     # Where Prometheus looks by itself; the same rules as below the API.
     urlpatterns.append(path("metrics", metrics))
 if find_spec("apps.web.urls"):
