@@ -45,6 +45,7 @@ class Event(models.Model):
             models.Index(fields=["object_id", "object_type", "occurred_at"], name="audit_event_thing"),
             models.Index(fields=["actor_id", "occurred_at"], name="audit_event_actor"),
             models.Index(fields=["action", "occurred_at"], name="audit_event_action"),
+            models.Index(fields=["object_type", "occurred_at"], name="audit_event_kind"),
             models.Index(fields=["-occurred_at", "-id"], name="audit_event_newest"),
         ]
 

@@ -4,7 +4,6 @@ import pytest
 
 from apps.audit.commands import record
 from apps.audit.differences import Difference, differences
-from apps.audit.errors import Invalid
 from apps.audit.events import EventName
 from apps.audit.states import Ref
 from apps.audit.trail import event_line, event_page
@@ -69,10 +68,3 @@ def test_pages_follow_each_other_without_gap_or_double():
         after = found.next
     assert seen == made[::-1]
     assert after is None
-
-
-@pytest.mark.django_db
-def test_a_request_is_looked_for_within_days():
-    with pytest.raises(Invalid, match="first day"):
-        event_page({"request": "r-1"}, None)
-    assert event_page({"request": "r-1", "from": "2026-01-01"}, None).rows == []
