@@ -62,6 +62,8 @@ FACTS = (
     "inventory.ScorecardRelease",
     "inventory.Tiering",
     "inventory.UnitBytes",
+    "notices.Attempt",
+    "notices.Reminder",
     "reports.CertificateRevocation",
     "reports.Report",
     "reports.ReportArchive",
@@ -75,6 +77,7 @@ FACTS = (
     "reports.SigningTry",
 )
 OURS = {"access", "approvals", "audit", "costs", "deploys", "gates", "inventory", "reports"}
+OURS = {"access", "approvals", "audit", "costs", "deploys", "gates", "inventory", "notices", "reports"}
 
 
 def ours() -> list[type[models.Model]]:

@@ -11,9 +11,11 @@ from django.utils import timezone
 from pytest_django import Settings
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from apps.access.commands import end_grant
 from apps.audit.errors import Invalid, Refused
 from apps.audit.models import Event
 from apps.notices import commands, sending
+from apps.notices.guards import address
 from apps.notices.models import Attempt, Delivery, Endpoint
 from apps.notices.sending import Came
 from apps.notices.states import SCHEDULE
@@ -38,9 +40,9 @@ def told(receiver: Running, path: str = "/", **more: object) -> tuple[Endpoint, 
 
 
 def test_a_message_is_signed_as_the_published_library_verifies(receiver: Running) -> None:
-    made, secret = told(receiver)
+    _, secret = told(receiver)
     send_due()
-    ((path, headers, body),) = receiver.seen
+    ((_, headers, body),) = receiver.seen
     assert Webhook(secret).verify(body, headers)["data"]["model"] == "card-limit"
     assert headers["webhook-id"] == str(only().pk)
     with pytest.raises(WebhookVerificationError):
@@ -84,8 +86,7 @@ def test_an_endpoint_that_is_down_is_tried_by_the_schedule_then_given_up_and_rep
         row = only()
         if row.due_at:
             pauses.append((row.due_at - at).total_seconds())
-            at = max(row.due_at, row.endpoint.open_until or row.due_at) if row.endpoint else row.due_at
-            at = max(at, Endpoint.objects.get().open_until or at)
+            at = max(row.due_at, Endpoint.objects.get().open_until or row.due_at)
     wanted = SCHEDULE[1:]
     assert all(0.8 * w <= p <= 1.2 * w for p, w in zip(pauses, wanted, strict=True))
     assert (only().dead_at, only().attempts) == (at, len(SCHEDULE))
@@ -204,10 +205,7 @@ def test_what_the_owner_may_not_see_any_more_is_not_sent(receiver: Running) -> N
     begin()
     bank.finding(bank.unfair())
     followed()
-    factories_end = owner.grants.get()
-    from apps.access.commands import end_grant
-
-    end_grant(by=factories.administrator(), grant=factories_end, reason="left")
+    end_grant(by=factories.administrator(), grant=owner.grants.get(), reason="left")
     send_due()
     assert only().dead_at is not None
     assert receiver.seen == []
@@ -267,8 +265,6 @@ def test_nothing_inside_is_ever_told(url: str, settings: Settings) -> None:
 
 
 def test_a_name_that_leads_inside_is_refused_when_it_is_saved(settings: Settings) -> None:
-    from apps.notices.guards import address
-
     settings.WEBHOOK_HOSTS = ["https://hooks.example"]
     for inside in ("127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "64:ff9b::a00:1"):
         with pytest.raises(Invalid, match="may not be told"):

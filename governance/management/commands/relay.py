@@ -30,6 +30,7 @@ from apps.gates.commands import (
     wake_lanes,
 )
 from apps.inventory.commands import expire_uploads, mind_conversions, sweep_blobs
+from apps.notices.commands import follow, gather_letters, send_delivery_hints
 from apps.reports.commands import archive_due, complete_waiting, make_asked, make_missing
 
 # One relay works, the others wait; the lock falls with the connection of whoever holds it.
@@ -85,6 +86,9 @@ class Relay:
             _Duty(2, lambda: wake_lanes(by=RELAY)),
             _Duty(2, self._send_for_reports),
             _Duty(2, lambda: send_question_hints(by=RELAY)),
+            _Duty(0, lambda: follow(by=RELAY)),
+            _Duty(0, lambda: send_delivery_hints(by=RELAY)),
+            _Duty(10, lambda: gather_letters(by=RELAY)),
             _Duty(5, lambda: mind_conversions(by=RELAY)),
             _Duty(5, lambda: open_monitoring_findings(by=MONITOR)),
             _Duty(10, lambda: request_due(by=RELAY)),
