@@ -24,7 +24,7 @@ LIFECYCLES: Mapping[str, tuple[str, Mapping[str, frozenset[str]]]] = {
         PARTITION_MOVES,
     ),
     "ConversionJob": (
-        "A file that can run code, made into one that is data by a worker. A lost worker leads back to queued.",
+        "A file that can run code, made by a worker into one that is data. A lost worker leads back.",
         CONVERSION_MOVES,
     ),
     "Approval": ("The sum of the sign-offs that the tier requires. Expiry is a date.", APPROVAL_MOVES),

@@ -17,7 +17,7 @@ from apps.approvals.states import (
     Thing,
 )
 from apps.audit.states import Ref
-from apps.gates.models import Decision
+from apps.gates.models import Decision, Schedule
 from apps.inventory.models import ModelVersion, RegisteredModel, Use
 
 PERSON = settings.AUTH_USER_MODEL
@@ -113,6 +113,11 @@ class Finding(models.Model):
     decision = models.ForeignKey(
         Decision, null=True, blank=True, on_delete=models.PROTECT, related_name="findings"
     )
+    # The calendar that was not kept, and the time at which that was noticed; empty for any other finding.
+    schedule = models.ForeignKey(
+        Schedule, null=True, blank=True, on_delete=models.PROTECT, related_name="findings"
+    )
+    missed_at = models.DateTimeField(null=True, blank=True)
     title = models.CharField(max_length=300)
     detail = models.TextField(blank=True)
     severity = models.CharField(max_length=10, choices=[(s, s) for s in Severity])
@@ -136,6 +141,12 @@ class Finding(models.Model):
         ordering = ["due"]
         constraints = [
             models.UniqueConstraint(fields=["decision"], name="one_finding_per_decision"),
+            models.UniqueConstraint(fields=["schedule", "missed_at"], name="one_finding_per_missed_time"),
+            models.CheckConstraint(
+                condition=Q(schedule__isnull=True, missed_at__isnull=True)
+                | Q(schedule__isnull=False, missed_at__isnull=False),
+                name="finding_missed_paired",
+            ),
             models.CheckConstraint(
                 condition=Q(closed_at__isnull=True, closed_by__isnull=True)
                 | Q(closed_at__isnull=False, closed_by__isnull=False),

@@ -31,7 +31,7 @@ from apps.audit.models import Statement
 from apps.audit.past import clock
 from apps.audit.states import Ref
 from apps.engine.statement import canonical, digest
-from apps.gates.models import Decision
+from apps.gates.models import Decision, Schedule
 from apps.inventory.models import ModelVersion, RegisteredModel, Use
 
 CLOSURE = "https://countersign.dev/finding-closure/v1"
@@ -260,6 +260,12 @@ def monitoring_finding(decision: Decision) -> Finding | None:
     )
     still = Q(state=FindingState.OPEN) | Q(remediated_at__gte=decision.decided_at)
     return same.filter(Q(decision=decision) | still).first()
+
+
+def missed_finding(schedule: Schedule) -> Finding | None:
+    """The finding that speaks of a time that was missed: its own, one still open, one remediated since."""
+    still = Q(state=FindingState.OPEN) | Q(remediated_at__gte=schedule.missed_at)
+    return schedule.findings.filter(Q(missed_at=schedule.missed_at) | still).first()
 
 
 def documents_of(version: ModelVersion, use: Use) -> QuerySet[Document]:

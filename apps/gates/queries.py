@@ -345,13 +345,30 @@ def unmonitored(now: datetime) -> QuerySet[Schedule]:
     return rows.filter(failed | late, untold)
 
 
-def missed_schedules(by: Person) -> QuerySet[Schedule]:
-    """Schedules whose monitoring did not happen, and has not happened since; and those nobody turned to."""
-    since = Run.objects.filter(
+def not_monitored_since() -> QuerySet[Schedule]:
+    """Schedules that were not kept the last time it was looked, and that no run has made good since."""
+    rows = Schedule.objects.filter(ended_at__isnull=True, missed_at__isnull=False).filter(~Exists(_since()))
+    return rows.select_related("version__model__owner", "use")
+
+
+def _since() -> QuerySet[Run]:
+    return Run.objects.filter(
         schedule=OuterRef("pk"), state=RunState.DECIDED, finished_at__gt=OuterRef("missed_at")
     )
+
+
+def gates_owed(schedule: Schedule) -> list[Gate]:
+    """The gates of the newest run that a schedule asked for; none where it never came to one."""
+    run = schedule.runs.order_by("-requested_at").first()
+    if run is None:
+        return []
+    return [g for g in gates_for(pinned_policies(run)) if g.speaks_of(run.pinned["fields"])]
+
+
+def missed_schedules(by: Person) -> QuerySet[Schedule]:
+    """Schedules whose monitoring did not happen, and has not happened since; and those nobody turned to."""
     rows = Schedule.objects.filter(ended_at__isnull=True, version__model__in=visible_models(by))
-    alarmed = Q(missed_at__isnull=False) & ~Exists(since)
+    alarmed = Q(missed_at__isnull=False) & ~Exists(_since())
     forgotten = Q(next_due__lt=database_now() - FORGOTTEN)
     return rows.filter(alarmed | forgotten).select_related("version__model", "use")
 

@@ -100,6 +100,8 @@ ELSEWHERE = {
     "inventory.cancel_upload": ("tests/api/test_resumable.py", "client.delete"),
     "inventory.expire_uploads": ("tests/api/test_resumable.py", "expire_uploads"),
     "inventory.give_back_conversions": ("tests/inventory/test_conversions.py", "give_back_conversions"),
+    "approvals.open_missed_finding": ("tests/approvals/test_missed.py", "finding.opened"),
+    "approvals.open_missed_findings": ("tests/approvals/test_missed.py", "open_missed_findings"),
     "inventory.set_quota": ("tests/inventory/test_storage.py", "quota.set"),
     "inventory.sweep_blobs": ("tests/inventory/test_storage.py", "store.swept"),
     "notices.add_endpoint": ("tests/notices/telling.py", "add_endpoint"),

@@ -10,10 +10,14 @@ from apps.approvals.commands.documents import give_document
 from apps.approvals.commands.findings import (
     close_finding,
     open_finding,
-    open_monitoring_finding,
-    open_monitoring_findings,
     remediate_finding,
     reopen_finding,
+)
+from apps.approvals.commands.monitoring import (
+    open_missed_finding,
+    open_missed_findings,
+    open_monitoring_finding,
+    open_monitoring_findings,
 )
 from apps.approvals.commands.observed import open_observed_finding
 from apps.approvals.commands.waivers import grant_waiver, refuse_waiver, request_waiver
@@ -26,6 +30,8 @@ __all__ = [
     "give_document",
     "grant_waiver",
     "open_finding",
+    "open_missed_finding",
+    "open_missed_findings",
     "open_monitoring_finding",
     "open_monitoring_findings",
     "open_observed_finding",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-from datetime import date, timedelta
+from datetime import date
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from apps.access.guards import require
@@ -14,18 +13,11 @@ from apps.access.states import Permission
 from apps.access.text import clean
 from apps.approvals import guards, queries
 from apps.approvals.models import Finding
-from apps.approvals.states import FindingState, Severity
+from apps.approvals.states import FindingState
 from apps.audit import commands as audit
-from apps.audit.errors import Refused
 from apps.audit.events import EventName
-from apps.audit.states import Acting
-from apps.gates.models import Decision
-from apps.gates.queries import monitoring_failures
 from apps.inventory.guards import owner as accountable
 from apps.inventory.models import ModelVersion, RegisteredModel
-
-MONITORING_DUE = timedelta(days=30)
-log = logging.getLogger(__name__)
 
 
 @transaction.atomic
@@ -56,11 +48,12 @@ def open_finding(
         due=due,
         opened_by=by,
     )
-    audit.record(by=by, action=EventName.FINDING_OPENED, subject=finding, after=_seen(finding))
+    audit.record(by=by, action=EventName.FINDING_OPENED, subject=finding, after=seen(finding))
     return finding
 
 
-def _seen(finding: Finding) -> dict[str, str]:
+def seen(finding: Finding) -> dict[str, str]:
+    """A finding as its event tells it."""
     return {
         "model": finding.model.key,
         "version": finding.version.digest if finding.version else "",
@@ -69,48 +62,6 @@ def _seen(finding: Finding) -> dict[str, str]:
         "gate": finding.gate,
         "decision": finding.decision.statement_digest if finding.decision else "",
     }
-
-
-def open_monitoring_findings(*, by: Acting) -> list[Finding]:
-    """A finding for each version whose newest monitoring decision is no pass and that has none yet."""
-    found = (_tried(by, decision) for decision in monitoring_failures())
-    return [finding for finding in found if finding is not None]
-
-
-def _tried(by: Acting, decision: Decision) -> Finding | None:
-    try:
-        return open_monitoring_finding(by=by, decision=decision)
-    except Refused as refused:
-        log.warning("no finding was opened for the decision %s: %s", decision.statement_digest, refused)
-        return None
-
-
-@transaction.atomic
-def open_monitoring_finding(*, by: Acting, decision: Decision) -> Finding | None:
-    """Open a finding for a monitoring decision that did not pass; None where one speaks of it already."""
-    if decision.outcome == "pass" or queries.monitoring_finding(decision) is not None:
-        return None
-    model = decision.version.model
-    failing = [g for g in decision.document["gates"] if g["outcome"] not in guards.PASSING]
-    told = [g["why"] for g in failing] or list(decision.document.get("reasons") or ())
-    finding = Finding(
-        model=model,
-        version=decision.version,
-        decision=decision,
-        gate=failing[0]["id"] if failing else "",
-        title=f"Monitoring of {decision.version} on {decision.decided_at:%Y-%m-%d}: {decision.outcome}",
-        detail="\n".join(told),
-        severity=Severity.HIGH,
-        owner=model.owner,
-        due=(timezone.now() + MONITORING_DUE).date(),
-    )
-    try:
-        with transaction.atomic():
-            finding.save(force_insert=True)
-    except IntegrityError:
-        return None  # another sweep was quicker
-    audit.record(by=by, action=EventName.FINDING_OPENED, subject=finding, after=_seen(finding))
-    return finding
 
 
 @transaction.atomic

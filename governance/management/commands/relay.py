@@ -14,7 +14,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, connection
 
-from apps.approvals.commands import open_monitoring_findings
+from apps.approvals.commands import open_missed_findings, open_monitoring_findings
 from apps.audit.forwarding import Forwarder
 from apps.audit.states import system
 from apps.audit.stopping import LogStopped
@@ -93,6 +93,7 @@ class Relay:
             _Duty(5, lambda: open_monitoring_findings(by=MONITOR)),
             _Duty(10, lambda: request_due(by=RELAY)),
             _Duty(30, lambda: note_missed(by=RELAY)),
+            _Duty(30, lambda: open_missed_findings(by=MONITOR)),
             _Duty(15, lambda: complete_waiting(by=RELAY)),
             _Duty(20, lambda: make_asked(by=RELAY)),
             _Duty(15, lambda: raise_alerts(by=RELAY)),
