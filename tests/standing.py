@@ -23,7 +23,8 @@ from apps.approvals import commands as approvals
 from apps.approvals.models import Approval, Finding, WaiverRequest
 from apps.costs import commands as costs
 from apps.deploys.commands import admit
-from apps.deploys.models import Admission
+from apps.deploys.commands.running import report_deployment
+from apps.deploys.models import Admission, Deployment
 from apps.gates.commands import request_run
 from apps.gates.models import Decision, Run
 from apps.inventory import commands as inventory
@@ -48,6 +49,7 @@ class Standing:
     queued: Run
     report: Report
     admission: Admission
+    deployment: Deployment
 
 
 @pytest.fixture(scope="session")
@@ -112,6 +114,7 @@ def _build() -> Standing:
         due=timezone.now().date() + timedelta(days=30),
         detail="The selection rate of F is a quarter of that of M.",
     )
+    admission = admit(by=people["pipeline"], model="credit-pd", version="1", environment="production")
     return Standing(
         people=people,
         tokens={role: token(person) for role, person in people.items() if _may_hold_token(person)},
@@ -122,7 +125,15 @@ def _build() -> Standing:
         waiver=_asked(failed, finding),
         queued=request_run(by=people["developer"], version=failing, use=bank.use_of(failing)),
         report=bank.reported(granted, signers=(people["validator"],)),
-        admission=admit(by=people["pipeline"], model="credit-pd", version="1", environment="production"),
+        admission=admission,
+        deployment=_running(people["pipeline"], admission),
+    )
+
+
+def _running(by: Person, admission: Admission) -> Deployment:
+    """The admitted version in a slot of production."""
+    return report_deployment(
+        by=by, environment="production", slot="scoring/credit-pd", digest=admission.digest
     )
 
 

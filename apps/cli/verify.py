@@ -12,11 +12,12 @@ from typing import Any
 
 from apps.cli.output import as_json
 from apps.cli.text import safe
+from apps.engine.allowed import allowed_here
 from apps.engine.canonical import read_json, read_time
 from apps.engine.cosignature import Cosigner
 from apps.engine.errors import BadInput, Problem
 from apps.engine.keys import KeySet
-from apps.engine.offline import allowed_here, newest_epoch
+from apps.engine.offline import newest_epoch
 from apps.engine.statement import NotGenuine
 from apps.engine.verified import Question, Verified
 from apps.engine.verify import examine

@@ -8,17 +8,13 @@ hold once more.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from apps.engine.canonical import read_json, rfc3339
-from apps.engine.errors import Problem
 from apps.engine.keys import KeySet
 from apps.engine.statement import DIGEST, NotGenuine, signed_at, verify
-from apps.engine.verified import Question, Verified
 
 REVOCATIONS: Final = "https://countersign.dev/revocations/v1"
 # How old a list of revocations may be before a verifier trusts nothing any more.
@@ -97,34 +93,3 @@ def newest_epoch(data: bytes, keys: KeySet, *, at: datetime, oldest: timedelta =
         hours = int(oldest.total_seconds() // 3600)
         raise NotGenuine(f"The list of revocations is of {rfc3339(signed)}, more than {hours} hours old.")
     return epoch_of(statement["predicate"], "epoch")
-
-
-def allowed_here(answers: Sequence[bytes], question: Question) -> tuple[bool, str]:
-    """Whether one of several answers lets this artifact run in this environment; else why the last does not.
-
-    Parameters
-    ----------
-    question : Question
-        With pinned keys, the artifact's digest and the environment; without any of them nothing is allowed.
-
-    Examples
-    --------
-    >>> from datetime import UTC
-    >>> allowed_here([], Question(at=datetime(2026, 3, 1, tzinfo=UTC)))
-    (False, 'Keys, artifact and environment must all be given.')
-    """
-    from apps.engine.verify import examine
-
-    if question.keys is None or not question.artifact or not question.environment:
-        return False, "Keys, artifact and environment must all be given."
-    why = f"There is no answer for {question.artifact}."
-    for data in answers:
-        try:
-            found: Verified = examine(data, replace(question, signers=()))
-        except (Problem, json.JSONDecodeError, RecursionError) as problem:
-            why = str(problem)
-            continue
-        if found.allowed and found.pinned:
-            return True, ""
-        why = "The answer is a denial." if found.allowed is False else "It is no answer of the deploy gate."
-    return False, why

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from apps.cli.main import main
+from apps.engine.allowed import allowed_here
 from apps.engine.canonical import canonical, digest, rfc3339
 from apps.engine.keys import KeySet
-from apps.engine.offline import REVOCATIONS, allowed_here, newest_epoch
+from apps.engine.offline import REVOCATIONS, newest_epoch
 from apps.engine.statement import NotGenuine, Subject, make_statement, sign
 from apps.engine.verified import Question
 from tests.engine.test_verify import AT, NOW, OTHER, SIGNER, admission, key_set

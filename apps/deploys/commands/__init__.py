@@ -1,4 +1,4 @@
-"""Every write of the deploy gate: environments, answers, integrations and what they take in."""
+"""Every write of the deploy gate: environments, answers, what runs, integrations and what they take in."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from apps.deploys.commands.questions import (
     reconcile_integrations,
     send_question_hints,
 )
+from apps.deploys.commands.revocations import seal_revocations
+from apps.deploys.commands.running import count_calls, report_deployment, roll_back, settle
 
 __all__ = [
     "admit",
@@ -26,12 +28,17 @@ __all__ = [
     "ask_again",
     "bind_model",
     "change_integration",
+    "count_calls",
     "declare_environment",
     "give_secret",
     "make_integration",
     "reconcile_integrations",
+    "report_deployment",
+    "roll_back",
     "rotate_secret",
+    "seal_revocations",
     "send_question_hints",
+    "settle",
     "switch_integration",
     "take_in",
     "unbind_model",
