@@ -15,8 +15,9 @@ from apps.audit.errors import Invalid, Refused
 from apps.audit.holds import refuse_held, standing_holds
 from apps.audit.models import LegalHold
 from apps.engine import strict_yaml
+from apps.engine.canonical import canonical, digest
 from apps.inventory.determinations import regime_lines
-from apps.inventory.models import Blob, DataPart, DataSet, ModelVersion, RegisteredModel
+from apps.inventory.models import Blob, DataPart, DataSet, ModelVersion, RegisteredModel, StoredBytes, Use
 
 LONGEST = 200
 # Whatever else names a blob keeps it: reports, signatures, manifests, what a later app brings.
@@ -100,20 +101,75 @@ class Removable:
     since: date
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A retired model: when its time is over (None: never), and what holds it nevertheless."""
+
+    model: RegisteredModel
+    retired: date
+    until: date | None
+    held: str
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What may be removed on a day, and the digest of the list of it."""
+
+    rows: list[Removable]
+    digest: str
+
+    @property
+    def size(self) -> int:
+        return sum(one.blob.size for one in self.rows)
+
+
+def due(today: date) -> Due:
+    """What may be removed; whoever removes it says which list they saw."""
+    rows = removable(today)
+    return Due(rows, digest(canonical([one.blob.digest for one in rows])))
+
+
+def endings() -> list[Ending]:
+    """Every retired model with its last day, those first whose time is over first."""
+    rules, holds = retention(), standing_holds()
+    found = [_ending(m, day, rules, holds) for m in _retired() if (day := retired_on(m)) is not None]
+    return sorted(found, key=lambda one: (one.until is None, one.until or one.retired, one.model.key))
+
+
+def _ending(model: RegisteredModel, retired: date, rules: Retention | None, holds: list[LegalHold]) -> Ending:
+    held = ""
+    try:
+        refuse_held(model=model.key, first=model.registered_at.date(), last=retired, holds=holds)
+    except Refused as refused:
+        held = str(refused)
+    return Ending(model, retired, _retention_ends(model, rules) if rules else None, held)
+
+
+def _retired() -> QuerySet[RegisteredModel]:
+    """Models that had uses, all of which ended."""
+    going_on = Use.objects.filter(retired_at=None).values("model_id")
+    return RegisteredModel.objects.filter(uses__isnull=False).exclude(pk__in=going_on).distinct()
+
+
 def removable(today: date) -> list[Removable]:
     """Every blob that may be removed today: its models retired long enough, nothing else of it, no hold."""
     rules = retention()
     if rules is None:
         return []
     holds, ends = standing_holds(), dict[int, date | None]()
-    found = (_judged(blob, rules, holds, ends) for blob in _candidates())
+    over = [m.pk for m in _retired() if (day := _end(m, rules, holds, ends)) is not None and day <= today]
+    found = (_judged(blob, rules, holds, ends) for blob in _candidates(over))
     return [one for one in found if one is not None and one.since <= today]
 
 
-def _candidates() -> QuerySet[Blob]:
-    datasets, artifacts = DataSet.objects.values("blob_id"), ModelVersion.objects.values("artifact_id")
-    parts = DataPart.objects.values("blob_id")
-    return Blob.objects.filter(Q(pk__in=datasets) | Q(pk__in=parts) | Q(pk__in=artifacts)).order_by("pk")
+def _candidates(models: list[int]) -> QuerySet[Blob]:
+    """The bytes of these models that are not gone already."""
+    versions = ModelVersion.objects.filter(model__in=models)
+    sets = DataSet.objects.filter(version__in=versions)
+    parts = DataPart.objects.filter(dataset__in=sets).values("blob_id")
+    named = Q(pk__in=sets.values("blob_id")) | Q(pk__in=parts) | Q(pk__in=versions.values("artifact_id"))
+    gone = StoredBytes.objects.filter(removed_at__isnull=False).values("pk")
+    return Blob.objects.filter(named).exclude(pk__in=gone).order_by("pk")
 
 
 def _judged(

@@ -10,18 +10,25 @@ from apps.access.models import Person
 from apps.access.states import Permission
 from apps.access.text import required
 from apps.audit import commands as audit
+from apps.audit.errors import Refused
 from apps.audit.events import EventName
 from apps.audit.past import clock
 from apps.inventory.models import Blob, StoredBytes
-from apps.inventory.retention import Removable, removable
+from apps.inventory.retention import Removable, due
 from apps.inventory.store import the_store
 
 
-def purge_blobs(*, by: Person, reason: str) -> list[Removable]:
-    """Remove every blob whose retention ended and that no hold covers; one event names each by its digest."""
+def purge_blobs(*, by: Person, reason: str, shown: str | None = None) -> list[Removable]:
+    """Remove every blob whose retention ended and that no hold covers; one event names each by its digest.
+
+    `shown` is the digest of the list that the person was shown: where another one is due now, nothing goes.
+    """
     require(by, Permission.HOLD_MANAGE)
     said = required(reason, field="reason", lines=True)
-    return [one for one in removable(clock().date()) if _purge(by, one, said)]
+    found = due(clock().date())
+    if shown is not None and shown != found.digest:
+        raise Refused("What is due has changed since it was shown; look at it again.", code="changed")
+    return [one for one in found.rows if _purge(by, one, said)]
 
 
 @transaction.atomic
