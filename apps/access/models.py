@@ -8,10 +8,11 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from apps.access.states import FactorKind, Scope
+from apps.access.states import FactorKind, Scope, Unanswered
 from apps.audit.states import Actor, Ref
 
 LONGEST_TOKEN = timedelta(days=90)
+LONGEST_DELEGATION = timedelta(days=92)
 
 
 class Person(AbstractUser):
@@ -26,6 +27,8 @@ class Person(AbstractUser):
 
     # The token that this request was made with; only `authenticate_token` sets it.
     token: ApiToken | None = None
+    # Whether a provider proved two factors for this session; only `notice_provider` sets it.
+    proved_twice: bool = False
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
@@ -131,6 +134,111 @@ class ApiToken(models.Model):
 
     def audit_ref(self) -> Ref:
         return Ref(type="token", id=str(self.pk), name=str(self))
+
+
+class TokenUse(models.Model):
+    """A day on which a token was used."""
+
+    token = models.ForeignKey(ApiToken, on_delete=models.PROTECT, related_name="uses")
+    day = models.DateField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["token", "day"], name="token_use_once_a_day")]
+
+    def __str__(self) -> str:
+        return f"{self.token} on {self.day}"
+
+
+class Delegation(models.Model):
+    """Reviews that somebody hands to another for a time; the other holds the permission already."""
+
+    delegator = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="delegations_given")
+    delegate = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="delegations_held")
+    permission = models.CharField(max_length=40)
+    scope = models.CharField(max_length=20, choices=[(s, s) for s in Scope], default=Scope.ORGANISATION)
+    scope_key = models.CharField(max_length=200, blank=True)
+    valid_from = models.DateTimeField(db_default=Now())
+    valid_to = models.DateTimeField()
+    reason = models.TextField()
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["-valid_from", "-pk"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(delegator=F("delegate")), name="delegation_to_another"),
+            models.CheckConstraint(condition=Q(valid_to__gt=F("valid_from")), name="delegation_ends"),
+            models.CheckConstraint(
+                condition=Q(valid_to__lte=F("valid_from") + LONGEST_DELEGATION),
+                name="delegation_ends_in_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True, ended_by__isnull=True)
+                | Q(ended_at__isnull=False, ended_by__isnull=False),
+                name="delegation_ended_paired",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.permission} of {self.delegator} handed to {self.delegate}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="delegation", id=str(self.pk), name=self.permission)
+
+
+class Campaign(models.Model):
+    """A round in which every grant of a scope is kept or ended, by people who are asked for it."""
+
+    title = models.CharField(max_length=200)
+    scope = models.CharField(max_length=20, choices=[(s, s) for s in Scope], default=Scope.ORGANISATION)
+    scope_key = models.CharField(max_length=200, blank=True)
+    due = models.DateTimeField()
+    unanswered = models.CharField(max_length=10, choices=[(u, u) for u in Unanswered])
+    opened_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    opened_at = models.DateTimeField(db_default=Now())
+    closed_at = models.DateTimeField(null=True)
+    # What was reviewed and answered, sealed when it closes.
+    statement_digest = models.CharField(max_length=71, blank=True)
+
+    class Meta:
+        ordering = ["-opened_at", "-pk"]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="campaign", id=str(self.pk), name=self.title)
+
+
+class CampaignItem(models.Model):
+    """One grant of a campaign and who is asked about it. A fact."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="items")
+    grant = models.ForeignKey(RoleGrant, on_delete=models.PROTECT, related_name="+")
+    reviewer = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["campaign", "grant"], name="grant_once_per_campaign")]
+
+    def __str__(self) -> str:
+        return f"{self.grant} in {self.campaign}"
+
+
+class CampaignAnswer(models.Model):
+    """A grant kept or ended, with the reason; `answered_by` is empty where the due date passed. A fact."""
+
+    item = models.OneToOneField(CampaignItem, on_delete=models.PROTECT, related_name="answer")
+    kept = models.BooleanField()
+    reason = models.TextField()
+    answered_by = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")
+    answered_on = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.item}: {'kept' if self.kept else 'ended'}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="campaign", id=str(self.item.campaign_id), name=str(self.item.campaign))
 
 
 class SecondFactor(models.Model):

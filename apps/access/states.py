@@ -254,6 +254,13 @@ class Scope(StrEnum):
     MODEL = "model"
 
 
+class Unanswered(StrEnum):
+    """What becomes of a grant of which nobody said anything when a campaign was due."""
+
+    END = "end"
+    ESCALATE = "escalate"
+
+
 # What only a person may do, with their own password: no token carries these.
 PERSONAL = APPROVES | {
     _P.APPROVAL_REVOKE,

@@ -11,7 +11,10 @@ from tests import database
 pytestmark = pytest.mark.usefixtures("small_bank")
 
 FACTS = (
+    "access.CampaignAnswer",
+    "access.CampaignItem",
     "access.RoleVersion",
+    "access.TokenUse",
     "approvals.Attestation",
     "approvals.Challenge",
     "approvals.Comment",
@@ -76,7 +79,6 @@ FACTS = (
     "reports.SigningEnd",
     "reports.SigningTry",
 )
-OURS = {"access", "approvals", "audit", "costs", "deploys", "gates", "inventory", "reports"}
 OURS = {"access", "approvals", "audit", "costs", "deploys", "gates", "inventory", "notices", "reports"}
 
 

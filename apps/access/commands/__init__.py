@@ -17,6 +17,7 @@ from apps.access.commands.people import (
     change_password,
     create_person,
     disable_person,
+    enable_person,
     first_administrator,
 )
 from apps.access.commands.roles import define_role, retire_role
@@ -43,6 +44,7 @@ __all__ = [
     "create_person",
     "define_role",
     "disable_person",
+    "enable_person",
     "end_grant",
     "end_other_sessions",
     "end_session",
@@ -54,6 +56,7 @@ __all__ = [
     "forget_idempotent",
     "grant_role",
     "issue_token",
+    "link_identity",
     "make_recovery_codes",
     "place_hold",
     "propose_epoch",
@@ -65,4 +68,5 @@ __all__ = [
     "revoke_token",
     "sign_in",
     "sign_out",
+    "unlink_identity",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
@@ -18,6 +18,8 @@ from apps.audit import commands as audit
 from apps.audit.errors import Invalid, Refused
 from apps.audit.events import EventName
 
+_SOON = timedelta(minutes=5)  # clocks differ by less
+
 
 @transaction.atomic
 def grant_role(
@@ -27,10 +29,11 @@ def grant_role(
     role: str,
     scope: str = Scope.ORGANISATION,
     scope_key: str = "",
+    valid_from: datetime | None = None,
     valid_to: datetime | None = None,
     reason: str,
 ) -> RoleGrant:
-    """Give a role for a scope; the same grant again is the one that stands."""
+    """Give a role for a scope, from now or a later day on; the same grant again is the one that stands."""
     require(by, Permission.ROLE_GRANT)
     guards.grant_by_another(by, person)
     known, reach = guards.known_role(role), guards.known_scope(scope, scope_key)
@@ -38,22 +41,31 @@ def grant_role(
     held = _hold_human(person)
     guards.fit_for(held, known)
     guards.duties_apart(held, known, scope=reach, key=scope_key)
-    if valid_to is not None and valid_to <= timezone.now():
+    begins = _begins(valid_from)
+    if valid_to is not None and valid_to <= (begins or timezone.now()):
         raise Invalid("The grant would end before it begins.", field="valid_to")
     standing = _standing(held, role, reach, scope_key)
-    if standing is not None and standing.valid_to == valid_to:
+    if begins is None and standing is not None and standing.valid_to == valid_to:
         return standing
     grant = RoleGrant.objects.create(
         person=held,
         role=role,
         scope=reach,
         scope_key=scope_key,
+        **({"valid_from": begins} if begins else {}),
         valid_to=valid_to,
         granted_by=by,
         reason=said,
     )
     audit.record(by=by, action=EventName.ROLE_GRANTED, subject=grant, after=_told(grant), reason=said)
     return grant
+
+
+def _begins(told: datetime | None) -> datetime | None:
+    """When a later grant begins; None for one that begins now, by the clock of the database."""
+    if told is not None and told < timezone.now() - _SOON:
+        raise Invalid("A grant does not begin in the past.", field="valid_from")
+    return told if told is not None and told > timezone.now() else None
 
 
 def _hold_human(person: Person) -> Person:
@@ -63,7 +75,9 @@ def _hold_human(person: Person) -> Person:
 
 
 def _standing(person: Person, role: str, scope: Scope, key: str) -> RoleGrant | None:
-    rows = RoleGrant.objects.filter(person=person, role=role, scope=scope, scope_key=key)
+    rows = RoleGrant.objects.filter(
+        person=person, role=role, scope=scope, scope_key=key, valid_from__lte=Now()
+    )
     return rows.filter(Q(valid_to=None) | Q(valid_to__gt=Now())).first()
 
 
@@ -73,6 +87,7 @@ def _told(grant: RoleGrant) -> dict[str, object]:
         "role": grant.role,
         "scope": grant.scope,
         "scope_key": grant.scope_key,
+        **({"valid_from": grant.valid_from} if grant.valid_from > grant.granted_at + _SOON else {}),
         "valid_to": grant.valid_to,
     }
 

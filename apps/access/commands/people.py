@@ -42,6 +42,13 @@ def create_person(
     return _store(person, by=by)
 
 
+def new_account(*, by: Acting, username: str, name: str, email: str = "") -> Person:
+    """An account without a password and without any right, for whom a provider or a directory vouches."""
+    person = _draft(username, name, email, is_service=False, identity=None)
+    _set_password(person, None)
+    return _store(person, by=by)
+
+
 @transaction.atomic
 def first_administrator(*, by: Acting, username: str, name: str, password: str | None) -> Person:
     """Make the person who makes all others; refused once anybody is there."""
@@ -146,14 +153,40 @@ def disable_person(*, by: Person, person: Person, reason: str) -> Person:
     return held
 
 
+@transaction.atomic
+def enable_person(*, by: Person, person: Person, reason: str) -> Person:
+    """Let a disabled account sign in again; its roles and tokens ended and are given afresh."""
+    require(by, Permission.PERSON_MANAGE)
+    said = required(reason, field="reason", lines=True)
+    held = Person.objects.select_for_update().get(pk=person.pk)
+    if held.is_active:
+        raise Refused(f"{held.username} is enabled already.")
+    if held.username == f"erased-{held.pk}":
+        raise Refused("The personal data of this account were erased; it stays closed.")
+    if by.identity == held.identity:
+        raise Refused("You cannot enable an account of your own; another administrator does it.")
+    held.is_active = True
+    held.save(update_fields=["is_active"])
+    audit.record(
+        by=by,
+        action=EventName.PERSON_ENABLED,
+        subject=held,
+        before={"is_active": False},
+        after={"is_active": True},
+        reason=said,
+    )
+    person.is_active = True
+    return held
+
+
 def end_access(person: Person) -> dict[str, int]:
     """End every session, token and grant of an account; how many of each there were."""
     tokens = ApiToken.objects.filter(person=person, revoked_at=None).update(revoked_at=Now())
     grants = RoleGrant.objects.filter(person=person).exclude(valid_to__lte=Now()).update(valid_to=Now())
-    return {"tokens_revoked": tokens, "roles_ended": grants, "sessions_ended": _end_sessions(person)}
+    return {"tokens_revoked": tokens, "roles_ended": grants, "sessions_ended": end_sessions(person)}
 
 
-def _end_sessions(person: Person) -> int:
+def end_sessions(person: Person) -> int:
     """Delete the stored sessions of a person; a session row holds its owner only in its signed text."""
     open_sessions = Session.objects.filter(expire_date__gt=Now()).iterator(chunk_size=500)
     keys = [s.pk for s in open_sessions if s.get_decoded().get("_auth_user_id") == str(person.pk)]
