@@ -20,7 +20,7 @@ def allowed_here(answers: Sequence[bytes], question: Question) -> tuple[bool, st
 
     Examples
     --------
-    >>> from datetime import UTC
+    >>> from datetime import UTC, datetime
     >>> allowed_here([], Question(at=datetime(2026, 3, 1, tzinfo=UTC)))
     (False, 'Keys, artifact and environment must all be given.')
     """
