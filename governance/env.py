@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from apps.access.providers import Provider, read_providers
 from apps.engine.cosignature import Cosigner
 from apps.engine.errors import BadInput
 from apps.outside.permits import HOSTS, Permits
@@ -130,6 +131,14 @@ def endpoints_named(entries: list[str], *, by: str = HOSTS) -> list[str]:
     except BadInput as error:
         raise EnvironmentRefused(str(error)) from error
     return entries
+
+
+def providers_named(path: str) -> dict[str, Provider]:
+    """The providers of OpenID Connect that a file names, once all of it can be used."""
+    try:
+        return read_providers(path)
+    except BadInput as error:
+        raise EnvironmentRefused(str(error)) from error
 
 
 def witness_named(text: str, *, by: str) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from apps.engine.policy.library import shipped_folder
 from governance.anchoring import bucket_named
-from governance.env import Environment, endpoints_named, witness_named
+from governance.env import Environment, endpoints_named, providers_named, witness_named
 from governance.local.places import Places, default_state
 from governance.mail import mail_named
 from governance.secret import kept_secret
@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "governance.middleware.idle_limit",
+    "apps.access.federation.notice_provider",
     "governance.middleware.framed",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -145,6 +146,8 @@ SECOND_FACTOR = _env.choice(
     if BASE_URL.startswith("https://")
     else ("optional", "signers", "everybody"),
 )
+# Who else may say who somebody is: a file of providers of OpenID Connect; nobody without it.
+OIDC_PROVIDERS = providers_named(_env.text("COUNTERSIGN_OIDC_PROVIDERS"))
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_IDLE_SECONDS = _env.whole("COUNTERSIGN_SESSION_IDLE_SECONDS", 900, least=60)
 SESSION_COOKIE_HTTPONLY = True

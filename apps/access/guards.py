@@ -86,17 +86,20 @@ def own_account(by: Person) -> None:
         raise Forbidden("A token cannot change what guards an account; its person does, signed in.")
 
 
-def owes_factor(person: Person) -> bool:
-    """Whether the settings ask this person for a second factor, and there is none."""
+def owes_factor(person: Person, *, here: bool = False) -> bool:
+    """Whether the settings ask this person for a second factor, and there is none.
+
+    What a provider proved in this session counts, unless it must be a factor kept `here`.
+    """
     wanted = settings.SECOND_FACTOR
-    if wanted == "optional" or queries.has_factor(person):
+    if wanted == "optional" or (person.proved_twice and not here) or queries.has_factor(person):
         return False
     return wanted == "everybody" or bool(queries.permissions_anywhere(person) & SIGNS)
 
 
-def require_factor(person: Person) -> None:
+def require_factor(person: Person, *, here: bool = False) -> None:
     """Refused where a second factor is owed."""
-    if owes_factor(person):
+    if owes_factor(person, here=here):
         raise Refused(
             "Signing, granting and releasing need a second factor: add one under Your account first.",
             code="second_factor",

@@ -97,6 +97,12 @@ class Issuer:
             )
         return _usable(fitting[0], algorithm)
 
+    def published(self) -> list[dict[str, Any]]:
+        """The keys that it publishes."""
+        with self._lock:
+            self._refresh(_KEPT)
+            return list(self._keys)
+
     def _refresh(self, older_than: float) -> None:
         """Look at the keys again, when the last look is old enough."""
         if self.clock() - self._keys_at <= older_than:

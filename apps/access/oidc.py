@@ -1,4 +1,4 @@
-"""Signing in by OpenID Connect: the way there, and what has come back. Code flow with PKCE, and nothing else."""
+"""Signing in by OpenID Connect: the way there, and what has come back. Code flow with PKCE alone."""
 
 from __future__ import annotations
 
@@ -80,6 +80,20 @@ def _question(provider: Provider, kept: Mapping[str, Any], back: str) -> dict[st
     return asked
 
 
+def tried(provider: Provider) -> list[tuple[str, str]]:
+    """Ask a provider anew for what it publishes: what was found, or the refusal that people would meet."""
+    issuer = Issuer(provider.issuer, provider.allowed)
+    issuer.reachable(_authorization(issuer).rstrip("?&"))
+    provider_secret = provider.secret()
+    issuer.reachable(issuer.place("token_endpoint"))
+    return [
+        ("Sign-in page", issuer.place("authorization_endpoint")),
+        ("Where codes are exchanged", issuer.place("token_endpoint")),
+        ("Keys", ", ".join(f"{key.get('kid')} ({key.get('kty')})" for key in issuer.published()) or "none"),
+        ("Our secret", "there" if provider_secret else "none: a public client"),
+    ]
+
+
 def answered(provider: Provider, kept: Mapping[str, Any], told: Mapping[str, str], *, back: str) -> Proof:
     """What came back with the browser, followed up and proved; NotBelieved says what does not hold."""
     issuer = issuer_at(provider.issuer, provider.allowed)
@@ -133,7 +147,7 @@ def _of_this_time(claims: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
     nonce = claims.get("nonce")
     if not isinstance(nonce, str) or not hmac.compare_digest(nonce.encode(), kept["nonce"].encode()):
         raise NotBelieved("The token answers another question (nonce).")
-    if claims["iat"] < kept["at"] - LEEWAY:
+    if not isinstance(claims["iat"], int | float) or claims["iat"] < kept["at"] - LEEWAY:
         raise NotBelieved("The token was made before it was asked for (iat).")
 
 

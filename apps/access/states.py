@@ -49,6 +49,7 @@ class Permission(StrEnum):
     COST_IMPORT = "cost.import"
     SYSTEM_SEE = "system.see"
     PERSON_MANAGE = "person.manage"
+    PERSON_PROVISION = "person.provision"
     ROLE_GRANT = "role.grant"
     ROLE_DEFINE = "role.define"
     TOKEN_ISSUE = "token.issue"  # noqa: S105 - the name of a permission
@@ -229,13 +230,19 @@ ROLES: dict[str, Role] = {
                 }
             ),
         ),
+        Role(
+            "directory",
+            "Directory",
+            "A service account through which the organisation's directory keeps people and groups.",
+            frozenset({_P.PERSON_PROVISION}),
+        ),
     )
 }
 
 BUILDS = frozenset({_P.VERSION_REGISTER, _P.APPROVAL_SUBMIT})
 APPROVES = frozenset({_P.APPROVAL_VALIDATE, _P.APPROVAL_RISK, _P.APPROVAL_COMMITTEE, _P.WAIVER_GRANT})
 # Whoever says who may do what sees no evidence, approves nothing and builds nothing.
-ADMINISTERS = frozenset({_P.PERSON_MANAGE, _P.ROLE_GRANT, _P.ROLE_DEFINE})
+ADMINISTERS = frozenset({_P.PERSON_MANAGE, _P.PERSON_PROVISION, _P.ROLE_GRANT, _P.ROLE_DEFINE})
 APART_FROM_ADMINISTERING = APPROVES | BUILDS | {_P.EVIDENCE_SEE, _P.MODEL_SEE}
 
 

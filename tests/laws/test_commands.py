@@ -40,7 +40,15 @@ OTHERS = {
 NO_ORM = {"engine", "outside", "cli"}
 
 # Nobody is signed in yet; the lease of a run is held by its fence, not by a person.
-WITHOUT_BY = {"sign_in", "finish_sign_in", "finish_by_passkey", "beat", "beat_partition", "note_progress"}
+WITHOUT_BY = {
+    "sign_in",
+    "sign_in_federated",
+    "finish_sign_in",
+    "finish_by_passkey",
+    "beat",
+    "beat_partition",
+    "note_progress",
+}
 # What these change or send tells nothing of models: the API's memory of requests, leases, messages.
 WITHOUT_TRACE = {
     "add_piece",

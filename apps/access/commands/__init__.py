@@ -10,9 +10,16 @@ from apps.access.commands.factors import (
     make_recovery_codes,
     remove_factor,
 )
+from apps.access.commands.federation import (
+    link_identity,
+    reauthenticate_federated,
+    sign_in_federated,
+    unlink_identity,
+)
 from apps.access.commands.grants import end_grant, grant_role
 from apps.access.commands.holds import place_hold, release_hold
 from apps.access.commands.idempotency import begin_idempotent, finish_idempotent, forget_idempotent
+from apps.access.commands.mapping import end_mapping, map_group
 from apps.access.commands.people import (
     change_password,
     create_person,
@@ -46,6 +53,7 @@ __all__ = [
     "disable_person",
     "enable_person",
     "end_grant",
+    "end_mapping",
     "end_other_sessions",
     "end_session",
     "erase_person",
@@ -57,16 +65,20 @@ __all__ = [
     "grant_role",
     "issue_token",
     "link_identity",
+    "link_identity",
     "make_recovery_codes",
+    "map_group",
     "place_hold",
     "propose_epoch",
     "reauthenticate",
     "reauthenticate_by_passkey",
+    "reauthenticate_federated",
     "release_hold",
     "remove_factor",
     "retire_role",
     "revoke_token",
     "sign_in",
+    "sign_in_federated",
     "sign_out",
     "unlink_identity",
 ]

@@ -90,7 +90,7 @@ def reauthenticate(*, by: Person, password: str, address: str, code: str = "") -
     attempt = _attempt(account_of(by.username), address)
     if not (by.is_active and by.check_password(password)):
         raise _refused(attempt, by, sentence="This is not your password.")
-    require_factor(by)
+    require_factor(by, here=True)
     if has_factor(by) and not use_code(by=by, typed=code):
         raise _refused(attempt, by, sentence=_WRONG_CODE)
     _succeed(attempt, by=by, event=EventName.REAUTHENTICATION_PASSED)

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.views.decorators.debug import sensitive_post_parameters
 
 from apps.access import codes, commands, passkeys
+from apps.access.federation import identities_of, providers
 from apps.access.guards import owes_factor, require_reauthentication
 from apps.access.queries import (
     factors_of,
@@ -42,6 +43,8 @@ def account(request: HttpRequest, *, by: Person) -> HttpResponse:
         "codes_left": recovery_codes_left(by),
         "owes_factor": owes_factor(by),
         "why_no_passkey": passkeys.why_none(),
+        "identities": identities_of(by),
+        "providers": providers().values(),
         "sessions": [(one, one.handle == here) for one in sessions_of(by)],
         "tokens": tokens_of(by),
         "grants": visible_grants(by).filter(person_id=by.pk),

@@ -14,6 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.access import commands, passkeys
+from apps.access.federation import FEDERATED, identities_of, providers
 from apps.access.guards import owes_factor
 from apps.access.queries import OPENED, factors_of, find_active_person, has_factor, signed_in
 from apps.access.throttle import Throttled
@@ -35,9 +36,9 @@ _HALF_SECONDS = 300
 @require_http_methods(["GET", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Sign in with name and password; wrong tries are slowed, and the answer never says which was wrong."""
-    onward = _onward(request)
+    onward, known = onward_of(request), providers().values()
     if request.method == "GET":
-        return render(request, "access/sign_in.html", {"next": onward})
+        return render(request, "access/sign_in.html", {"next": onward, "providers": known})
     username = request.POST.get("username", "")
     try:
         person = retried(
@@ -46,13 +47,20 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             )
         )
     except commands.SecondFactorNeeded as needed:
-        request.session.cycle_key()
-        request.session[HALF] = {"person": needed.person.pk, "at": time.time(), "next": onward}
-        return redirect("/sign-in/second")
+        return half_in(request, needed.person, onward)
     except Refused as error:
-        told = {"next": onward, "sentence": str(error), "username": username}
-        return _refused(request, "access/sign_in.html", told, error)
-    return _let_in(request, person, onward, two=False)
+        told = {"next": onward, "sentence": str(error), "username": username, "providers": known}
+        return refused(request, "access/sign_in.html", told, error)
+    return let_in(request, person, onward, two=False)
+
+
+def half_in(
+    request: HttpRequest, person: Person, onward: str, federated: dict[str, Any] | None = None
+) -> HttpResponse:
+    """On to the second step; what was proved so far counts for five minutes."""
+    request.session.cycle_key()
+    request.session[HALF] = {"person": person.pk, "at": time.time(), "next": onward, FEDERATED: federated}
+    return redirect("/sign-in/second")
 
 
 @never_cache
@@ -70,9 +78,10 @@ def second_step(request: HttpRequest) -> HttpResponse:
         _prove_second(request, person)
     except Refused as error:
         told = {**_asking(request, person), "sentence": str(error)}
-        return _refused(request, "access/second.html", told, error)
+        return refused(request, "access/second.html", told, error)
     del request.session[HALF]
-    return _let_in(request, person, own_path(request, half["next"]) or "/", two=True)
+    onward = own_path(request, half["next"]) or "/"
+    return let_in(request, person, onward, two=True, federated=half.get(FEDERATED))
 
 
 def _half(request: HttpRequest) -> tuple[dict[str, Any], Person | None]:
@@ -99,21 +108,39 @@ def _asking(request: HttpRequest, person: Person) -> dict[str, Any]:
     options = ""
     if keys and not passkeys.why_none():
         options, request.session[ASKED] = passkeys.ask_to_prove(keys)
-    return {"authenticator": len(keys) < len(held), "options": options, "factors": held}
+    there = {one.provider for one in identities_of(person)} & providers().keys()
+    return {
+        "authenticator": len(keys) < len(held),
+        "options": options,
+        "factors": held,
+        "providers": [providers()[key] for key in sorted(there)],
+        "has_password": person.has_usable_password(),
+    }
 
 
-def _let_in(request: HttpRequest, person: Person, onward: str, *, two: bool) -> HttpResponse:
+def let_in(
+    request: HttpRequest,
+    person: Person,
+    onward: str,
+    *,
+    two: bool,
+    federated: dict[str, Any] | None = None,
+) -> HttpResponse:
+    """Open the session, under a new name; by which provider, where one vouched."""
     login(request, person, backend="django.contrib.auth.backends.ModelBackend")
     now = timezone.now().isoformat()
     program = request.headers.get("User-Agent", "")[:200]
     request.session[OPENED] = {"at": now, "address": address_of(request), "program": program}
     request.session[TWO_FACTORS] = two
+    if federated:
+        request.session[FEDERATED] = federated
     if not owes_factor(person):
         request.session[REAUTHENTICATED] = now
     return redirect(onward)
 
 
-def _onward(request: HttpRequest) -> str:
+def onward_of(request: HttpRequest) -> str:
+    """Where somebody wanted to go: a page of ours."""
     return own_path(request, request.POST.get("next") or request.GET.get("next") or "") or "/"
 
 
@@ -122,7 +149,7 @@ def address_of(request: HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
-def _refused(request: HttpRequest, template: str, told: dict[str, Any], error: Refused) -> HttpResponse:
+def refused(request: HttpRequest, template: str, told: dict[str, Any], error: Refused) -> HttpResponse:
     if not isinstance(error, Throttled):
         return render(request, template, told, status=403)
     response = render(request, template, told, status=429)
@@ -144,14 +171,14 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 @page("GET", "POST")
 def reauthenticate(request: HttpRequest, *, by: Person) -> HttpResponse:
     """Ask for the proof again before a signature; the session gets a new name with it."""
-    told = {"next": _onward(request)}
+    told = {"next": onward_of(request)}
     if request.method == "GET":
         return render(request, "access/reauthenticate.html", {**told, **_asking(request, by)})
     try:
         _prove_again(request, by)
     except Refused as error:
         told |= {**_asking(request, by), "sentence": str(error)}
-        return _refused(request, "access/reauthenticate.html", told, error)
+        return refused(request, "access/reauthenticate.html", told, error)
     request.session.cycle_key()
     request.session[REAUTHENTICATED] = timezone.now().isoformat()
     request.session[TWO_FACTORS] = has_factor(by)
