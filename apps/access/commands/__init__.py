@@ -65,7 +65,6 @@ __all__ = [
     "grant_role",
     "issue_token",
     "link_identity",
-    "link_identity",
     "make_recovery_codes",
     "map_group",
     "place_hold",
