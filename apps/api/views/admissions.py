@@ -14,9 +14,10 @@ from apps.access.queries import held_anywhere
 from apps.access.states import Permission
 from apps.api import rendering
 from apps.api.endpoints import answer, describe, endpoint, operation, refuse_secrets_in
+from apps.api.identities import asking, pipeline_of
 from apps.api.problems import ApiProblem, answers_problems
 from apps.api.reading import Fields, body
-from apps.audit.errors import Refused
+from apps.audit.errors import Forbidden, Refused
 from apps.deploys import commands, queries
 from apps.deploys.genuine import sealed_outcome
 from apps.deploys.states import Outcome
@@ -60,11 +61,14 @@ _PATIENT = threading.BoundedSemaphore(2)
 )
 def ask(request: HttpRequest, *, by: Person) -> HttpResponse:
     fields = Fields(body(request))
+    model, environment = fields.text("model", longest=200), fields.text("environment", longest=80)
+    if pipeline := pipeline_of(request):
+        pipeline.permit(model, environment)
     admission = commands.admit(
         by=by,
-        model=fields.text("model", longest=200),
+        model=model,
         version=fields.text("version", longest=120),
-        environment=fields.text("environment", longest=80),
+        environment=environment,
         digest=fields.text("digest", "", longest=71),
         use=fields.text("use", "", longest=120),
         population=fields.text("population", "", longest=200),
@@ -102,6 +106,8 @@ def strict(request: HttpRequest) -> bool:
 def show(request: HttpRequest, admission_id: UUID, *, by: Person) -> HttpResponse:
     patience = _seconds(request.GET.get("wait", "0"))
     admission = queries.find_admission(by, admission_id)
+    if pipeline := pipeline_of(request):
+        pipeline.permit(admission.model_key, admission.environment)
     if patience and Permission.ADMISSION_ASK in held_anywhere(by):
         admission = _awaited(by, admission, until=time.monotonic() + patience)
     return _stored(request, admission.pk, bytes(admission.answer))
@@ -135,12 +141,14 @@ def _seconds(text: str) -> float:
     answers={200: "Answers and the next cursor."},
 )
 def feed(request: HttpRequest, *, by: Person) -> HttpResponse:
+    if pipeline_of(request):
+        raise Forbidden("A pipeline reads the answers that it asked for, one by one.")
     filters = {k: request.GET[k] for k in ("model", "environment", "outcome") if request.GET.get(k)}
     found = queries.decision_feed(by, filters, request.GET.get("cursor"))
     return answer({"admissions": [rendering.admission(a) for a in found.rows], "next": found.next})
 
 
-_shown = endpoint(show)
+_shown = endpoint(show, who=asking)
 
 
 @csrf_exempt
@@ -164,4 +172,4 @@ def _bytes(request: HttpRequest, outcome: Outcome, answer: bytes) -> HttpRespons
 
 
 admission.endpoint = describe(_shown)  # type: ignore[attr-defined]
-admissions = endpoint(feed, ask)
+admissions = endpoint(feed, ask, who=asking)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.deploys.commands.admissions import admit, ask_again
 from apps.deploys.commands.environments import declare_environment
+from apps.deploys.commands.identities import use_identity
 from apps.deploys.commands.inbound import take_in
 from apps.deploys.commands.integrations import (
     bind_model,
@@ -42,4 +43,5 @@ __all__ = [
     "switch_integration",
     "take_in",
     "unbind_model",
+    "use_identity",
 ]

@@ -203,7 +203,7 @@ def bind_model(
     require(by, Permission.INTEGRATION_MANAGE)
     row = Binding(
         integration=integration,
-        source=clean(source, field="source", longest=200),
+        source=_source(integration, source),
         place=clean(place, field="place", longest=200),
         model=model,
         environment=environment,
@@ -219,6 +219,14 @@ def bind_model(
         raise Refused(f"{model.key} is bound to that already.", field="model") from None
     audit.record(by=by, action=EventName.BINDING_MADE, subject=row, after=_binding(row))
     return row
+
+
+def _source(integration: Integration, text: str) -> str:
+    """Anybody may have a repository at a public issuer: there each is named by its number."""
+    found = clean(text, field="source", longest=200)
+    if integration.kind == "ci-oidc" and not kinds.NUMBER.fullmatch(found):
+        raise Invalid("Name the repository or project by its number.", field="source")
+    return found
 
 
 def _way(text: str) -> VersionFrom:
