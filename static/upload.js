@@ -7,7 +7,8 @@
   if (!form || !window.fetch || !window.BigInt || !File.prototype.slice) { return; }
   const bar = form.querySelector("progress");
   const words = form.querySelector("[data-upload-words]");
-  const button = form.querySelector("button[type=submit]");
+  let button = form.querySelector("button[type=submit]:not([formnovalidate])");
+  let naming = "";
 
   // SHA-256 piece by piece: the browser's own takes only what is in memory as a whole.
   const K = primes(64).map(function (p) { return fraction(Math.cbrt(p)); });
@@ -73,7 +74,8 @@
   function base64(bytes) { return window.btoa(String.fromCharCode.apply(null, bytes)); }
   function digestOf(bytes) { const h = new Hasher(); h.add(bytes); return h.end(); }
 
-  function show(text, share) {
+  function show(said, share) {
+    const text = naming + said;
     bar.hidden = false;
     bar.value = share;
     if (words.textContent !== text) { words.textContent = text; }
@@ -138,10 +140,47 @@
       throw new Error("The file has " + file.size.toLocaleString("en") + " bytes; at most " + limit.toLocaleString("en") + " are taken.");
     }
     const digest = await hashed(file);
-    const begun = await json("POST", "/uploads", { digest: digest, size: file.size, media: file.type.slice(0, 100) });
+    const told = { digest: digest, size: file.size, media: file.type.slice(0, 100) };
+    if (form.dataset.uploadUnit) { told.unit = form.dataset.uploadUnit; }
+    const begun = await json("POST", "/uploads", told);
     if (!begun.complete) { await sent(file, begun); }
     show("Stored: " + digest, 1);
     return digest;
+  }
+  function failed(error) {
+    words.textContent = error.message || "The upload failed.";
+    words.classList.add("bad");
+    button.disabled = false;
+    button.focus();
+  }
+  // A form with several files: each is sent, and what the form sends in the end are their digests.
+  async function all(inputs) {
+    const held = JSON.parse(form.elements.held.value || "[]");
+    for (const input of inputs) {
+      for (const file of input.files) {
+        const known = held.find(function (h) { return h.role === input.name && h.name === file.name && h.size === file.size; });
+        if (known) { continue; }
+        naming = file.name + ": ";
+        held.push({ role: input.name, name: file.name, digest: await upload(file), size: file.size });
+        form.elements.held.value = JSON.stringify(held);
+      }
+      input.value = "";
+    }
+  }
+  function many(event) {
+    const inputs = Array.from(form.querySelectorAll("input[type=file]")).filter(function (input) {
+      return input.name !== "manifest" && input.files.length;
+    });
+    if (!inputs.length || (event.submitter && event.submitter.value !== "files")) { return; }
+    event.preventDefault();
+    button = event.submitter || button;
+    button.disabled = true;
+    words.classList.remove("bad");
+    all(inputs).then(function () { button.disabled = false; form.requestSubmit(button); }, failed);
+  }
+  if (form.hasAttribute("data-upload-many")) {
+    form.addEventListener("submit", many);
+    return;
   }
   form.addEventListener("submit", function (event) {
     const file = form.querySelector("input[type=file]").files[0];
@@ -151,11 +190,6 @@
     words.classList.remove("bad");
     upload(file).then(function () {
       window.setTimeout(function () { window.location.assign("/uploads"); }, 1500);
-    }, function (error) {
-      words.textContent = error.message || "The upload failed.";
-      words.classList.add("bad");
-      button.disabled = false;
-      button.focus();
-    });
+    }, failed);
   });
 })();

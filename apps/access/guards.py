@@ -51,6 +51,11 @@ def require_anywhere(by: Person, permission: Permission) -> None:
         raise Forbidden(f"{_only(permission)} may do this; you do not hold that role.")
 
 
+def may_anywhere(by: Person, permission: Permission) -> bool:
+    """Whether the person holds the permission for some part of the organisation."""
+    return queries.grants_of(by, permission).exists()
+
+
 def _only(permission: Permission) -> str:
     titles = [role.title for role in all_roles().values() if permission in role.permissions]
     return f"Only the role {' or '.join(titles)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -222,6 +222,12 @@ def granted_version(use: Use) -> ModelVersion | None:
     rows = Approval.objects.filter(use=use, state=ApprovalState.GRANTED, expires_at__gt=clock())
     found = rows.select_related("version__model__unit", "version__model__owner").order_by("-closed_at")[:1]
     return next((approval.version for approval in found), None)
+
+
+def approved_models(models: Iterable[RegisteredModel]) -> set[int]:
+    """Of these models, the numbers of those of which a version is approved for a use now."""
+    rows = Approval.objects.filter(use__model__in=list(models), state=ApprovalState.GRANTED)
+    return set(rows.filter(expires_at__gt=clock()).values_list("use__model_id", flat=True))
 
 
 def open_findings(model: RegisteredModel) -> QuerySet[Finding]:

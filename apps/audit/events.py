@@ -42,6 +42,7 @@ class EventName(StrEnum):
     UNIT_DECLARED = "unit.declared"
     MODEL_REGISTERED = "model.registered"
     MODEL_CHANGED = "model.changed"
+    IDEA_OPENED = "idea.opened"
     VERSION_REGISTERED = "version.registered"
     DATASET_REGISTERED = "dataset.registered"
     CONTRIBUTION_NOTED = "contribution.noted"

@@ -8,6 +8,7 @@ crashes, hangs, floods the pipe or answers nonsense gives an error value, never 
 task["do"]           answer
 ==================== ===========================================================================
 ``inspect``          digests, rows and columns: what registration pins
+``look``             each data set's columns, values and groups, and what seems wrong with them
 ``measure``          ``check dataset reference arguments seed`` → a measurement
 ``gates``            ``gates: [{id check dataset reference arguments}]``, ``seed`` → measurements by id
 ``summarise``        ``dataset parts every gates out``: some parts, summed up into the file ``out`` → its

@@ -144,6 +144,12 @@ def _inspect(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
     }
 
 
+def _look(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
+    from apps.engine.profile import profile
+
+    return profile(_loaded(task))
+
+
 def _measure(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
     from apps.engine.measure import measure
 
@@ -206,6 +212,7 @@ def _compare(task: Mapping[str, Any], _: Progress) -> dict[str, Any]:
 
 _TASKS: dict[str, Callable[[Mapping[str, Any], Progress], dict[str, Any]]] = {
     "inspect": _inspect,
+    "look": _look,
     "measure": _measure,
     "gates": _gates,
     "summarise": _summarise,

@@ -51,6 +51,13 @@ def key(text: str, field: str) -> str:
     return text
 
 
+def free_word(text: str, field: str) -> str:
+    """Refused for a word that stands in addresses where a name would stand."""
+    if text == "new":
+        raise Invalid(f'"new" cannot be the {field}: it is an address of its own.', field=field)
+    return text
+
+
 def kind(text: str) -> ModelKind:
     if text not in list(ModelKind):
         raise Invalid(f'"{text}" is no kind of model; it is one of {", ".join(ModelKind)}.', field="kind")

@@ -214,9 +214,7 @@ _ANYBODY = {"model": "inspected", "version": "0"}
 def inspect(intake: Intake) -> dict[str, int]:
     """Open every file in a child process: the rows of each data set, and that columns and inputs fit."""
     permitted(intake.manifest.endpoint)
-    document = {**plain(intake.manifest.document.value), "metadata": _ANYBODY}
-    local, files = localised(document, intake.artifact, intake.datasets, intake.parts)
-    found = _inspected(json.dumps(local, sort_keys=True), tuple(sorted(files.items())))
+    found = asked_of_child("inspect", intake)
     expected = version_digest(_ANYBODY, intake.manifest, intake.artifact, intake.datasets)
     if found["digest"] != expected:
         raise Refused(f"The files gave the digest {found['digest']}, not {expected}.", code="damaged")
@@ -225,14 +223,21 @@ def inspect(intake: Intake) -> dict[str, int]:
     return {name: int(data["rows"]) for name, data in found["datasets"].items()}
 
 
+def asked_of_child(do: str, intake: Intake) -> dict[str, Any]:
+    """What a child process says of the files of a manifest, whoever's version it is."""
+    document = {**plain(intake.manifest.document.value), "metadata": _ANYBODY}
+    local, files = localised(document, intake.artifact, intake.datasets, intake.parts)
+    return _answered(do, json.dumps(local, sort_keys=True), tuple(sorted(files.items())))
+
+
 @lru_cache(maxsize=256)
-def _inspected(manifest: str, files: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+def _answered(do: str, manifest: str, files: tuple[tuple[str, str], ...]) -> dict[str, Any]:
     """What the child found. The same bytes always give the same answer, so it is asked once."""
     scratch = Path(settings.STATE) / "inspecting"
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         target = put_down(Path(folder), json.loads(manifest), dict(files))
-        task = {"do": "inspect", "manifest": str(target)}
+        task = {"do": do, "manifest": str(target)}
         limits = replace(LIMITS, required=settings.WALLS == "required")
         answer = done_in_child(task, child=in_child, outside=outside(), limits=limits).answer
     if answer["status"] == "done":

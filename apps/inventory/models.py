@@ -71,6 +71,22 @@ class RegisteredModel(models.Model):
         return Reach(unit=unit, model=self.key)
 
 
+class Idea(models.Model):
+    """What whoever opened a record said of it, before there was a version. A fact."""
+
+    model = models.OneToOneField(RegisteredModel, on_delete=models.PROTECT, related_name="idea")
+    use = models.CharField(max_length=120, blank=True)
+    # Answers to the questions of the tier; whoever may gives the tier.
+    answers = models.JSONField(default=dict)
+    # Keys of the models that were shown as the nearest ones.
+    shown = models.JSONField(default=list)
+    opened_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    opened_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"idea of {self.model.key}"
+
+
 class Use(models.Model):
     """The business purpose a version is approved *for*."""
 

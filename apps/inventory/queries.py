@@ -14,7 +14,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import CharField, F, Field, Func, Model, OuterRef, Q, QuerySet, SmallIntegerField
 from django.utils import timezone
 
-from apps.access.guards import require, require_anywhere
+from apps.access.guards import may, require, require_anywhere
 from apps.access.models import Person
 from apps.access.queries import visible_models
 from apps.access.states import Permission
@@ -29,6 +29,7 @@ from apps.inventory.models import (
     BusinessUnit,
     Contribution,
     Determination,
+    Idea,
     ModelVersion,
     RegimeDecision,
     RegisteredModel,
@@ -386,3 +387,31 @@ def standing(version: ModelVersion, as_of: datetime) -> Standing:
     if ends and all(end is not None and end <= as_of for end in ends):
         return Standing.RETIRED
     return Standing.DEVELOPMENT
+
+
+def units_for(by: Person, permission: Permission) -> list[BusinessUnit]:
+    """The units in which the person holds a permission, by title."""
+    return [unit for unit in BusinessUnit.objects.order_by("title")[:500] if may(by, permission, unit)]
+
+
+@dataclass(frozen=True, slots=True)
+class IdeaSeen:
+    """What was said when a record was opened; of the models that resembled it those one may see."""
+
+    idea: Idea
+    alike: list[str]
+
+
+def idea_of(by: Person, model: RegisteredModel) -> IdeaSeen | None:
+    """The idea of a model, where somebody opened the record before a version."""
+    idea = Idea.objects.filter(model=model).select_related("opened_by").first()
+    if idea is None:
+        return None
+    seen = visible_models(by).filter(key__in=idea.shown).order_by("key")
+    return IdeaSeen(idea, list(seen.values_list("key", flat=True)))
+
+
+def has_registered(by: Person) -> bool:
+    """Whether the person registered or owns any model or version."""
+    mine = Q(registered_by=by) | Q(owner=by) | Q(versions__registered_by=by)
+    return RegisteredModel.objects.filter(mine).exists()

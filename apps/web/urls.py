@@ -21,6 +21,7 @@ from apps.web.views import (
     policy_editor,
     policy_impact,
     queue,
+    registering,
     reports,
     reviews,
     runs,
@@ -31,6 +32,7 @@ from apps.web.views import (
     system,
     tiers,
     verify,
+    versions,
     work,
 )
 from apps.web.views import exports as exporting
@@ -65,6 +67,7 @@ urlpatterns = [
     path("account/tokens/<int:token_id>/revoke", account.revoke_token),
     path("reauthenticate", session.reauthenticate),
     path("models", models.model_list),
+    path("models/new", registering.new_model),
     path("models/<str:key>", models.model_record),
     path("models/<str:key>/attest", models.attest),
     path("models/<str:key>/challenges", challenges.model_log),
@@ -75,6 +78,7 @@ urlpatterns = [
     path("models/<str:key>/determination", scopes.determination_page),
     path("models/<str:key>/determination/determine", scopes.determine),
     path("models/<str:key>/findings", findings.open_finding),
+    path("models/<str:key>/versions/new", versions.new_version),
     path("models/<str:key>/versions/<str:label>", models.version_record),
     path("models/<str:key>/versions/<str:label>/run", models.request_run),
     path("models/<str:key>/versions/<str:label>/submit", models.submit),

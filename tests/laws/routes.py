@@ -130,7 +130,7 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
         "remediation_due": str(timezone.now().date() + timedelta(days=20)),
         "valid_to": (timezone.now() + timedelta(days=25)).isoformat(),
     }
-    model = {"key": "new", "title": "New", "kind": "classifier", "unit": "retail", "owner": "owner"}
+    model = {"key": "novel", "title": "New", "kind": "classifier", "unit": "retail", "owner": "owner"}
     approvals, findings = "/api/v1/approvals/<uuid:approval_id>", "/api/v1/findings/<uuid:finding_id>"
     review, mended = "/reviews/<uuid:approval_id>", "/findings/<uuid:finding_id>"
     reason = {"reason": "because"}

@@ -89,6 +89,15 @@ def models() -> None:
     inventory.assign_tier(by=head, model=model, tier=2, rationale=WHY)
     inventory.decide_regime(by=head, model=model, regime="us-sr26-2", applies=True, rationale=WHY)
     inventory.determine(by=head, model=model, answers=ANSWERS, rationale=WHY)
+    inventory.open_idea(
+        by=developer,
+        key="churn",
+        title="Churn",
+        kind="classifier",
+        unit=model.unit,
+        owner=model.owner,
+        use="offers",
+    )
     use = inventory.add_use(by=developer, model=model, key="limits", title="Limits")
     inventory.retire_use(by=factories.owner(), use=use, reason=WHY)
     version = model.versions.get()

@@ -58,6 +58,7 @@ FACTS = (
     "inventory.DataPart",
     "inventory.DataSet",
     "inventory.Determination",
+    "inventory.Idea",
     "inventory.ModelVersion",
     "inventory.Quota",
     "inventory.RegimeDecision",

@@ -59,7 +59,7 @@ def register_model(
 ) -> RegisteredModel:
     """Enter a model into the inventory."""
     require(by, Permission.MODEL_REGISTER, unit)
-    named = guards.key(key, "key")
+    named = guards.free_word(guards.key(key, "key"), "key")
     values = {
         "title": required(title, field="title", longest=300),
         "kind": guards.kind(kind),

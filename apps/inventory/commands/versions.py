@@ -38,6 +38,7 @@ def register_version(
     known = _known(intake)
     if known is not None:
         return known
+    guards.free_word(intake.manifest.version, "version")
     guards.holds_bytes(by, intake)
     rows = inspect(intake)  # in a child process, so outside of any transaction
     store_bytes(by=by, data=intake.raw, media="application/yaml")

@@ -8,7 +8,7 @@ from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from apps.access.guards import may, require, why_not
+from apps.access.guards import may, may_anywhere, require, why_not
 from apps.access.states import Permission
 from apps.approvals import commands as approvals
 from apps.approvals import queries as approval_queries
@@ -47,6 +47,7 @@ def model_list(request: HttpRequest, *, by: Person) -> HttpResponse:
         "lines": lines,
         "filters": filters,
         "choices": queries.filter_choices(by),
+        "may_register": may_anywhere(by, Permission.MODEL_REGISTER),
     }
     name = "models/rows.html" if request.headers.get("HX-Request") else "models/list.html"
     return render(request, name, context)
@@ -72,6 +73,8 @@ def model_record(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
         "findings": approval_queries.open_findings(model),
         "attestation": approval_queries.latest_attestation(model),
         "cost": cost_of(model),
+        "idea": queries.idea_of(by, model),
+        "no_version": why_not(require, by, Permission.VERSION_REGISTER, model),
         "may_open_finding": may(by, Permission.FINDING_OPEN, model),
     }
     return render(request, "models/record.html", context)

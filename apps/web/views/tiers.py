@@ -17,7 +17,7 @@ from apps.web.pages import done, page
 if TYPE_CHECKING:
     from apps.access.models import Person
     from apps.engine.tier import Scorecard
-    from apps.inventory.models import Tiering
+    from apps.inventory.models import RegisteredModel, Tiering
 
 
 @page()
@@ -27,7 +27,11 @@ def tier_page(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
     tierings = list(model.tierings.select_related("assigned_by"))
     newest = tierings[0] if tierings else None
     card = scorecard()
-    given = _answers(request.GET, card) if request.GET else (newest.answers if newest else {})
+    given = (
+        _answers(request.GET, card)
+        if request.GET
+        else (newest.answers if newest else _said_at_first(by, model))
+    )
     judgement = judged(given) if request.GET else None
     context = {
         "title": f"Tier of {model.title}",
@@ -58,6 +62,12 @@ def _answers(given: Any, card: Scorecard) -> dict[str, Any]:
     """What was answered; a question left open is left out."""
     known = [question.id for question in card.questions]
     return {name: given[name] for name in known if given.get(name)}
+
+
+def _said_at_first(by: Person, model: RegisteredModel) -> dict[str, Any]:
+    """What was answered when the record was opened, until a tier is given."""
+    seen = queries.idea_of(by, model)
+    return dict(seen.idea.answers) if seen else {}
 
 
 def _changed(card: Scorecard, newest: Tiering | None, given: dict[str, Any]) -> list[dict[str, str]]:

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from apps.access.guards import may_anywhere
 from apps.access.queries import visible_models
+from apps.access.states import Permission
 from apps.approvals import guards, queries
 from apps.approvals.challenges import calls_on
 from apps.audit.errors import Refused
 from apps.gates.queries import missed_schedules, visible_runs, waiting_for_consent
 from apps.gates.queue import dead_runs
 from apps.inventory.determinations import asked_again
+from apps.inventory.queries import has_registered
 from apps.web.pages import page
 from apps.web.views.runs import may_not_consent
 
@@ -45,6 +48,7 @@ def home(request: HttpRequest, *, by: Person) -> HttpResponse:
         "runs": visible_runs(by)[:8],
         "dead": list(dead_runs(by)[:MOST]),
         "missed": list(missed_schedules(by)[:MOST]),
+        "first_hour": may_anywhere(by, Permission.MODEL_REGISTER) and not has_registered(by),
         "models_count": visible_models(by).count(),
         "due_count": len(waiting) + len(findings) + len(requests) + len(calls) + len(again) + len(consents),
     }
