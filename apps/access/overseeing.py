@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
 
 from apps.access import guards
 from apps.access.models import ApiToken, Person, RoleGrant, SecondFactor
@@ -187,7 +189,29 @@ def tokens(by: Person, *, person: Person | None = None) -> QuerySet[ApiToken]:
     """Every token, newest first: for those who look after people."""
     may_oversee(by)
     rows = ApiToken.objects.select_related("person", "issued_by").order_by("-created_at", "-pk")
+    rows = rows.annotate(used_on=Max("uses__day"))
     return rows if person is None else rows.filter(person=person)
+
+
+def valid(rows: QuerySet[ApiToken]) -> QuerySet[ApiToken]:
+    """Those of them that still let somebody in."""
+    return rows.filter(revoked_at=None, expires_at__gt=Now(), person__is_active=True)
+
+
+def units_told() -> list[tuple[Any, int]]:
+    """The business units, each with the number of its models."""
+    rows = inventory("BusinessUnit").objects.order_by("title")
+    return [(unit, unit.models_here) for unit in rows.annotate(models_here=Count("models"))]
+
+
+def by_unit() -> Mapping[str, list[Held]]:
+    """By the key of a unit, the grants that hold for it now."""
+    known, now = all_roles(), timezone.now()
+    rows = standing_grants().filter(scope=Scope.UNIT).select_related("person", "granted_by")
+    found: dict[str, list[Held]] = {}
+    for row in rows.order_by("role", "person__username"):
+        found.setdefault(row.scope_key, []).append(_held(row, known, now))
+    return found
 
 
 def find_token(by: Person, token_id: int) -> ApiToken:

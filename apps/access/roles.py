@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.access.models import RoleVersion
-from apps.access.states import ROLES, Permission, Role, roles_with
+from apps.access.states import ROLES, Permission, Role
+from apps.access.within import Carrying
 
 
 def carrying(permission: Permission) -> Q:
     """Which grants carry a permission: of the shipped roles that hold it, and of the newest own ones."""
-    own = newest_roles().filter(permissions__contains=[str(permission)])
-    return Q(role__in=roles_with(permission)) | Q(role__in=own.values("key"))
+    return Q(Carrying(permission))
 
 
 def newest_roles() -> QuerySet[RoleVersion]:
@@ -48,3 +48,8 @@ def roles_by_key(keys: Iterable[str]) -> dict[str, Role]:
 def keys_with(permission: Permission) -> list[str]:
     """The keys of all roles that hold a permission now."""
     return [role.key for role in all_roles().values() if permission in role.permissions]
+
+
+def role_history(key: str) -> QuerySet[RoleVersion]:
+    """Every version of a role of the installation's own, the newest first."""
+    return RoleVersion.objects.filter(key=key).select_related("made_by").order_by("-number")

@@ -18,9 +18,58 @@ class Section:
     sentence: str
     address: str
     permission: Permission
+    # A second permission that opens it as well: to read.
+    also: Permission | None = None
 
 
 SECTIONS: tuple[Section, ...] = (
+    Section(
+        "People",
+        "Who there is, what each may do and why; roles given and ended.",
+        "/administration/people",
+        _P.PERSON_MANAGE,
+        _P.EVENT_SEE,
+    ),
+    Section(
+        "Roles",
+        "What each role permits; roles of your own, made from permissions.",
+        "/administration/roles",
+        _P.PERSON_MANAGE,
+        _P.EVENT_SEE,
+    ),
+    Section(
+        "Conflicts",
+        "Who holds what does not go together, and where.",
+        "/administration/conflicts",
+        _P.PERSON_MANAGE,
+        _P.EVENT_SEE,
+    ),
+    Section(
+        "Tokens",
+        "What programs carry: for whom, how long, used when; one is revoked here.",
+        "/administration/tokens",
+        _P.PERSON_MANAGE,
+        _P.EVENT_SEE,
+    ),
+    Section(
+        "Business units",
+        "The units, their models, and who holds a role for each.",
+        "/administration/units",
+        _P.PERSON_MANAGE,
+        _P.EVENT_SEE,
+    ),
+    Section(
+        "Retention",
+        "Legal holds, what may be removed, and personal data that is erased.",
+        "/retention",
+        _P.HOLD_MANAGE,
+    ),
+    Section(
+        "Webhooks and chats",
+        "Who outside is told of events, what was sent, and what came of it.",
+        "/administration/webhooks",
+        _P.INTEGRATION_MANAGE,
+    ),
     Section("Storage", "What each unit keeps, and the quotas.", "/storage", _P.STORAGE_MANAGE),
     Section(
         "Conversions", "Pickles opened for conversion, by whom and why.", "/conversions", _P.CONVERSION_OPEN
@@ -56,4 +105,4 @@ SECTIONS: tuple[Section, ...] = (
 
 def sections(held: Collection[str]) -> list[Section]:
     """The sections that somebody with these permissions may open."""
-    return [section for section in SECTIONS if section.permission in held]
+    return [section for section in SECTIONS if section.permission in held or section.also in held]

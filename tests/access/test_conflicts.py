@@ -8,6 +8,8 @@ from django.db import connection
 from apps.access.commands import end_grant, grant_role
 from apps.access.conflicts import conflicts
 from apps.access.models import RoleGrant
+from apps.audit import commands as audit
+from apps.audit.events import EventName
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +30,8 @@ def test_grants_that_came_past_the_walls_are_found(as_role):
         cursor.execute("ALTER TABLE access_rolegrant DISABLE TRIGGER duties_apart")
     person = factories.person("both", "developer")
     raw = {"scope": "unit", "scope_key": "retail", "granted_by": factories.administrator()}
-    RoleGrant.objects.create(person=person, role="validator", reason="x", **raw)
+    grant = RoleGrant.objects.create(person=person, role="validator", reason="x", **raw)
+    audit.record(by=factories.administrator(), action=EventName.ROLE_GRANTED, subject=grant)
     (sentence,) = found("roles")
     assert "both is Model developer for the whole organisation and both is Validator" in sentence
 

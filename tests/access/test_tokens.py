@@ -7,7 +7,15 @@ import pytest
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from apps.access.commands import change_password, disable_person, grant_role, issue_token, revoke_token
+from apps.access import overseeing
+from apps.access.commands import (
+    change_password,
+    disable_person,
+    grant_role,
+    issue_token,
+    note_token_use,
+    revoke_token,
+)
 from apps.access.guards import may, require
 from apps.access.models import ApiToken
 from apps.access.queries import authenticate_token, visible_models
@@ -133,3 +141,11 @@ def test_a_token_neither_grants_roles_nor_issues_tokens_nor_changes_passwords():
     admin.token = acting.token
     with pytest.raises(Forbidden, match=r"does not carry role\.grant"):
         grant_role(by=admin, person=factories.person("new"), role="auditor", reason="x")
+
+
+def test_the_day_on_which_a_token_was_used_is_noted_once():
+    asking = factories.acting_through_token(factories.service(), "model.see")
+    for _ in range(2):
+        note_token_use(by=asking)
+    (row,) = overseeing.tokens(factories.administrator(), person=asking)
+    assert (row.used_on, row.uses.count()) == (timezone.now().date(), 1)

@@ -38,7 +38,7 @@ from apps.access.commands.signing_in import (
     reauthenticate_by_passkey,
     sign_in,
 )
-from apps.access.commands.tokens import issue_token, revoke_token
+from apps.access.commands.tokens import issue_token, note_token_use, revoke_token
 
 __all__ = [
     "SecondFactorNeeded",
@@ -67,6 +67,7 @@ __all__ = [
     "link_identity",
     "make_recovery_codes",
     "map_group",
+    "note_token_use",
     "place_hold",
     "propose_epoch",
     "reauthenticate",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from apps.access import guards
 from apps.access.guards import require
-from apps.access.models import ApiToken, Person
+from apps.access.models import ApiToken, Person, TokenUse
 from apps.access.states import Permission
 from apps.access.text import required
 from apps.access.tokens import PREFIX, new_token, token_digest
@@ -41,6 +42,20 @@ def issue_token(
     after = {"person": str(person.pk), "scopes": carried, "expires_at": token.expires_at}
     audit.record(by=by, action=EventName.TOKEN_ISSUED, subject=token, after=after)
     return token, raw
+
+
+_NOTED: set[tuple[int, date]] = set()  # what this process has noted today
+
+
+def note_token_use(*, by: Person) -> None:
+    """Note that a token was used on this day: one row a day, whatever is asked with it."""
+    token, today = by.token, timezone.now().date()
+    if token is None or (token.pk, today) in _NOTED:
+        return
+    TokenUse.objects.bulk_create([TokenUse(token=token, day=today)], ignore_conflicts=True)
+    if any(day != today for _, day in _NOTED):
+        _NOTED.clear()
+    _NOTED.add((token.pk, today))
 
 
 @transaction.atomic
