@@ -70,6 +70,12 @@ SECTIONS: tuple[Section, ...] = (
         "/administration/webhooks",
         _P.INTEGRATION_MANAGE,
     ),
+    Section(
+        "Retention",
+        "Legal holds, what may be removed, and personal data that is erased.",
+        "/retention",
+        _P.HOLD_MANAGE,
+    ),
     Section("Storage", "What each unit keeps, and the quotas.", "/storage", _P.STORAGE_MANAGE),
     Section(
         "Conversions", "Pickles opened for conversion, by whom and why.", "/conversions", _P.CONVERSION_OPEN

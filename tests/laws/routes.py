@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import get_resolver
 from django.utils import timezone
 
+from apps.access.commands import place_hold
 from apps.access.models import ApiToken
 from apps.access.tokens import new_token, token_digest
 from apps.api.endpoints import describe
@@ -91,6 +92,7 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "version": world.granted.subject["policies"][0]["version"],
         "month": "2026-11",
         "budget_id": Budget.objects.get().pk,
+        "hold_id": _hold(world) if "hold_id" in route else "",
         "event_id": Event.objects.earliest("occurred_at").pk,
         "report_id": world.report.pk,
         "factor_id": 1,
@@ -99,6 +101,10 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "upload_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
         "gate": chart.gate if chart else "none",
     }
+
+
+def _hold(world: Standing) -> object:
+    return place_hold(by=world.people["head-of-model-risk"], reason="Case").pk
 
 
 def _entry(world: Standing) -> object:
@@ -143,6 +149,12 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
         "POST /conversions/open": {"digest": "sha256:" + "0" * 64, "hours": "1", **reason},
         "POST /conversions/convert": {"digest": "sha256:" + "0" * 64},
         "POST /storage": {"gib": "0", **reason},
+        "POST /retention/holds": reason,
+        "POST /retention/holds/<uuid:hold_id>/release": reason,
+        "POST /retention/purge": {"shown": "x", **reason},
+        "POST /retention/erase": {"username": "elsewhere", "again": "x", **reason},
+        "POST /api/v1/retention/holds": reason,
+        "POST /api/v1/retention/holds/<uuid:hold_id>/release": reason,
         "POST /api/v1/uploads": {"digest": "sha256:" + "0" * 64, "size": 10},
         "POST /api/v1/storage/quotas": {"bytes": 0, **reason},
         "POST /api/v1/models/<str:key>/versions": _registration(world),
