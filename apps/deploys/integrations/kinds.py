@@ -68,6 +68,20 @@ _BEARER = Secret(
     name="webhook", title="Bearer secret", help="Comes with every call; typed in on the other side."
 )
 
+_ENVIRONMENT = Setting(
+    name="environment",
+    title="Environment",
+    form=re.compile(r"[a-z0-9][a-z0-9_-]{0,79}"),
+    help="For which the cluster is answered, whatever it says of itself.",
+)
+_CERTIFICATE = Setting(
+    name="certificate",
+    title="Fingerprint of the client certificate",
+    form=re.compile(r"[0-9a-f]{64}"),
+    help="SHA-256 in hexadecimal; the proxy alone tells it, in X-Client-Certificate-SHA256.",
+    required=False,
+)
+
 KINDS: dict[str, Kind] = {
     kind.key: kind
     for kind in (
@@ -164,6 +178,35 @@ KINDS: dict[str, Kind] = {
             secrets=(_BEARER,),
             hook="jenkins",
             guide="jenkins",
+        ),
+        Kind(
+            key="kubernetes",
+            title="Kubernetes cluster",
+            sentence="The API server asks before a model server runs: what is not allowed is not admitted.",
+            settings=(
+                _ENVIRONMENT,
+                Setting(
+                    name="prefix",
+                    title="Prefix of the annotations",
+                    form=re.compile(r"[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?"),
+                    default="countersign.dev",
+                    help="Before the slash: prefix/model, prefix/version, prefix/digest.",
+                ),
+                _CERTIFICATE,
+            ),
+            hook="kubernetes",
+            guide="kubernetes",
+            bound=False,
+        ),
+        Kind(
+            key="gatekeeper",
+            title="Gatekeeper external data",
+            sentence="OPA Gatekeeper asks for keys such as production|credit-pd|3|sha256:… and keeps what it "
+            "is told for three minutes: so long a revocation needs to reach the cluster.",
+            settings=(_ENVIRONMENT, _CERTIFICATE),
+            hook="gatekeeper",
+            guide="kubernetes",
+            bound=False,
         ),
     )
 }
