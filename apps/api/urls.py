@@ -13,6 +13,7 @@ from apps.api.views import (
     findings,
     health,
     inventory,
+    notices,
     partitions,
     people,
     policies,
@@ -25,6 +26,7 @@ from apps.api.views import (
     uploads,
     verification,
     watching,
+    webhooks,
 )
 from apps.api.views import exports as exporting
 
@@ -117,5 +119,16 @@ urlpatterns = [
     path("runs/<uuid:run_id>/costs", costs.run_costs),
     path("environments", records.environments),
     path("answers", answers.answers),
+    path("webhooks", webhooks.webhooks),
+    path("webhooks/<uuid:endpoint_id>", webhooks.webhook),
+    path("webhooks/<uuid:endpoint_id>/deliveries", webhooks.deliveries),
+    path("webhooks/<uuid:endpoint_id>/rotate", webhooks.rotation),
+    path("webhooks/<uuid:endpoint_id>/stop", webhooks.stopping),
+    path("webhooks/<uuid:endpoint_id>/start", webhooks.starting),
+    path("webhooks/<uuid:endpoint_id>/trial", webhooks.trials),
+    path("webhooks/<uuid:endpoint_id>/replay", webhooks.replays),
+    path("deliveries/<uuid:delivery_id>/replay", webhooks.delivery_replay),
+    path("notices", notices.notices),
+    path("subscriptions", notices.subscriptions),
     re_path(r"^.*$", not_found),
 ]

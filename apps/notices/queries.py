@@ -17,6 +17,11 @@ from apps.notices.models import Delivery, Endpoint, Notice, Reminder, Subscripti
 from apps.notices.states import TOPICS, Told, Topic
 
 
+def manages(by: Person) -> bool:
+    """Whether somebody looks after webhooks."""
+    return may(by, Permission.INTEGRATION_MANAGE)
+
+
 def visible_endpoints(by: Person) -> QuerySet[Endpoint]:
     """Every endpoint for those who look after them; one's own for everybody else."""
     rows = Endpoint.objects.select_related("owner", "added_by").annotate(

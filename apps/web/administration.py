@@ -65,6 +65,9 @@ SECTIONS: tuple[Section, ...] = (
         _P.HOLD_MANAGE,
     ),
     Section(
+        _P.INTEGRATION_MANAGE,
+    ),
+    Section(
         "Webhooks and chats",
         "Who outside is told of events, what was sent, and what came of it.",
         "/administration/webhooks",

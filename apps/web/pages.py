@@ -26,6 +26,7 @@ from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
 from apps.audit.past import as_of
 from apps.audit.retrying import retried
 from apps.engine.errors import Problem
+from apps.notices.queries import unread
 from apps.web import past
 from apps.web.administration import sections
 
@@ -95,6 +96,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "export": _exportable(request, held),
         "may_export": Permission.EXPORT_MAKE in held,
         "roles_held": [role.title for role in roles],
+        "unread": unread(by),
         "as_of": as_of(),
         "stopped": "" if as_of() or request.path == "/health" else recently_told(),
         "has_past": past.has_past(request.path),

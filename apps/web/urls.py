@@ -17,6 +17,7 @@ from apps.web.views import (
     findings,
     health,
     models,
+    notices,
     policies,
     policy_editor,
     policy_impact,
@@ -34,6 +35,7 @@ from apps.web.views import (
     tiers,
     verify,
     versions,
+    webhooks,
     work,
 )
 from apps.web.views import exports as exporting
@@ -45,6 +47,10 @@ urlpatterns = [
     path("system", system.system_page),
     path("verify", verify.verify),
     path("administration", administration.index),
+    path("administration/webhooks", webhooks.listed),
+    path("administration/webhooks/<uuid:endpoint_id>", webhooks.shown),
+    path("notices", notices.listed),
+    path("account/notices", notices.subscriptions),
     path("conversions", conversions.listed),
     path("conversions/open", conversions.open_one),
     path("conversions/convert", conversions.convert),

@@ -64,6 +64,7 @@ def test_the_body_is_a_cloud_event_of_names_and_digests(receiver: Running) -> No
 def test_while_a_secret_is_rotated_both_sign_and_afterwards_the_new_one_alone(receiver: Running) -> None:
     made, old = told(receiver)
     new = commands.rotate_secret(by=factories.administrator(), endpoint=made, hours=24)
+    assert Event.objects.filter(action="endpoint.rotated").count() == 1
     send_due()
     (_, headers, body), *_ = receiver.seen
     assert Webhook(old).verify(body, headers) == Webhook(new).verify(body, headers)

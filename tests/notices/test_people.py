@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -143,8 +144,8 @@ def test_a_subscription_is_ones_own_and_of_what_one_sees() -> None:
     with pytest.raises(Forbidden):
         commands.subscribe(by=factories.service(), topic="waiting", listed=True, mail="never")
     for wrong in ({"topic": "gossip"}, {"mail": "hourly"}, {"model": "no-such-model"}):
+        given = {"topic": "waiting", "mail": "never", "listed": True, **wrong}
         with pytest.raises(Invalid):
-            given = {"topic": "waiting", "mail": "never", "listed": True, **wrong}
             commands.subscribe(by=factories.owner(), **given)
 
 
@@ -173,7 +174,8 @@ def test_a_mail_server_that_is_away_is_tried_again(post: Settings) -> None:
 
 
 def test_chats_are_told_in_their_own_form_and_nothing_calls_on_people() -> None:
-    body = b'{"data": {"event": "finding.opened", "object": {"name": "<!channel> [x](http://evil)"}, "url": "u"}}'
+    said = {"event": "finding.opened", "object": {"name": "<!channel> [x](http://evil)"}, "url": "u"}
+    body = json.dumps({"data": said}).encode()
     assert b"&lt;!channel&gt;" in sent_to("slack", body)[0]
     card = teams("[x](http://evil)", "https://gov.example/f")["attachments"][0]["content"]
     assert card["body"][0]["type"] == "RichTextBlock"

@@ -118,9 +118,9 @@ def rotate_secret(*, by: Person, endpoint: Endpoint, hours: int = int(ROTATION /
     guards.signs(held)
     now = timezone.now()
     ends = now + guards.hours(hours)
-    newest, *older = list(held.secrets.all())
-    EndpointSecret.objects.filter(pk__in=[row.pk for row in older]).update(ends_at=now, locked=b"")
-    EndpointSecret.objects.filter(pk=newest.pk).update(ends_at=ends)
+    former = [row.pk for row in held.secrets.all()]
+    EndpointSecret.objects.filter(pk__in=former[1:]).update(ends_at=now, locked=b"")
+    EndpointSecret.objects.filter(pk__in=former[:1]).update(ends_at=ends)
     audit.record(by=by, action=EventName.ENDPOINT_ROTATED, subject=held, after={"former_ends_at": ends})
     return _fresh(held)
 
