@@ -18,7 +18,7 @@ from apps.access.queries import permissions_on
 from apps.access.states import Permission
 from apps.access.text import storable
 from apps.audit.errors import NotFound
-from apps.costs.models import Budget, BudgetAlert, BudgetExcess, CostEntry, CostImport, Rate
+from apps.costs.models import Budget, BudgetAlert, BudgetExcess, CostEntry, CostImport, Quote, Rate
 from apps.costs.states import FIRST_RATES, LEVELS, Hardware
 from apps.inventory.models import BusinessUnit, RegisteredModel
 
@@ -49,13 +49,34 @@ class Priced:
         return {"per_second": f"{self.per_second:f}", "valid_from": since, "rate": self.rate}
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What runs will probably cost by the high ends of their quotes; `unknown` runs have none."""
+
+    amount: Decimal = NOTHING
+    runs: int = 0
+    unknown: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A budget with what may be spent under it now and what was."""
+    """A budget with what may be spent under it now, what was, and what is reserved for runs at work."""
 
     budget: Budget
     ceiling: Decimal
     used: Decimal
+    reserved: Planned = Planned()
+    waiting: Planned = Planned()
+
+    @property
+    def planned(self) -> tuple[Planned, Planned]:
+        """What is at work, and what waits."""
+        return self.reserved, self.waiting
+
+    @property
+    def left(self) -> Decimal:
+        """What another run may cost."""
+        return self.ceiling - self.used - self.reserved.amount
 
     @property
     def share(self) -> Decimal:
@@ -179,18 +200,42 @@ def budget_of(unit_key: str, month: date, model_key: str = "") -> Budget | None:
     return budgets(month).filter(unit_key=unit_key, model_key=model_key).first()
 
 
-def budgets_over(model: RegisteredModel, month: date) -> list[Budget]:
-    """The budgets that a run of a model must keep within: its own, and its unit's."""
+def budgets_over(model: RegisteredModel, month: date, *, hold: bool = False) -> list[Budget]:
+    """The budgets that a run of a model must keep within: its own, and its unit's.
+
+    Where they are held nobody else begins a run under them until this transaction ends.
+    """
     mine = Q(model_key=model.key) | Q(model_key="")
-    return list(budgets(month).filter(mine, unit_key=model.unit.key).order_by("model_key"))
+    rows = budgets(month).filter(mine, unit_key=model.unit.key).order_by("model_key")
+    return list(rows.select_for_update() if hold else rows)
 
 
-def standing(budget: Budget, at: datetime | None = None) -> Standing:
+def planned(runs: QuerySet[Any]) -> Planned:
+    """What these runs, given by their ids, will probably cost."""
+    quoted = Quote.objects.filter(run__in=runs, high__isnull=False, currency=currency())
+    found = quoted.aggregate(amount=Sum("high"), runs=Count("pk"))
+    total = runs.count()
+    return Planned(found["amount"] or NOTHING, total, total - found["runs"])
+
+
+def standing(
+    budget: Budget,
+    at: datetime | None = None,
+    *,
+    reserved: Planned | None = None,
+    waiting: Planned | None = None,
+) -> Standing:
     """How a budget stands: what was allowed beyond it counts until its time is over."""
     granted = BudgetExcess.objects.filter(budget=budget, until__gt=at or timezone.now())
     more = granted.aggregate(sum=Sum("amount"))["sum"] or NOTHING
     used = spent(budget.unit_key, budget.month, budget.model_key)
-    return Standing(budget=budget, ceiling=budget.amount + more, used=used)
+    return Standing(
+        budget=budget,
+        ceiling=budget.amount + more,
+        used=used,
+        reserved=reserved or Planned(),
+        waiting=waiting or Planned(),
+    )
 
 
 def alerts(month: date | None = None) -> QuerySet[BudgetAlert]:

@@ -21,6 +21,7 @@ from apps.costs.focus_export import focus_csv
 from apps.costs.opencost import read_allocations
 from apps.costs.states import Source
 from apps.gates.queries import find_run
+from apps.gates.reserving import whole_standing
 from apps.inventory.queries import find_model
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def list_budgets(request: HttpRequest, *, by: Person) -> HttpResponse:
     require(by, Permission.COST_SEE)
     named = request.GET.get("month", "")
     month = queries.named_month(named) if named else queries.month_of(datetime.now(UTC))
-    return answer({"budgets": [_budget(queries.standing(row)) for row in queries.budgets(month)]})
+    return answer({"budgets": [_budget(whole_standing(row)) for row in queries.budgets(month)]})
 
 
 def _budget(found: queries.Standing) -> dict[str, Any]:
@@ -154,11 +155,17 @@ def _budget(found: queries.Standing) -> dict[str, Any]:
         "amount": f"{budget.amount:f}",
         "ceiling": f"{found.ceiling:f}",
         "used": f"{found.used:f}",
+        "reserved": _planned(found.reserved),
+        "waiting": _planned(found.waiting),
         "share": int(found.share),
         "level": found.level,
         "used_up": found.used_up,
         "currency": budget.currency,
     }
+
+
+def _planned(found: queries.Planned) -> dict[str, Any]:
+    return {"amount": f"{found.amount:f}", "runs": found.runs, "without_quote": found.unknown}
 
 
 @operation(
@@ -174,7 +181,7 @@ def set_budget(request: HttpRequest, *, by: Person) -> HttpResponse:
     fields.done()
     model = find_model(by, key) if key else None
     budget = commands.set_budget(by=by, unit=unit, model=model, month=month, amount=amount)
-    return answer(_budget(queries.standing(budget)), status=201)
+    return answer(_budget(whole_standing(budget)), status=201)
 
 
 @operation("GET", "The rate card of now.", answers={200: "Rates by hardware class."})

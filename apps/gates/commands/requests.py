@@ -162,7 +162,7 @@ def _create(run: Run, *, actor: Acting) -> Run:
     )
     quote_run(by=actor, run=run)
     divide(by=actor, run=run, gates=gates_for(queries.pinned_policies(run)))
-    if not run.waits_for and affordable(run, by=actor, now=database_now()):
+    if not run.waits_for and affordable(run, by=actor, now=database_now(), begins=False):
         hints.send_after_commit(run.pk, run.lane)
     return run
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from apps.access.guards import why_not
 from apps.audit.states import Acting
@@ -12,6 +13,7 @@ from apps.costs.states import WAITS, Outcome
 from apps.gates import pacing
 from apps.gates.measuring import Usage
 from apps.gates.models import Partition, Run
+from apps.gates.reserving import reserved
 from apps.gates.states import Lane, RunState
 
 
@@ -48,10 +50,15 @@ def last_beat(run: Run, now: datetime) -> datetime:
     return now if run.lease_until is None else run.lease_until - pacing.lease()
 
 
-def affordable(row: Run | Partition, *, by: Acting, now: datetime) -> bool:
-    """Whether it may begin; where a budget is used up it waits and says so, and that is noted once."""
+def affordable(row: Run | Partition, *, by: Acting, now: datetime, begins: bool = True) -> bool:
+    """Whether it may begin; where a budget has no room it waits and says so, and that is noted once.
+
+    Where it begins at once the budgets are held until the transaction ends, so that of runs that begin at
+    the same moment each counts the others.
+    """
     run = row if isinstance(row, Run) else row.run
-    why = why_not(within_budget, run.version.model)
+    others = partial(reserved, but=run.pk)
+    why = why_not(within_budget, run.version.model, run=run.pk, reserved=others, hold=begins)
     if not why:
         return True
     if not row.cause.startswith(WAITS):

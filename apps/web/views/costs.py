@@ -19,6 +19,7 @@ from apps.costs.focus_export import focus_csv
 from apps.costs.opencost import read_allocations
 from apps.costs.states import Hardware, Source
 from apps.engine.csv_safe import csv_parts
+from apps.gates.reserving import whole_standing
 from apps.inventory.queries import find_model
 from apps.web.cost_pictures import bars
 from apps.web.pages import done, page
@@ -51,7 +52,7 @@ def cost_page(request: HttpRequest, *, by: Person) -> HttpResponse:
         "gates": statements.broken_down_by_line("gate", month)[:SHOWN],
         "policies": statements.broken_down_by_line("policy", month)[:SHOWN],
         "models": statements.broken_down("model", month)[:SHOWN],
-        "budgets": [queries.standing(budget, now) for budget in queries.budgets(month)],
+        "budgets": [whole_standing(budget, now) for budget in queries.budgets(month)],
         "excesses": queries.excesses(month),
         "alerts": queries.alerts(month),
         "accuracy": quoting.accuracy(),
