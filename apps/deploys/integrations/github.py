@@ -106,14 +106,14 @@ def _token(way: Way, *, deployments: bool) -> str:
     url = f"{way.settings['api']}/app/installations/{way.where['installation']}/access_tokens"
     rights = {"deployments": "write"} if deployments else {"contents": "read"}
     body = {"repository_ids": [int(way.source)], "permissions": rights}
-    answer = way.line.post(url, body, {**_VERSION, "Authorization": f"Bearer {_app(way)}"})
+    answer = way.line.post(url, body, {**_VERSION, "Authorization": f"Bearer {app_token(way)}"})
     found = heard.text(found_json(expected(answer, 201, of="GitHub"), of="GitHub"), "token", longest=1000)
     if not found or not found.isascii() or not found.isprintable():
         raise NotTold("GitHub gave no token of the installation.")
     return found
 
 
-def _app(way: Way) -> str:
+def app_token(way: Way) -> str:
     """Who we are, for nine minutes; a minute old, because clocks differ."""
     key = way.secret("private_key")
     if not key:
@@ -125,7 +125,7 @@ def _app(way: Way) -> str:
 
 def missed(way: Way, *, known: set[str]) -> int:
     """Ask GitHub to deliver again what failed and never came; how many it was asked for."""
-    headers = {**_VERSION, "Authorization": f"Bearer {_app(way)}"}
+    headers = {**_VERSION, "Authorization": f"Bearer {app_token(way)}"}
     base = f"{way.settings['api']}/app/hook/deliveries"
     rows = found_json(expected(way.line.get(f"{base}?per_page=100", headers), 200, of="GitHub"), of="GitHub")
     lost = _lost(rows if isinstance(rows, list) else [], known)

@@ -10,14 +10,16 @@ from uuid import UUID
 from django.db.models import Max, Q, QuerySet
 from django.db.models.functions import Now
 
-from apps.access.guards import require
+from apps.access.guards import may, require
 from apps.access.locked import unlock
 from apps.access.models import Person
 from apps.access.queries import permissions_anywhere
 from apps.access.states import Permission
+from apps.access.text import storable
 from apps.audit.errors import NotFound
 from apps.deploys.integrations.kinds import KINDS, Kind
 from apps.deploys.models import Binding, Inbound, Integration, IntegrationSecret, Question
+from apps.inventory.models import RegisteredModel
 
 SHOWN = 50
 
@@ -40,12 +42,12 @@ def integrations(by: Person) -> QuerySet[Integration]:
     return Integration.objects.select_related("account").annotate(last=Max("deliveries__received_at"))
 
 
-def find_integration(by: Person, name: str) -> Integration:
-    """One integration, or NotFound."""
-    require(by, Permission.INTEGRATION_MANAGE)
-    found = Integration.objects.select_related("account", "made_by").filter(name=name).first()
+def find_integration(by: Person, integration_id: UUID) -> Integration:
+    """One integration; NotFound for whoever does not manage them, too."""
+    rows = Integration.objects.select_related("account", "made_by")
+    found = rows.filter(pk=integration_id).first() if may(by, Permission.INTEGRATION_MANAGE) else None
     if found is None:
-        raise NotFound(f"There is no integration “{name}”.")
+        raise NotFound("There is no such integration.")
     return found
 
 
@@ -125,3 +127,12 @@ def accounts() -> list[Person]:
 def due_questions(*, patience: timedelta) -> QuerySet[Question]:
     """Questions that are to be asked or told again, the one that waits longest first."""
     return Question.objects.filter(told_at=None, next_at__lte=Now() - patience).order_by("next_at")
+
+
+def find_bindable(by: Person, key: str) -> RegisteredModel:
+    """A model by its key: who sets integrations up sees no evidence, but may name any model."""
+    require(by, Permission.INTEGRATION_MANAGE)
+    found = RegisteredModel.objects.filter(key=key).first() if storable(key) else None
+    if found is None:
+        raise NotFound(f"There is no model “{key[:80]}”.", field="model")
+    return found
