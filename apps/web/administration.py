@@ -68,6 +68,12 @@ SECTIONS: tuple[Section, ...] = (
         _P.INTEGRATION_MANAGE,
     ),
     Section(
+        "Integrations",
+        "Pipelines, registries and clusters that ask the deploy gate, and the models they speak of.",
+        "/administration/integrations",
+        _P.INTEGRATION_MANAGE,
+    ),
+    Section(
         "Webhooks and chats",
         "Who outside is told of events, what was sent, and what came of it.",
         "/administration/webhooks",

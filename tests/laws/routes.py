@@ -20,6 +20,8 @@ from apps.approvals.commands import challenge
 from apps.audit.models import Event
 from apps.costs.models import Budget
 from apps.costs.queries import month_of, next_month
+from apps.deploys.commands import make_integration
+from apps.deploys.models import Integration
 from apps.gates.models import PolicyProposal
 from apps.inventory import store
 from apps.inventory.models import ScorecardProposal
@@ -82,6 +84,7 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "finding_id": world.finding.pk,
         "person_id": world.people["validator"].pk,
         "entry_id": _entry(world) if "entry_id" in route else "",
+        "integration_id": _integration(world) if "integration_id" in route else "",
         "request_id": world.waiver.pk,
         "admission_id": world.admission.pk,
         "digest": _digest(world, route),
@@ -105,6 +108,21 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
 
 def _hold(world: Standing) -> object:
     return place_hold(by=world.people["head-of-model-risk"], reason="Case").pk
+
+
+def _integration(world: Standing) -> object:
+    found = Integration.objects.filter(name="our-jenkins").first()
+    return (
+        found.pk
+        if found
+        else make_integration(
+            by=world.people["administrator"],
+            kind="jenkins",
+            name="our-jenkins",
+            account=world.people["pipeline"],
+            settings={},
+        )[0].pk
+    )
 
 
 def _entry(world: Standing) -> object:
@@ -144,6 +162,11 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
     policy, why, card = _policy(), {"rationale": "because"}, _scorecard()
     return {
         "POST /api/v1/models": model,
+        "POST /administration/integrations/<uuid:integration_id>": {
+            "act": "switch",
+            "on": "no",
+            "reason": "because",
+        },
         "POST /api/v1/conversions": {"digest": "sha256:" + "0" * 64},
         "POST /api/v1/conversions/openings": {"digest": "sha256:" + "0" * 64, "hours": 1, **reason},
         "POST /conversions/open": {"digest": "sha256:" + "0" * 64, "hours": "1", **reason},
