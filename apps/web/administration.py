@@ -65,9 +65,6 @@ SECTIONS: tuple[Section, ...] = (
         _P.HOLD_MANAGE,
     ),
     Section(
-        _P.INTEGRATION_MANAGE,
-    ),
-    Section(
         "Integrations",
         "Pipelines, registries and clusters that ask the deploy gate, and the models they speak of.",
         "/administration/integrations",
@@ -78,12 +75,6 @@ SECTIONS: tuple[Section, ...] = (
         "Who outside is told of events, what was sent, and what came of it.",
         "/administration/webhooks",
         _P.INTEGRATION_MANAGE,
-    ),
-    Section(
-        "Retention",
-        "Legal holds, what may be removed, and personal data that is erased.",
-        "/retention",
-        _P.HOLD_MANAGE,
     ),
     Section("Storage", "What each unit keeps, and the quotas.", "/storage", _P.STORAGE_MANAGE),
     Section(
