@@ -17,7 +17,7 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods
 
 from apps.access.guards import require_factor
-from apps.access.queries import roles_held, signed_in
+from apps.access.queries import permissions_on, roles_held, signed_in
 from apps.access.states import Permission
 from apps.access.text import storable
 from apps.audit.anchoring.standing import recently_told
@@ -46,7 +46,8 @@ _LONGEST_KEPT = 20_000
 _OPEN_TO_ALL = ("/account", "/reauthenticate")
 
 # Address, title, permission needed, and the addresses of records that belong to it.
-RAIL: tuple[tuple[str, str, Permission | None, tuple[str, ...]], ...] = (
+Entry = tuple[str, str, Permission | None, tuple[str, ...]]
+RAIL: tuple[Entry, ...] = (
     ("/", "My work", None, ()),
     ("/models", "Models", Permission.MODEL_SEE, ("/runs/",)),
     ("/queue", "Queue", Permission.MODEL_SEE, ()),
@@ -55,6 +56,7 @@ RAIL: tuple[tuple[str, str, Permission | None, tuple[str, ...]], ...] = (
     ("/findings", "Findings", Permission.EVIDENCE_SEE, ()),
     ("/waivers", "Waivers", Permission.EVIDENCE_SEE, ()),
     ("/decisions", "Decisions", Permission.ADMISSION_SEE, ("/admissions/",)),
+    ("/deployments", "Deployments", Permission.ADMISSION_SEE, ("/environments",)),
     ("/policies", "Policies", None, ()),
     ("/coverage", "Coverage", Permission.EVIDENCE_SEE, ()),
     ("/costs", "Costs", Permission.COST_SEE, ()),
@@ -64,7 +66,7 @@ RAIL: tuple[tuple[str, str, Permission | None, tuple[str, ...]], ...] = (
     ("/system", "System", Permission.SYSTEM_SEE, ()),
 )
 # The last entry, for whoever may open one of its sections.
-ADMINISTRATION = ("/administration", "Administration", None, ("/storage", "/conversions"))
+ADMINISTRATION: Entry = ("/administration", "Administration", None, ("/storage", "/conversions"))
 
 # Addresses whose list can be taken away as a file, and its name.
 LISTS = {
@@ -88,7 +90,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     held = {permission for role in roles for permission in role.permissions}
     rail = [
         {"url": url, "title": title, "current": _is_current(request.path, url, others)}
-        for url, title, needed, others in (*RAIL, *([ADMINISTRATION] if sections(held) else ()))
+        for url, title, needed, others in (*RAIL, *_administration(by, held))
         if needed is None or needed in held
     ]
     return {
@@ -102,6 +104,11 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "has_past": past.has_past(request.path),
         TYPED: _typed(request),
     }
+
+
+def _administration(by: Person, held: set[Permission]) -> list[Entry]:
+    """The administration, for whoever may open a section of it: they are the whole organisation's."""
+    return [ADMINISTRATION] if sections(held) and sections(permissions_on(by)) else []
 
 
 def _exportable(request: HttpRequest, held: set[Permission]) -> dict[str, Any] | None:

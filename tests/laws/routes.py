@@ -87,6 +87,7 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "integration_id": _integration(world) if "integration_id" in route else "",
         "request_id": world.waiver.pk,
         "admission_id": world.admission.pk,
+        "deployment_id": world.deployment.pk,
         "digest": _digest(world, route),
         "policy": "baseline-all",
         "check": "performance.auc",
@@ -98,6 +99,9 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "hold_id": _hold(world) if "hold_id" in route else "",
         "event_id": Event.objects.earliest("occurred_at").pk,
         "report_id": world.report.pk,
+        "username": world.people["validator"].username,
+        "role": "reader",
+        "grant_id": world.people["validator"].grants.earliest("pk").pk,
         "factor_id": 1,
         "token_id": world.people["developer"].tokens.earliest("pk").pk,
         "handle": "0" * 20,
@@ -161,12 +165,8 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
     spoken_of = world.granted.decision.statement_digest
     policy, why, card = _policy(), {"rationale": "because"}, _scorecard()
     return {
+        **_access_bodies(reason),
         "POST /api/v1/models": model,
-        "POST /administration/integrations/<uuid:integration_id>": {
-            "act": "switch",
-            "on": "no",
-            "reason": "because",
-        },
         "POST /api/v1/conversions": {"digest": "sha256:" + "0" * 64},
         "POST /api/v1/conversions/openings": {"digest": "sha256:" + "0" * 64, "hours": 1, **reason},
         "POST /conversions/open": {"digest": "sha256:" + "0" * 64, "hours": "1", **reason},
@@ -223,6 +223,7 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
         "POST /policies/propose": {"text": policy["text"], "cases": "---\n".join(policy["files"].values())},
         "POST /api/v1/admissions": {**version, "environment": "production"},
         "POST /models/<str:key>/findings": finding,
+        **_reports(world),
         "POST /models/<str:key>/versions/<str:label>/run": {"use": ""},
         f"POST {review}/sign": {"meaning": "approve", "reason": "x", "shown_digest": "x"},
         f"POST {review}/say": {"text": "why?"},
@@ -242,6 +243,49 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
         "POST /reports/ask": {"kind": "portfolio"},
         "POST /api/v1/reports": {"kind": "portfolio"},
         "POST /reports/<uuid:report_id>/sign": {"meaning": "validated", "shown_digest": "x"},
+    }
+
+
+def _access_bodies(reason: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is sent about people and their roles."""
+    grant = {"role": "auditor", "scope": "organisation", **reason}
+    role = {"title": "Reader", "sentence": "Reads.", "permissions": ["model.see"], **reason}
+    one, page = "/api/v1/people/<str:username>", "/administration/people/<str:username>"
+    about = ("disable", "enable", "sessions/end", "grants/<int:grant_id>/end")
+    return {
+        "POST /api/v1/people": {"username": "new", "name": "New"},
+        "POST /administration/people/add": {"username": "new", "name": "New", "kind": "service"},
+        **{f"POST {one}/{act}": reason for act in about},
+        **{f"POST {page}/{act}": reason for act in (*about, "factors/<int:factor_id>/remove")},
+        f"POST {one}/grants": grant,
+        f"POST {page}/grants": grant,
+        "POST /api/v1/roles": {"key": "reader", **role},
+        "POST /api/v1/roles/<str:role>/retire": reason,
+        "POST /administration/roles/make": {"key": "reader", **role},
+        "POST /administration/roles/<str:role>": role,
+        "POST /api/v1/tokens/<int:token_id>/revoke": reason,
+        "POST /administration/tokens/issue": {"username": "pipeline", "name": "new", "days": "9"},
+        "POST /administration/integrations/<uuid:integration_id>": {
+            "act": "switch",
+            "on": "no",
+            "reason": "because",
+        },
+        "POST /administration/units": {"key": "new", "title": "New"},
+    }
+
+
+def _reports(world: Standing) -> dict[str, dict[str, Any]]:
+    """What pipelines and clusters tell of what runs."""
+    slot = {"environment": "production", "slot": "scoring/credit-pd"}
+    day = {"begins": "2026-01-01T00:00:00Z", "ends": "2026-01-02T00:00:00Z", "calls": 5}
+    answer = {"answer": "finding", "model": "credit-pd", "reason": "for a test"}
+    return {
+        "POST /api/v1/deployments": {**slot, "digest": world.deployment.digest},
+        "POST /api/v1/deployments/calls": {**slot, **day},
+        "POST /api/v1/deployments/<uuid:deployment_id>/settle": answer,
+        "POST /api/v1/deployments/<uuid:deployment_id>/rollback": {"version": "2", "reason": "for a test"},
+        "POST /deployments/<uuid:deployment_id>/settle": answer,
+        "POST /environments": {"key": "staging", "title": "Staging"},
     }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from apps.access.queries import held_anywhere
+from apps.access.queries import permissions_on
 from apps.audit.errors import Forbidden
 from apps.web.administration import sections
 from apps.web.pages import page
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @page()
 def index(request: HttpRequest, *, by: Person) -> HttpResponse:
     """The sections that one may open."""
-    found = sections(held_anywhere(by))
+    found = sections(permissions_on(by))
     if not found:
         raise Forbidden("Nothing of the administration is open to your roles.")
     return render(request, "administration/index.html", {"title": "Administration", "sections": found})

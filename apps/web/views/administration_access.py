@@ -12,8 +12,8 @@ from apps.access import commands, lawful, overseeing
 from apps.access.conflicts import conflicts
 from apps.access.guards import may, require, require_reauthentication, token_scopes, why_not
 from apps.access.queries import permissions_anywhere
-from apps.access.roles import all_roles, newest_roles, role_history
-from apps.access.states import PERSONAL, ROLES, Permission
+from apps.access.roles import all_roles, as_role, newest_roles, role_history
+from apps.access.states import PERSONAL, ROLES, Permission, Role
 from apps.audit.errors import NotFound
 from apps.inventory import commands as inventory
 from apps.web.pages import done, page, reauthenticated_at
@@ -37,6 +37,7 @@ def roles(request: HttpRequest, *, by: Person) -> HttpResponse:
         "matrix": [(p, p in PERSONAL, [p in role.permissions for role in found]) for p in Permission],
         "defines": may(by, Permission.ROLE_DEFINE),
         "permissions": list(Permission),
+        "form": Role("", "", "", frozenset()),
     }
     return render(request, "administration/roles.html", context)
 
@@ -49,11 +50,12 @@ def role(request: HttpRequest, role: str, *, by: Person) -> HttpResponse:
     if request.method == "POST":
         require_reauthentication(reauthenticated_at(request))
         return _changed(request, by, role)
-    found = all_roles().get(role)
+    found, newest = all_roles().get(role), role_history(role).first()
     context = {
         "title": found.title if found else role,
         "key": role,
         "role": found,
+        "form": as_role(newest) if newest else found,
         "history": role_history(role),
         "holders": lawful.holders(role),
         "is_shipped": role in ROLES,
