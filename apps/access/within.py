@@ -1,7 +1,8 @@
-"""The scopes of some grants as one condition on the table of models."""
+"""What every list and every question of rights asks of grants, written out as conditions."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +12,33 @@ from django.db.models.expressions import Expression
 from django.db.models.sql.compiler import SQLCompiler
 
 from apps.access.models import RoleGrant
+from apps.access.states import Permission, roles_with
 
 UNITS = "inventory_businessunit"  # a table of the inventory, which stands above this app
+
+
+class Carrying(Expression):
+    """Whether a grant carries a permission: by a shipped role, or by an own one as it is now."""
+
+    conditional = True
+
+    def __init__(self, permission: Permission) -> None:
+        super().__init__(output_field=BooleanField())
+        self.permission = permission
+        self.role: Any = F("role")
+
+    def get_source_expressions(self) -> list[Any]:
+        return [self.role]
+
+    def set_source_expressions(self, exprs: Sequence[Any]) -> None:
+        (self.role,) = exprs
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+        role, _ = compiler.compile(self.role)
+        own = """SELECT r.key FROM access_roleversion r WHERE r.permissions @> %s::jsonb AND NOT EXISTS (
+            SELECT 1 FROM access_roleversion n WHERE n.key = r.key AND n.number > r.number)"""
+        held = json.dumps([str(self.permission)])
+        return f"({role} = ANY(%s) OR {role} IN ({own}))", [list(roles_with(self.permission)), held]
 
 
 class Within(Expression):
