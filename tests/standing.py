@@ -94,8 +94,9 @@ def _read_again(built: Standing) -> Standing:
 
 
 def _build() -> Standing:
-    people = {role: _holder(role) for role in ROLES if role != "pipeline"}
+    people = {role: _holder(role) for role in ROLES if role not in ("pipeline", "directory")}
     people |= {"pipeline": factories.service(), "elsewhere": _elsewhere()}
+    people["directory"] = factories.service("entra", "directory")
     bank.policies()
     bank.production()
     costs.set_budget(

@@ -103,6 +103,9 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "role": "reader",
         "grant_id": world.people["validator"].grants.earliest("pk").pk,
         "factor_id": 1,
+        "provider": "none",
+        "identity_id": 1,
+        "mapping_id": 1,
         "token_id": world.people["developer"].tokens.earliest("pk").pk,
         "handle": "0" * 20,
         "upload_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
@@ -328,6 +331,7 @@ ROLES = (
     "administrator",
     "elsewhere",
     "pipeline",
+    "directory",
     "expired",
 )
 
@@ -338,7 +342,7 @@ def clients(world: Standing) -> dict[str, Client]:
 
 
 def _client(world: Standing, role: str) -> Client:
-    if role == "pipeline":
+    if role in ("pipeline", "directory"):
         return Client(
             raise_request_exception=False, headers={"Authorization": f"Bearer {world.tokens[role]}"}
         )
