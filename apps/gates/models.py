@@ -175,6 +175,23 @@ class Run(models.Model):
         return Ref(type="run", id=str(self.pk), name=str(self))
 
 
+class Presence(models.Model):
+    """A worker that is here, at work or not; it says so itself every quarter of a minute."""
+
+    # Its host and main process, as the owners of runs begin.
+    name = models.CharField(max_length=200, unique=True)
+    lanes = models.JSONField()
+    processes = models.PositiveSmallIntegerField()
+    begun_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Turn(models.Model):
     """How far the turns in a lane are: a row for each business unit, and one for each model of it.
 

@@ -15,6 +15,10 @@ BUDGET_REST = timedelta(seconds=30)
 FIRST_HINT = timedelta(seconds=5)
 # A lane in which a run was begun so lately has workers.
 WORKER_SEEN = timedelta(minutes=10)
+# A worker says that it is here so often; without a word for so long it is taken to be gone, then forgotten.
+SAYS_SO_S = 15.0
+GONE = timedelta(seconds=60)
+FORGET = timedelta(days=1)
 # A grown wait of 5 s · 2⁶ passes the longest one; more doubling would only overflow.
 MOST_DOUBLINGS = 6
 

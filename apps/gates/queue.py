@@ -14,6 +14,7 @@ from apps.access.queries import visible_models
 from apps.gates import pacing, waiting
 from apps.gates.clock import database_now
 from apps.gates.models import Run, Turn
+from apps.gates.presence import lanes_served
 from apps.gates.queries import visible_runs
 from apps.gates.states import Lane, Place, RunState, WaitsFor
 
@@ -125,7 +126,11 @@ def _why(run: Run, ahead: int, depth: LaneDepth, now: datetime) -> str:
     if run.not_before is not None and run.not_before > now:
         return f"Rests until {run.not_before:%H:%M:%S} UTC. {_after(run)}"
     placed = "" if run.place == Place.IN_TURN else f" Placed {Place(run.place).word} by a person."
-    if not depth.running and (depth.last_begun is None or depth.last_begun < now - pacing.WORKER_SEEN):
+    if (
+        run.lane not in lanes_served(now)
+        and not depth.running
+        and (depth.last_begun is None or depth.last_begun < now - pacing.WORKER_SEEN)
+    ):
         return f"No worker of the lane {run.lane} has begun anything {_since(depth.last_begun)}.{placed}"
     if not ahead:
         return f"Is next, as soon as a worker is free.{placed}"

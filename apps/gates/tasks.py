@@ -4,19 +4,23 @@ import logging
 import os
 import socket
 import threading
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 from celery import shared_task
-from celery.signals import worker_shutting_down
+from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from django.conf import settings
 from django.db import DatabaseError, connection
 
 from apps.audit.states import system
 from apps.gates import commands
+from apps.gates.presence import Voice
 from apps.inventory.commands import give_back_conversions
 
 WORKER = system("worker")
 HAND_OVER_S = 10.0
+_voices: list[Voice] = []
 log = logging.getLogger(__name__)
 
 
@@ -38,6 +42,27 @@ def measure_partition(partition_id: str) -> None:
 def _worker(parent: int) -> str:
     """A worker by its host and its main process, whose children do the work."""
     return f"{socket.gethostname()}:{parent}"
+
+
+@worker_ready.connect
+def come(sender: Any = None, **_: object) -> None:
+    """From now on the worker is known to be here, for the queues that it takes from."""
+    lanes, name = set(sender.app.amqp.queues.consume_from), _worker(os.getpid())
+    note = partial(
+        commands.note_worker, by=WORKER, name=name, lanes=lanes, processes=sender.controller.concurrency
+    )
+    _voices.append(Voice(note))
+    _voices[-1].start()
+
+
+@worker_shutdown.connect
+def leave(**_: object) -> None:
+    while _voices:
+        _voices.pop().stop()
+        try:
+            commands.forget_worker(by=WORKER, name=_worker(os.getpid()))
+        except DatabaseError as error:
+            log.warning("the worker could not say that it leaves: %s", error)
 
 
 @worker_shutting_down.connect

@@ -65,6 +65,7 @@ WITHOUT_TRACE = {
     "gather_letters",
     "keep_partition",
     "forget_idempotent",
+    "forget_worker",
     "make_asked",
     "make_missing",
     "note_progress",

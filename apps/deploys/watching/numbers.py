@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Max, Q, Sum
 from django.utils import timezone
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -17,7 +18,8 @@ from apps.costs.models import CostEntry
 from apps.costs.queries import budgets, month_of
 from apps.costs.queries import standing as budget_standing
 from apps.deploys.models import Admission
-from apps.gates.models import Run
+from apps.gates.models import Presence, Run
+from apps.gates.presence import is_here, workers_known
 from apps.gates.states import RunState
 
 HOUR = timedelta(hours=1)
@@ -33,42 +35,75 @@ EVENTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """A process that worked on runs lately: which lanes, when it was heard of last, how busy it was."""
+    """A worker: which lanes it serves, with how many processes, when it was heard of last, what it has."""
 
     name: str
     lanes: tuple[str, ...]
+    processes: int
     heard_at: datetime | None
     running: int
+    here: bool
+    # For how long of the last hour it was here.
+    present: timedelta
 
 
 def workers(now: datetime | None = None) -> list[Worker]:
-    """Who had a run within the last hour, by host and process."""
+    """Who is here or was within the last day, and who had a run lately without a word of its own."""
     at = now or timezone.now()
+    said = workers_known()
+    names = {row.name for row in said}
+    owners = [o for o in _owners(at) if ":".join(o["owner"].split(":")[:2]) not in names]
+    return sorted(
+        [_present(row, at) for row in said] + [_silent(row) for row in owners], key=lambda w: w.name
+    )
+
+
+def _present(row: Presence, at: datetime) -> Worker:
+    running = Run.objects.filter(state=RunState.RUNNING, owner__startswith=f"{row.name}:").count()
+    here = is_here(row, at)
+    until = at if here else row.seen_at
+    present = max(until - max(row.begun_at, at - HOUR), timedelta(0))
+    lanes = tuple(str(lane) for lane in row.lanes)
+    return Worker(
+        name=row.name,
+        lanes=lanes,
+        processes=row.processes,
+        heard_at=row.seen_at,
+        running=running,
+        here=here,
+        present=present,
+    )
+
+
+def _silent(row: Mapping[str, Any]) -> Worker:
+    """Somebody who had a run and says nothing of itself, such as a worker of an earlier version."""
+    return Worker(
+        name=row["owner"],
+        lanes=tuple(sorted(set(row["lanes"]))),
+        processes=1,
+        heard_at=max(filter(None, (row["heard"], row["ended"])), default=None),
+        running=row["running"],
+        here=bool(row["running"]),
+        present=HOUR,
+    )
+
+
+def _owners(at: datetime) -> Iterator[dict[str, Any]]:
     rows = Run.objects.exclude(owner="").filter(Q(state=RunState.RUNNING) | Q(started_at__gt=at - HOUR))
     found = rows.values("owner").annotate(
         heard=Max("started_at"),
         ended=Max("finished_at"),
         running=Count("pk", filter=Q(state=RunState.RUNNING)),
+        lanes=ArrayAgg("lane", distinct=True),
     )
-    lanes: dict[str, set[str]] = {}
-    for owner, lane in rows.values_list("owner", "lane").distinct():
-        lanes.setdefault(owner, set()).add(lane)
-    return [
-        Worker(
-            name=row["owner"],
-            lanes=tuple(sorted(lanes.get(row["owner"], ()))),
-            heard_at=max(filter(None, (row["heard"], row["ended"])), default=None),
-            running=row["running"],
-        )
-        for row in sorted(found, key=lambda row: str(row["owner"]))
-    ]
+    yield from found
 
 
 def idle_share(now: datetime | None = None) -> float | None:
-    """The part of the last hour that the workers seen in it did not measure; None where none was seen."""
+    """The part of the last hour that the workers here in it did not measure; None where none was."""
     at = now or timezone.now()
-    seen = len(workers(at))
-    if not seen:
+    there = sum(worker.processes * worker.present.total_seconds() for worker in workers(at))
+    if not there:
         return None
     ended = CostEntry.objects.filter(entered_at__gt=at - HOUR).aggregate(sum=Sum("wall_seconds"))["sum"] or 0
     running = Run.objects.filter(state=RunState.RUNNING, started_at__isnull=False)
@@ -76,7 +111,7 @@ def idle_share(now: datetime | None = None) -> float | None:
         (at - max(began, at - HOUR)).total_seconds() for began in running.values_list("started_at", flat=True)
         if began is not None
     )  # fmt: skip
-    return max(0.0, 1.0 - busy / (seen * HOUR.total_seconds()))
+    return max(0.0, 1.0 - busy / there)
 
 
 class Collector:
@@ -110,7 +145,13 @@ def _runs(now: datetime) -> Iterator[Metric]:
     if idle is not None:
         told = "The part of the last hour that workers did not measure."
         yield _gauge("worker_idle_share", told, {(): idle}, ())
-    yield _gauge("workers_seen", "Workers seen in the last hour.", {(): float(len(workers(now)))}, ())
+    seen = workers(now)
+    yield _gauge("workers_seen", "Workers heard of lately.", {(): float(len(seen))}, ())
+    here: dict[tuple[str, ...], float] = {}
+    for worker in seen:
+        for lane in worker.lanes if worker.here else ():
+            here[lane,] = here.get((lane,), 0.0) + worker.processes
+    yield _gauge("worker_processes", "Processes of the workers that are here, by lane.", here, ("lane",))
     counts = dict(Event.objects.filter(action__in=EVENTS).values_list("action").annotate(count=Count("pk")))
     for action, name in EVENTS.items():
         yield CounterMetricFamily(f"countersign_{name}", f"Events {action}.", value=counts.get(action, 0))

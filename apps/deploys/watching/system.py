@@ -111,7 +111,7 @@ def _workers() -> Part:
     oldest = waiting.order_by("requested_at").values_list("requested_at", flat=True).first()
     wait = timedelta(0) if oldest is None else timezone.now() - oldest
     colour = Colour.RED if wait > WAIT_RED else Colour.AMBER if wait > WAIT_AMBER else Colour.GREEN
-    told = f"{len(seen)} seen in the last hour, {waiting.count()} runs may begin"
+    told = f"{sum(worker.here for worker in seen)} here, {waiting.count()} runs may begin"
     told += "" if idle is None else f", {idle:.0%} idle"
     do = "" if colour == Colour.GREEN else "Start workers for the lanes that wait; see the queue."
     return Part("workers and queue", colour, told, do)

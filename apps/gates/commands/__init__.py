@@ -16,6 +16,7 @@ from apps.gates.commands.partition_leases import (
 )
 from apps.gates.commands.partitions import execute_partition, fail_partition, finish_partition
 from apps.gates.commands.policies import release_policy, release_proposal, sync_policies
+from apps.gates.commands.presence import forget_worker, note_worker
 from apps.gates.commands.proposals import propose_policy
 from apps.gates.commands.relaying import note_missed, request_due, send_hints, take_back, wake_lanes
 from apps.gates.commands.requests import cancel, request_run, requeue
@@ -39,12 +40,14 @@ __all__ = [
     "fail",
     "fail_partition",
     "finish_partition",
+    "forget_worker",
     "give_back",
     "give_back_partitions",
     "hand_in_partition",
     "keep_partition",
     "note_missed",
     "note_progress",
+    "note_worker",
     "place_run",
     "propose_policy",
     "release_policy",
