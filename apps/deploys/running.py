@@ -46,7 +46,7 @@ class Asset:
     @property
     def changed(self) -> Deployment | None:
         """What ran there before."""
-        return self.history[1] if len(self.history) > 1 else None
+        return next((one for one in self.history if one.since < self.row.since), None)
 
 
 @dataclass(frozen=True, slots=True)

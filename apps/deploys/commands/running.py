@@ -206,6 +206,7 @@ def settle(
     until: datetime | None = None,
 ) -> Settlement:
     """Answer to what runs ungoverned: it belongs to a model, is ignored for a time, or is a finding."""
+    require_anywhere(by, Permission.FINDING_OPEN)
     said = required(reason, field="reason", longest=2000)
     chosen = guards.answered(answer)
     _one_at_a_time(deployment.environment, deployment.slot)
