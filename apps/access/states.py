@@ -14,6 +14,7 @@ class Permission(StrEnum):
     MODEL_REGISTER = "model.register"
     MODEL_TIER = "model.tier"
     MODEL_ATTEST = "model.attest"
+    ATTESTATION_ASK = "attestation.ask"
     USE_RETIRE = "use.retire"
     VERSION_REGISTER = "version.register"
     RUN_REQUEST = "run.request"
@@ -138,6 +139,7 @@ ROLES: dict[str, Role] = {
                 | {
                     _P.APPROVAL_RISK,
                     _P.APPROVAL_REVOKE,
+                    _P.ATTESTATION_ASK,
                     _P.FINDING_OPEN,
                     _P.FINDING_CLOSE,
                     _P.COMMENT_ADD,
@@ -163,6 +165,7 @@ ROLES: dict[str, Role] = {
                 _READ
                 | {
                     _P.WAIVER_GRANT,
+                    _P.ATTESTATION_ASK,
                     _P.MODEL_TIER,
                     _P.RUN_REQUEUE,
                     _P.RUN_HARDWARE,

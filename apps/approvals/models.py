@@ -12,6 +12,7 @@ from apps.approvals.states import (
     ApprovalState,
     FindingState,
     Meaning,
+    RoundOutcome,
     Said,
     Severity,
     Thing,
@@ -260,6 +261,89 @@ class Attestation(models.Model):
 
     def audit_ref(self) -> Ref:
         return Ref(type="attestation", id=str(self.pk), name=str(self), digest=self.statement_digest)
+
+
+class AttestationRound(models.Model):
+    """That somebody asks the owners of a part of the inventory to attest their entries by a day. A fact."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    title = models.CharField(max_length=200)
+    # {"unit": key, "tiers": [1, …], "models": [key, …]}: of each what was named; without any, everything.
+    scope = models.JSONField(default=dict)
+    due = models.DateField()
+    # So many days after its due day the next one is due; without, this one stands alone.
+    every_days = models.PositiveIntegerField(null=True)
+    follows = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="next")
+    opened_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    opened_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-opened_at"]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="round", id=str(self.pk), name=self.title)
+
+
+class RoundEntry(models.Model):
+    """An entry of the inventory that a round asks about, and how it stood then. A fact."""
+
+    round = models.ForeignKey(AttestationRound, on_delete=models.PROTECT, related_name="entries")
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="+")
+    snapshot_digest = models.CharField(max_length=71)
+    put_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["round", "model"], name="asked_once_a_round")]
+
+    def __str__(self) -> str:
+        return f"{self.model} in {self.round}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="round_entry", id=str(self.pk), name=str(self), digest=self.snapshot_digest)
+
+
+class RoundAnswer(models.Model):
+    """What became of an entry in a round: attested, said to be wrong, or missed. A fact."""
+
+    entry = models.OneToOneField(RoundEntry, on_delete=models.PROTECT, related_name="answer")
+    outcome = models.CharField(max_length=10, choices=[(o, o) for o in RoundOutcome])
+    attestation = models.OneToOneField(Attestation, null=True, on_delete=models.PROTECT, related_name="+")
+    finding = models.OneToOneField(Finding, null=True, on_delete=models.PROTECT, related_name="+")
+    person = models.ForeignKey(PERSON, null=True, on_delete=models.PROTECT, related_name="+")
+    answered_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(outcome="attested", attestation__isnull=False, finding__isnull=True)
+                | Q(outcome__in=["wrong", "missed"], attestation__isnull=True, finding__isnull=False),
+                name="round_answer_with_its_fact",
+            ),
+            models.CheckConstraint(
+                condition=Q(outcome="missed") | Q(person__isnull=False), name="round_answered_by_somebody"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.entry}: {self.outcome}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="round_entry", id=str(self.entry_id), name=str(self))
+
+
+class RoundEnd(models.Model):
+    """That a recurring round is asked no more. A fact."""
+
+    round = models.OneToOneField(AttestationRound, on_delete=models.PROTECT, related_name="end")
+    reason = models.TextField()
+    ended_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    ended_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"end of {self.round}"
 
 
 class Document(models.Model):

@@ -75,3 +75,11 @@ class Thing(StrEnum):
     DECISION = "decision"
     REPORT = "report"
     FINDING = "finding"
+
+
+class RoundOutcome(StrEnum):
+    """What became of an entry in a round of attestations."""
+
+    ATTESTED = "attested"
+    WRONG = "wrong"
+    MISSED = "missed"

@@ -107,6 +107,11 @@ class EventName(StrEnum):
     COMMENT_ADDED = "comment.added"
     CHALLENGE_MADE = "challenge.made"
     ATTESTATION_MADE = "attestation.made"
+    ATTESTATION_MISSED = "attestation.missed"
+    ROUND_OPENED = "round.opened"
+    ROUND_ENDED = "round.ended"
+    REMINDER_GIVEN = "reminder.given"
+    REMINDER_ESCALATED = "reminder.escalated"
 
     REPORT_ASKED = "report.asked"
     REPORT_MADE = "report.made"

@@ -79,6 +79,12 @@ ELSEWHERE = {
     "access.define_role": ("tests/access/test_own_roles.py", "role.defined"),
     "access.retire_role": ("tests/access/test_own_roles.py", "role.retired"),
     "access.first_administrator": ("tests/access/test_people.py", "first_administrator"),
+    "approvals.attest_entries": ("tests/approvals/test_rounds.py", "attest_entries"),
+    "approvals.dispute_entry": ("tests/approvals/test_rounds.py", "dispute_entry"),
+    "approvals.end_round": ("tests/approvals/test_rounds.py", "round.ended"),
+    "approvals.miss_entries": ("tests/approvals/test_rounds.py", "attestation.missed"),
+    "approvals.open_round": ("tests/approvals/test_rounds.py", "round.opened"),
+    "approvals.renew_rounds": ("tests/approvals/test_rounds.py", "renew_rounds"),
     "reports.ask_report": ("tests/reports/test_documents.py", "ask_report"),
     "reports.export_list": ("tests/web/test_exports.py", "export.made"),
     "reports.make_pack": ("tests/verifier/test_packs.py", "export.made"),
@@ -128,6 +134,10 @@ ELSEWHERE = {
 }
 # Tables that the scenes leave alone, with the reason.
 UNWRITTEN = {
+    "approvals_attestationround": "rounds of attestations: tests/approvals/test_rounds.py",
+    "approvals_roundanswer": "the same",
+    "approvals_roundend": "the same",
+    "approvals_roundentry": "the same",
     "access_campaign": "reviews of roles: tests/access/test_campaigns.py",
     "access_campaignanswer": "the same",
     "access_campaignitem": "the same",

@@ -20,23 +20,37 @@ from apps.approvals.commands.monitoring import (
     open_monitoring_findings,
 )
 from apps.approvals.commands.observed import open_observed_finding
+from apps.approvals.commands.rounds import (
+    attest_entries,
+    dispute_entry,
+    end_round,
+    miss_entries,
+    open_round,
+    renew_rounds,
+)
 from apps.approvals.commands.waivers import grant_waiver, refuse_waiver, request_waiver
 
 __all__ = [
     "attest",
+    "attest_entries",
     "challenge",
     "close_finding",
     "comment",
+    "dispute_entry",
+    "end_round",
     "give_document",
     "grant_waiver",
+    "miss_entries",
     "open_finding",
     "open_missed_finding",
     "open_missed_findings",
     "open_monitoring_finding",
     "open_monitoring_findings",
     "open_observed_finding",
+    "open_round",
     "refuse_waiver",
     "remediate_finding",
+    "renew_rounds",
     "reopen",
     "reopen_finding",
     "request_waiver",

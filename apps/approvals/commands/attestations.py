@@ -11,11 +11,11 @@ from apps.access.guards import require
 from apps.access.models import Person
 from apps.access.states import Permission
 from apps.approvals.models import Attestation
+from apps.approvals.rounds import snapshot_of
 from apps.audit import commands as audit
 from apps.audit.events import EventName
 from apps.engine.canonical import canonical, digest
 from apps.inventory.models import RegisteredModel
-from apps.inventory.queries import current_tier
 
 ATTESTATION = "https://countersign.dev/attestation/v1"
 
@@ -36,21 +36,3 @@ def attest(*, by: Person, model: RegisteredModel) -> Attestation:
     return Attestation.objects.create(
         model=model, person=by, snapshot=snapshot, attested_at=now, statement_digest=statement.digest
     )
-
-
-def snapshot_of(model: RegisteredModel) -> dict[str, object]:
-    """The entry as the attesting person saw it."""
-    return {
-        "key": model.key,
-        "title": model.title,
-        "purpose": model.purpose,
-        "limitations": model.limitations,
-        "kind": model.kind,
-        "domain": model.domain,
-        "jurisdictions": model.jurisdictions,
-        "vendor": model.vendor,
-        "exposure_eur": None if model.exposure_eur is None else format(model.exposure_eur, "f"),
-        "owner": model.owner.username,
-        "tier": current_tier(model),
-        "versions": [v.digest for v in model.versions.all()],
-    }
