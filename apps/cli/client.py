@@ -14,29 +14,26 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from apps.cli import identity
+from apps.cli.errors import NotConfigured, Unreachable
 from apps.cli.text import safe
-from apps.engine.errors import BadInput, Problem
+from apps.engine.errors import Problem
 
 URL, TOKEN, TOKEN_FILE = "COUNTERSIGN_URL", "COUNTERSIGN_TOKEN", "COUNTERSIGN_TOKEN_FILE"
+AUDIENCE = "COUNTERSIGN_AUDIENCE"
 RETRIES = (0.5, 2.0, 5.0)
+PASSING = frozenset({429, 500, 502, 503, 504})
+LONGEST_PAUSE = 60.0  # of Retry-After; whoever says more is not waited for
 CHUNK = 1 << 20
 LARGEST_ANSWER = 64 << 20
-
-
-class NotConfigured(BadInput):
-    """Which server, or with which token, was not said."""
-
-
-class Unreachable(Problem):
-    """The server gave no answer, so nothing is known and nothing is allowed."""
 
 
 class RefusedByServer(Problem):
     """The server said no, and why."""
 
-    def __init__(self, sentence: str, *, status: int) -> None:
+    def __init__(self, sentence: str, *, status: int, after: float = 0.0) -> None:
         super().__init__(sentence)
-        self.status = status
+        self.status, self.after = status, after
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ class Answer:
 class Client:
     """One server and one token."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str | Callable[[], str]) -> None:
         self.base = url.rstrip("/") + "/api/v1"
         self._token = token
         self._opener = urllib.request.build_opener(_NoRedirects())
@@ -63,11 +60,16 @@ class Client:
         parts = urlsplit(place)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise NotConfigured(f"Say which server: --server https://… or {URL}; it is {place!r} now.")
-        token = os.environ.get(TOKEN, "").strip() or _token_file()
+        token = os.environ.get(TOKEN, "").strip() or _token_file() or identity.given()
+        if not token and identity.offered():
+            return cls(place, lambda: identity.asked_for(os.environ.get(AUDIENCE, "") or place.rstrip("/")))
         if not (token.isascii() and token.isprintable()):
             raise NotConfigured("The token holds characters that no token has.")
         if not token:
-            raise NotConfigured(f"A token is needed: set {TOKEN}, or {TOKEN_FILE} to a file that holds it.")
+            raise NotConfigured(
+                f"A token is needed: set {TOKEN}, or {TOKEN_FILE} to a file with it. GitHub Actions needs "
+                f"permissions: id-token: write instead, GitLab CI an entry {identity.ID_TOKEN} of id_tokens."
+            )
         return cls(place, token)
 
     def get(self, path: str) -> Answer:
@@ -114,9 +116,9 @@ class Client:
             except Unreachable:
                 time.sleep(pause)
             except RefusedByServer as error:
-                if error.status not in (429, 502, 503, 504):
+                if error.status not in PASSING or error.after > LONGEST_PAUSE:
                     raise
-                time.sleep(pause)
+                time.sleep(max(pause, error.after))
         return call()
 
     def _send(
@@ -128,13 +130,14 @@ class Client:
         headers: Mapping[str, str] | None = None,
         seconds: float = 60,
     ) -> Answer:
-        told = {"Authorization": f"Bearer {self._token}", "Accept": "application/json", **(headers or {})}
+        token = self._token if isinstance(self._token, str) else self._token()
+        told = {"Authorization": f"Bearer {token}", "Accept": "application/json", **(headers or {})}
         request = urllib.request.Request(self.base + path, data=data, headers=told, method=method)  # noqa: S310
         try:
             with self._opener.open(request, timeout=seconds) as response:
                 return _read(response)
         except urllib.error.HTTPError as error:
-            raise RefusedByServer(_sentence(error), status=error.code) from None
+            raise RefusedByServer(_sentence(error), status=error.code, after=_after(error)) from None
         except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             raise Unreachable(f"The server {self.base} gave no answer: {reason}.") from None
@@ -162,6 +165,12 @@ def _read(response: HTTPResponse) -> Answer:
         return Answer(response.status, json.loads(raw), headers)
     except ValueError:
         raise Unreachable("The server answered something that is not JSON; is the address right?") from None
+
+
+def _after(error: urllib.error.HTTPError) -> float:
+    """The seconds of Retry-After; a date is as good as none."""
+    text = (error.headers.get("Retry-After") or "").strip()
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0.0
 
 
 def _sentence(error: urllib.error.HTTPError) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from apps.cli.client import Client, NotConfigured, RefusedByServer, Unreachable
+from apps.cli.client import Client, RefusedByServer
+from apps.cli.errors import NotConfigured, Unreachable
 from apps.cli.text import safe
 
 OFFERED, REFUSED, USAGE, COULD_NOT = 0, 1, 2, 4

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from apps.cli.client import Client, NotConfigured, RefusedByServer, Unreachable
+from apps.cli.client import Client, RefusedByServer
+from apps.cli.errors import NotConfigured, Unreachable
 from apps.cli.text import safe
 
 CURRENT, BEHIND, USAGE, COULD_NOT = 0, 1, 2, 4

@@ -97,19 +97,32 @@ _RENDER: Mapping[str, Callable[[Answer], str]] = {
 }
 
 
-def annotate(answer: Answer) -> None:
-    """In a GitHub workflow: an error line for each reason, and a summary of the step."""
+def annotate(answer: Answer, *, server: str = "") -> None:
+    """In a GitHub workflow: an error line for each reason, a summary of the step, and its outputs."""
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return
     for reason in [] if answer["allowed"] else answer["reasons"]:
         words = f"::error title={_property(reason['code'])}::{_data(reason['message'])}"
         print(words, file=sys.stderr)
+    _put_outputs(answer, server)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         rows = "".join(f"| {_cell(r['code'])} | {_cell(r['message'])} |\n" for r in answer["reasons"])
         text = f"### {_name(answer)}: {answer['outcome']}\n\n| reason | |\n|---|---|\n{rows}\n"
         with Path(summary).open("a", encoding="utf-8") as file:
             file.write(text)
+
+
+def _put_outputs(answer: Answer, server: str) -> None:
+    """Later steps read `decision`, `decision-id` and `url`; none of them can hold a line end."""
+    place = os.environ.get("GITHUB_OUTPUT")
+    if not place:
+        return
+    key = re.sub(r"[^0-9a-f-]", "", str(answer.get("id", "")))
+    decision = re.sub(r"[^a-z_]", "", str(answer.get("outcome", "")))
+    lines = (f"decision={decision}", f"decision-id={key}", f"url={server}/admissions/{key}")
+    with Path(place).open("a", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
 
 
 def _data(text: str) -> str:

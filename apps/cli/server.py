@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from apps.cli import render_admission
-from apps.cli.client import Client, NotConfigured, RefusedByServer, Unreachable, segment
+from apps.cli.client import Client, RefusedByServer, segment
+from apps.cli.errors import NotConfigured, Unreachable
 from apps.cli.output import put
 from apps.cli.text import safe
 from apps.cli.uploading import send_file
@@ -226,18 +227,13 @@ def _check(args: argparse.Namespace, client: Client) -> int:
     }
     try:
         answer = client.post("/admissions", asked, key=str(uuid.uuid4())).body
-        settled = _settled(client, answer, args.wait)
-        if (
-            settled is not answer
-            and settled.get("outcome") != "pending"
-            and (args.population or args.jurisdiction or args.exposure)
-        ):
-            settled = client.post("/admissions", asked, key=str(uuid.uuid4())).body  # limits speak of these
+        answer = _settled(client, answer, args.wait)
     except RefusedByServer as error:
         return _say(f"not allowed. {error}", COULD_NOT)
-    answer = settled
+    except Unreachable as error:
+        return _say(f"not allowed, for it could not be asked. {error}", COULD_NOT)
     put(render_admission.render(answer, args.format), args.out)
-    render_admission.annotate(answer)
+    render_admission.annotate(answer, server=client.base.removesuffix("/api/v1"))
     if answer.get("allowed") is True and answer.get("outcome") in ("allow", "allow_with_limits"):
         return ALLOW
     return {"pending": PENDING, "error": COULD_NOT}.get(str(answer.get("outcome")), DENY)
@@ -247,6 +243,8 @@ def _settled(client: Client, answer: Mapping[str, Any], wait: int) -> Mapping[st
     """The answer, or the one that a pending answer became while there was patience."""
     end = time.monotonic() + wait
     key = answer["id"]
+    if answer.get("outcome") == "pending" and wait and not sys.stderr.isatty():
+        _tell(f"pending: people still have to sign; waiting up to {wait} s")
     while answer.get("outcome") == "pending" and time.monotonic() < end:
         began, left = time.monotonic(), end - time.monotonic()
         _progress(f"pending; {left:.0f} s of patience left", 1 - left / wait)

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from apps.cli.client import RETRIES, Answer, Client, RefusedByServer, Unreachable
+from apps.cli.client import RETRIES, Answer, Client, RefusedByServer
+from apps.cli.errors import Unreachable
 from apps.engine.errors import BadInput
 
 # A file up to this size is sent in one request; a larger one in pieces of this size.

@@ -24,7 +24,16 @@ CHECK = ("gate", "check", "--model", "credit-pd", "--version", "1", "--environme
 @pytest.fixture(autouse=True)
 def outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """No server and no workflow of whoever runs the tests; no long pauses."""
-    for name in (talking.URL, talking.TOKEN_FILE, "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+    for name in (
+        talking.URL,
+        talking.TOKEN_FILE,
+        talking.AUDIENCE,
+        "COUNTERSIGN_ID_TOKEN",
+        "ACTIONS_ID_TOKEN_REQUEST_URL",
+        "GITHUB_ACTIONS",
+        "GITHUB_OUTPUT",
+        "GITHUB_STEP_SUMMARY",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(talking.TOKEN, TOKEN)
     monkeypatch.setattr(talking, "RETRIES", (0.01, 0.01))
@@ -204,12 +213,88 @@ def test_patience_ends(server: Loopback, program: Program) -> None:
     assert program(*CHECK, "--wait", "1s")[0] == 3
 
 
-def test_an_awaited_answer_is_asked_for_again_with_its_population(server: Loopback, program: Program) -> None:
-    pending, allowed = Told(200, admission("pending")), Told(200, admission("allow"))
-    server.answer = in_turn(pending, allowed, Told(200, DENIED))
+def test_the_server_says_how_long_to_wait(
+    server: Loopback, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(talking.time, "sleep", pauses.append)
+    busy = Told(429, {"detail": "Busy."}, {"Retry-After": "7"})
+    server.answer = in_turn(busy, Told(500, {}), Told(200, admission("allow")))
 
-    assert program(*CHECK, "--wait", "10s", "--population", "existing")[0] == 1
-    assert [json.loads(a.body)["population"] for a in server.asked if a.method == "POST"] == ["existing"] * 2
+    assert program(*CHECK)[0] == 0
+    assert pauses == [7.0, 0.01]
+
+
+def test_whoever_says_come_back_tomorrow_is_not_waited_for(server: Loopback, program: Program) -> None:
+    server.answer = always(Told(503, {"detail": "Closed."}, {"Retry-After": "86400"}))
+
+    assert program(*CHECK)[0] == 4
+    assert len(server.asked) == 1
+
+
+# The identity of a pipeline ------------------------------------------------------------------------------
+
+
+def test_a_job_of_github_asks_with_a_new_token_each_time(
+    server: Loopback, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[str] = []
+
+    def answer(asked: Asked) -> Told:
+        if asked.path.startswith("/token?"):
+            assert asked.headers["authorization"] == "bearer of-the-job"
+            given.append(asked.path)
+            return Told(200, {"value": f"a.b.{len(given)}"})
+        return Told(
+            200, admission("allow" if asked.headers["authorization"] == "Bearer a.b.2" else "pending")
+        )
+
+    monkeypatch.delenv(talking.TOKEN)
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", f"{server.url}/token?v=2")
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "of-the-job")
+    server.answer = answer
+
+    assert program(*CHECK, "--wait", "10s")[0] == 0
+    assert given[0] == f"/token?v=2&audience=http%3A%2F%2F127.0.0.1%3A{server.url.rpartition(':')[2]}"
+
+
+@pytest.mark.parametrize("told", [Told(500), Told(200, {}), Told(200, {"value": "a b"}), None])
+def test_a_job_without_an_identity_is_not_allowed(
+    server: Loopback, program: Program, monkeypatch: pytest.MonkeyPatch, told: Told | None
+) -> None:
+    monkeypatch.delenv(talking.TOKEN)
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", f"{server.url}/token?v=2")
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "of-the-job")
+    server.answer = always(told)
+
+    code, _, err = program(*CHECK)
+
+    assert code == 4
+    assert "not allowed, for it could not be asked. GitHub Actions gave no identity token" in err
+
+
+def test_a_job_of_gitlab_asks_with_the_token_that_it_was_given(
+    server: Loopback, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(talking.TOKEN)
+    monkeypatch.setenv("COUNTERSIGN_ID_TOKEN", "a.b.c")
+    server.answer = always(Told(200, admission("allow")))
+
+    assert program(*CHECK)[0] == 0
+    assert server.asked[0].headers["authorization"] == "Bearer a.b.c"
+
+
+def test_later_steps_read_what_came_of_it(
+    server: Loopback, program: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "outputs"))
+    server.answer = always(Told(200, DENIED | {"outcome": "deny\nevil=1"}))
+
+    assert program(*CHECK)[0] == 1
+    key = DENIED["id"]
+    url = f"{server.url}/admissions/{key}"
+    assert (tmp_path / "outputs").read_text() == f"decision=denyevil\ndecision-id={key}\nurl={url}\n"
 
 
 # Formats -------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ import pytest
 
 from apps.cli import client as talking
 from apps.cli import uploading
-from apps.cli.client import Client, RefusedByServer, Unreachable
+from apps.cli.client import Client, RefusedByServer
+from apps.cli.errors import Unreachable
 from apps.engine.errors import BadInput
 from tests.cli.loopback import Asked, Loopback, Told, loopback
 
