@@ -11,13 +11,24 @@ from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import CharField, F, Field, Func, Model, OuterRef, Q, QuerySet, SmallIntegerField
+from django.db.models import (
+    CharField,
+    Exists,
+    F,
+    Field,
+    Func,
+    Model,
+    OuterRef,
+    Q,
+    QuerySet,
+    SmallIntegerField,
+)
 from django.utils import timezone
 
 from apps.access.guards import may, require, require_anywhere
 from apps.access.models import Person
-from apps.access.queries import visible_models
-from apps.access.states import Permission
+from apps.access.queries import grants_of, visible_models
+from apps.access.states import Permission, Scope
 from apps.access.text import clean, storable
 from apps.audit.errors import Invalid, NotFound
 from apps.audit.past import clock
@@ -273,9 +284,21 @@ def read_cursor(cursor: str) -> str:
     return key
 
 
+def _units_within(by: Person) -> QuerySet[BusinessUnit]:
+    """The units of which the person may see something, told by the grants: there are thousands of models."""
+    held = list(grants_of(by, Permission.MODEL_SEE).values_list("scope", "scope_key"))
+    rows = BusinessUnit.objects.order_by("title")
+    if any(scope == Scope.ORGANISATION for scope, _ in held):
+        return rows
+    single = RegisteredModel.objects.filter(key__in=[key for scope, key in held if scope == Scope.MODEL])
+    named = [key for scope, key in held if scope == Scope.UNIT]
+    used = Exists(RegisteredModel.objects.filter(unit=OuterRef("pk")))
+    return rows.filter(Q(key__in=named) & Q(used) | Q(pk__in=single.values("unit_id")))
+
+
 def filter_choices(by: Person) -> dict[str, list[Any]]:
     """What the list can be filtered by, of what the person may see."""
-    units = BusinessUnit.objects.filter(pk__in=visible_models(by).values("unit_id")).order_by("title")
+    units = _units_within(by)
     return {
         "tiers": list(TIERS),
         "kinds": [str(kind) for kind in ModelKind],

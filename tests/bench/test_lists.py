@@ -14,8 +14,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from apps.access.guards import may
 from apps.access.models import Person, RoleGrant
-from apps.access.states import Scope
+from apps.access.states import Permission, Scope
 from apps.api import rendering
 from apps.api.endpoints import answer
 from apps.audit import commands as audit
@@ -32,7 +33,13 @@ from tests.flows.bank import state_in
 
 pytestmark = pytest.mark.bench
 PART = "Lists of models"
-MODELS, PEOPLE, UNITS, LONG = 100_000 if FULL else 20_000, 50, 200, 1_000
+MODELS, PEOPLE, UNITS, LONG = 100_000, 200, 200, 1_000
+THEIR_PEOPLE = PEOPLE if FULL else 50  # each costs the peer a fifth of the models in rows
+_NOTES = {
+    "guardian_page": f"{THEIR_PEOPLE} people",
+    "drf_list": "one read, no rights, no tier, no version",
+    "guardian_check": f"{THEIR_PEOPLE} people",
+}
 Row = TypeVar("Row", RegisteredModel, ModelVersion)
 
 
@@ -64,8 +71,12 @@ def test_lists(table: Table, fresh_database: FreshDatabase) -> None:
             f"{LONG:,} models as JSON, in {LONG // 50} pages with rights, tier and newest version",
             Goal(ratio=8),
         ),
+        (
+            "guardian_check",
+            f"may this person read this model? asked of {PEOPLE} people for the first time, 1 statement",
+            Goal(ratio=6, seconds=1e-3),
+        ),
     ):
-        note = "one read, no rights, no tier, no version" if key == "drf_list" else ""
         compare(
             table,
             part=PART,
@@ -73,7 +84,7 @@ def test_lists(table: Table, fresh_database: FreshDatabase) -> None:
             ours=Side(seconds=median(ours[key])),
             theirs=None
             if problem
-            else Side(seconds=median([r.said["seconds"] for r in theirs[key]]), note=note),
+            else Side(seconds=median([r.said["seconds"] for r in theirs[key]]), note=_NOTES[key]),
             peer=problem or theirs[key][0].said["peer"],
             goal=goal,
         )
@@ -82,19 +93,20 @@ def test_lists(table: Table, fresh_database: FreshDatabase) -> None:
 
 def _in_turns(people: list[Person]) -> tuple[dict[str, list[float]], dict[str, list[Ran]], str]:
     """Ours and the peers', three times each; why there are no peers, if there are none."""
-    ours: dict[str, list[float]] = {"guardian_page": [], "drf_list": []}
+    ours: dict[str, list[float]] = {name: [] for name in _NOTES}
     theirs: dict[str, list[Ran]] = {name: [] for name in ours}
     problem = ""
     with peers_database() as env:
         try:
             peer_job("site_fill", env=env)
-            peer_job("guardian_fill", MODELS, PEOPLE, env=env)
+            peer_job("guardian_fill", MODELS, THEIR_PEOPLE, env=env)
         except PeerProblem as found:
             problem = str(found)
         for _ in range(3):
             ours["guardian_page"].append(_each(people))
             ours["drf_list"].append(seconds_of(lambda: _long(people[0]), 3))
-            for name, words in (("guardian_page", ()), ("drf_list", (LONG, 9))):
+            ours["guardian_check"].append(_checks(people))
+            for name, words in (("guardian_page", ()), ("drf_list", (LONG, 9)), ("guardian_check", ())):
                 if not problem:
                     theirs[name].append(peer_job(name, *words, env=env))
     return ours, theirs, problem
@@ -130,6 +142,21 @@ def _long(by: Person) -> int:
         assert answer({"models": [rendering.model(m) for m in page.rows], "next": page.next}).content
         cursor = page.next
     return told
+
+
+def _checks(people: list[Person]) -> float:
+    """One question of each person: whether they may read a model that they may."""
+    models = {
+        row.unit.key: row for row in RegisteredModel.objects.select_related("unit").order_by("-key")[:UNITS]
+    }
+    asked = [(person, models[person.grants.earliest("pk").scope_key]) for person in people]
+    taken = []
+    for person, model in [*asked[:5], *asked]:
+        began = time.perf_counter()
+        allowed = may(person, Permission.MODEL_SEE, model)
+        taken.append(time.perf_counter() - began)
+        assert allowed
+    return median(taken[5:])
 
 
 def _each(people: list[Person]) -> float:

@@ -65,6 +65,7 @@ FAR = {
     "verifying",
     "fanout",  # tried by hand in tests/bench/test_fanout.py
     "fanout_part",
+    "guardian_check",
     "guardian_fill",
     "guardian_page",
     "lightgbm_path",
