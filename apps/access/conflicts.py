@@ -34,7 +34,7 @@ def conflicts() -> list[Conflict]:
 
 
 def _by_grants() -> Iterator[Conflict]:
-    """Grants that build and approve the same models: refused when given, found where the walls were passed."""
+    """Grants that build and approve the same models, where somebody came past the walls."""
     known = all_roles()
     held: dict[str, list[RoleGrant]] = defaultdict(list)
     for row in standing_grants().select_related("person").order_by("person__username", "pk"):

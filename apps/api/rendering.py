@@ -161,6 +161,7 @@ def evidence(row: Evidence) -> Json:
 def signoff(row: SignOff) -> Json:
     return {
         "person": person(row.person),
+        "acting_for": [person(giver) for giver in approvals.signed_for(row)],
         "step": row.step,
         "role": row.role,
         "meaning": row.meaning,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from apps.access.guards import built, may, require, require_reauthentication
+from apps.access.guards import built, may, require, require_reauthentication, why_not
+from apps.access.lending import acted_by, acted_for
 from apps.access.models import Person
 from apps.access.states import Permission
 from apps.access.text import clean
@@ -116,7 +118,24 @@ def can_sign(by: Person, approval: Approval) -> Step:
     step = open_step(queries.steps_of(approval), queries.signed(approval), lambda s: _holds(by, approval, s))
     if step is None:
         raise Refused("The step before yours is not complete yet.")
+    one_pair_of_eyes(by, approval, step)
     return step
+
+
+def one_pair_of_eyes(by: Person, approval: Approval, step: Step) -> None:
+    """Refused where who handed on a review and who does it would both count, or the first may not review."""
+    permission, model = ROLE_PERMISSION.get(step["role"]), approval.version.model
+    signed = set(queries.signoffs_of(approval).values_list("identity", flat=True))
+    now = Now()  # by the clock of the database
+    for giver in acted_for(by.identity, permission, model, now):
+        if giver.identity in signed:
+            raise Refused(f"{giver.name}, for whom you act, has signed this already.")
+        sentence = why_not(independent, giver, approval)
+        if sentence:
+            raise Forbidden(f"You act for {giver.name}, who could not sign this: {sentence}")
+    for taker in acted_by(by.identity, permission, model, now):
+        if taker.identity in signed:
+            raise Refused(f"{taker.name}, who acts for you, has signed this already.")
 
 
 def _holds(by: Person, approval: Approval, step: Step) -> bool:

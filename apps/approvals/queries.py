@@ -11,7 +11,9 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Exists, F, Model, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
 
+from apps.access.lending import acted_for, names
 from apps.access.models import Person
 from apps.access.queries import models_with, visible_models
 from apps.approvals.models import (
@@ -176,6 +178,8 @@ def review(by: Person, approval: Approval) -> Review:
     revealed = all_complete(steps_of(approval), Counter(s.step for s in signoffs))
     own = [s for s in signoffs if s.identity == by.identity]
     seen = signoffs if revealed else own
+    for one in seen:
+        one.__dict__["acting_for"] = names(signed_for(one))
     given = Counter(s.step for s in signoffs)
     standings = [
         StepStanding(step, given[step["id"]], [s for s in seen if s.step == step["id"]], not revealed)
@@ -192,6 +196,20 @@ def review(by: Person, approval: Approval) -> Review:
         waivers=list(valid_waivers(approval.version, approval.use)),
         previous=previous_granted(approval),
     )
+
+
+def signed_for(signoff: SignOff) -> list[Person]:
+    """For whom somebody signed: those who had handed their reviews to them then."""
+    permission, model = ROLE_PERMISSION.get(signoff.role), signoff.approval.version.model
+    return acted_for(signoff.identity, permission, model, signoff.signed_at)
+
+
+def acting_for(by: Person, approval: Approval) -> str:
+    """For whom this person would sign now, as a page says it; nothing where it is for themselves alone."""
+    model, now = approval.version.model, Now()
+    steps = {step["role"] for step in steps_of(approval)}
+    found = {p.pk: p for r in steps for p in acted_for(by.identity, ROLE_PERMISSION.get(r), model, now)}
+    return names(found.values())
 
 
 def previous_granted(approval: Approval) -> Approval | None:

@@ -27,6 +27,8 @@ class EventName(StrEnum):
     ROLE_ENDED = "role.ended"
     ROLE_DEFINED = "role.defined"
     ROLE_RETIRED = "role.retired"
+    REVIEWS_DELEGATED = "reviews.delegated"
+    DELEGATION_ENDED = "delegation.ended"
     TOKEN_ISSUED = "token.issued"  # noqa: S105
     TOKEN_REVOKED = "token.revoked"  # noqa: S105
     SESSION_OPENED = "session.opened"

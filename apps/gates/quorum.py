@@ -9,8 +9,9 @@ from typing import Any
 
 from django.db.models import OuterRef, Q, Subquery
 
+from apps.access.lending import pairs_at
 from apps.access.models import RoleGrant
-from apps.access.roles import keys_with
+from apps.access.roles import all_roles
 from apps.access.states import Permission, Scope
 from apps.engine.admit import steps_for
 from apps.engine.matching import Shortage, shortage
@@ -37,20 +38,32 @@ class Signers:
     def __init__(self, at: datetime) -> None:
         self.names: dict[str, str] = {}
         self._held: dict[tuple[str, str, str], set[str]] = {}
-        carried = {role: keys_with(permission) for role, permission in SIGNS.items()}
+        known = all_roles().values()
+        carried = {role: [one.key for one in known if p in one.permissions] for role, p in SIGNS.items()}
         for grant in _grants(at, sorted({key for keys in carried.values() for key in keys})):
             person = grant.person
             self.names.setdefault(person.identity, person.username)
             for role in (role for role, keys in carried.items() if grant.role in keys):
                 place = (role, grant.scope, grant.scope_key)
                 self._held.setdefault(place, set()).add(person.identity)
+        self._lent = pairs_at(at)
 
-    def of(self, role: str, model: RegisteredModel | None = None) -> frozenset[str]:
-        """The humans who may sign for a role; without a model, those who may for every one."""
-        places = [(role, Scope.ORGANISATION, "")]
+    def of(
+        self, role: str, model: RegisteredModel | None = None, *, apart: frozenset[str] = frozenset()
+    ) -> frozenset[str]:
+        """The humans who may sign for a role; without a model, those who may for every one.
+
+        `apart` are those whom separation of duties keeps from it. Who handed on their reviews and who does
+        them count as one; whoever acts for somebody kept apart is kept apart with them.
+        """
+        places = [(str(Scope.ORGANISATION), "")]
         if model is not None:
-            places += [(role, Scope.UNIT, model.unit.key), (role, Scope.MODEL, model.key)]
-        return frozenset().union(*(self._held.get(place, ()) for place in places))
+            places += [(str(Scope.UNIT), model.unit.key), (str(Scope.MODEL), model.key)]
+        found = frozenset[str]().union(*(self._held.get((role, *place), ()) for place in places)) - apart
+        for permission, scope, key, giver, taker in self._lent:
+            if permission == SIGNS[role] and (scope, key) in places and taker not in apart:
+                found -= {taker} if giver in apart else {giver}
+        return found
 
 
 def _grants(at: datetime, roles: Sequence[str]) -> Iterable[RoleGrant]:
@@ -68,7 +81,7 @@ def short_of(
     `apart` are the humans whom separation of duties keeps from signing.
     """
     barred = frozenset(apart)
-    eligible = {step.id: signers.of(step.role, model) - barred for step in steps}
+    eligible = {step.id: signers.of(step.role, model, apart=barred) for step in steps}
     found = shortage({step.id: step.quorum for step in steps}, eligible)
     return "" if found is None else _sentence(found, {step.id: step for step in steps}, signers)
 

@@ -76,6 +76,8 @@ ELSEWHERE = {
     "access.reauthenticate_by_passkey": ("tests/web/test_passkeys.py", "reauthentication.passed"),
     "access.enable_person": ("tests/access/test_overseeing.py", "person.enabled"),
     "access.note_token_use": ("tests/access/test_tokens.py", "note_token_use"),
+    "access.delegate_reviews": ("tests/access/test_delegations.py", "reviews.delegated"),
+    "access.end_delegation": ("tests/access/test_delegations.py", "delegation.ended"),
     "access.define_role": ("tests/access/test_own_roles.py", "role.defined"),
     "access.retire_role": ("tests/access/test_own_roles.py", "role.retired"),
     "access.first_administrator": ("tests/access/test_people.py", "first_administrator"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apps.access.commands.delegations import delegate_reviews, end_delegation
 from apps.access.commands.epochs import confirm_epoch, propose_epoch
 from apps.access.commands.erasing import erase_person
 from apps.access.commands.factors import (
@@ -50,8 +51,10 @@ __all__ = [
     "confirm_password",
     "create_person",
     "define_role",
+    "delegate_reviews",
     "disable_person",
     "enable_person",
+    "end_delegation",
     "end_grant",
     "end_mapping",
     "end_other_sessions",

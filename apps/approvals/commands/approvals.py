@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.access.guards import require
+from apps.access.lending import acted_for
 from apps.access.models import Person
 from apps.access.states import Permission
 from apps.approvals import guards, queries
@@ -16,7 +18,7 @@ from apps.approvals.limits import merged, read_limits
 from apps.approvals.models import Approval, SignOff
 from apps.approvals.rules import Rules, rules_of
 from apps.approvals.states import ApprovalState, Meaning
-from apps.approvals.steps import Step
+from apps.approvals.steps import ROLE_PERMISSION, Step
 from apps.audit import commands as audit
 from apps.audit.events import EventName
 from apps.gates.models import Decision
@@ -133,6 +135,7 @@ def _seal_signoff(
             "meaning": meaning,
             "reason": reason,
             "limits": limits,
+            **_acting_for(by, approval, step),
         },
         event=EventName.SIGNOFF_GIVEN,
     )
@@ -151,6 +154,13 @@ def _seal_signoff(
         signed_at=statement.signed_at,
         statement_digest=statement.digest,
     )
+
+
+def _acting_for(by: Person, approval: Approval, step: Step) -> dict[str, Any]:
+    """For whom the signer acts, where reviews were handed to them."""
+    permission = ROLE_PERMISSION.get(step["role"])
+    givers = acted_for(by.identity, permission, approval.version.model, Now())
+    return {"actingFor": sorted(str(giver.pk) for giver in givers)} if givers else {}
 
 
 def _consolidate(approval: Approval) -> None:

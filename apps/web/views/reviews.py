@@ -51,6 +51,7 @@ def _context(request: HttpRequest, by: Person, approval: Approval, review: queri
         "changes": changes_since(review.previous, approval),
         "why_not_sign": why_not(guards.can_sign, by, approval) or why_not(guards.fresh, approval),
         "fresh_password": not why_not(require_reauthentication, reauthenticated_at(request)),
+        "acting_for": queries.acting_for(by, approval),
         "why_not_withdraw": _why_not_withdraw(by, approval),
         "why_not_revoke": why_not(may_revoke, by, approval),
         "report": latest_report(approval),
