@@ -9,9 +9,10 @@ import pytest
 from apps.approvals import commands as approvals
 from apps.approvals.models import Finding
 from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
+from apps.audit.models import Event
 from apps.audit.past import reading
 from apps.deploys import running
-from apps.deploys.commands.running import count_calls, report_deployment, roll_back, settle
+from apps.deploys.commands import count_calls, report_deployment, roll_back, seal_revocations, settle
 from apps.deploys.models import Deployment
 from tests import factories
 from tests.deploys.test_admissions import ask
@@ -253,3 +254,23 @@ def test_a_period_is_counted_once() -> None:
     counted()
     with pytest.raises(Refused, match="known already"):
         counted(12)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "calls.counted",
+        "deployment.reported",
+        "deployment.rolled_back",
+        "deployment.settled",
+        "revocations.sealed",
+    ],
+)
+def test_each_leaves_one_event(action: str) -> None:
+    two_versions()
+    back()
+    counted()
+    row = told(STRANGE, "scoring/shadow")
+    settle(by=factories.validator(), deployment=row, answer="bound", reason="Theirs.", model="credit-pd")
+    seal_revocations(by=factories.service())
+    assert Event.objects.filter(action=action).count() == (3 if action == "deployment.reported" else 1)

@@ -211,6 +211,7 @@ def answers(granted: Approval) -> None:
     deploys.declare_environment(by=factories.administrator(), key="staging", title="Staging")
     pipeline = factories.service()
     asked = deploys.admit(by=pipeline, model="credit-pd", version="1", environment="production")
+    what_runs(pipeline, asked.digest)
     report = bank.reported(granted, signers=(factories.validator(), factories.risk_officer()))
     reports.archive_report(by=bank.WORKER, report=report)
     reports.archive_due(by=bank.WORKER)
@@ -221,6 +222,21 @@ def answers(granted: Approval) -> None:
     reports.request_report(by=factories.validator(), approval=granted)
     approvals.revoke(by=factories.head(), approval=granted, reason=WHY)
     deploys.ask_again(by=pipeline, admission=asked)
+
+
+def what_runs(pipeline: Person, digest: str) -> None:
+    place = {"by": pipeline, "environment": "production"}
+    deploys.report_deployment(**place, slot="scoring/credit-pd", digest=digest)
+    deploys.report_deployment(**{**place, "environment": "staging"}, slot="scoring/early", digest=digest)
+    strange = deploys.report_deployment(**place, slot="scoring/shadow", digest="sha256:" + "7" * 64)
+    deploys.settle(
+        by=factories.validator(), deployment=strange, answer="finding", model="credit-pd", reason=WHY
+    )
+    ends = timezone.now() - timedelta(hours=1)
+    deploys.count_calls(
+        **place, slot="scoring/credit-pd", begins=ends - timedelta(hours=1), ends=ends, calls=7
+    )
+    deploys.seal_revocations(by=pipeline)
 
 
 def money() -> None:
