@@ -222,20 +222,23 @@ class KeySet:
 
     @classmethod
     def from_pem(cls, data: bytes, *, what: str = "The key file") -> KeySet:
-        """Public keys in PEM form, trusted for both purposes and without a window, and certificates.
+        """Public keys in PEM form, trusted for both purposes and without a window; certificates; their lists.
 
         Nothing in PEM says whether a certificate is for signers or for time, so each counts for both.
         """
         keys: list[KeyRecord] = []
         certificates: list[str] = []
+        withdrawn: list[str] = []
         for block in _pem_blocks(data):
-            if b"CERTIFICATE" in block.split(b"\n", 1)[0]:
-                certificates.append(block.decode("ascii", "replace"))
+            label = block.split(b"\n", 1)[0]
+            if b"CERTIFICATE" in label or b"X509 CRL" in label:
+                kept = certificates if b"CERTIFICATE" in label else withdrawn
+                kept.append(block.decode("ascii", "replace"))
             else:
                 keys.extend(_forever(_public_key(block, what)))
         if not keys and not certificates:
             raise BadInput(f"{what} holds neither a public key nor a certificate.")
-        return cls(tuple(keys), tuple(certificates), tuple(certificates))
+        return cls(tuple(keys), tuple(certificates), tuple(certificates), tuple(withdrawn))
 
 
 def _texts(doc: Mapping[str, Any], name: str, what: str) -> tuple[str, ...]:

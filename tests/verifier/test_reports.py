@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import zlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
 from apps.cli.main import main as program
 from apps.engine.keys import KeySet
 from tests.verifier import signed
-from tests.verifier.both import verifier
+from tests.verifier.both import verifier, withdrawn
 from tests.verifier.making import Making, key_set
 from tests.verifier.signed import identity, revisions, signed_by, told
 
@@ -111,3 +115,54 @@ def test_a_stamp_of_an_authority_that_nobody_gave_proves_no_time(tmp_path: Path,
     one, other, first, second = ask(made, tmp_path, capsys)
     assert (one, other) == (1, 1), (first, second)
     assert "The time stamp is not under a certificate that was given" in first
+
+
+def list_of(name: str, since: datetime, by: str = "Bank Issuing CA") -> x509.CertificateRevocationList:
+    """An issuer's list with the certificate of one signer."""
+    key, above = signed.issuer(by)
+    serial = identity(name).certificate.serial_number
+    one = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(since).build()
+    made = x509.CertificateRevocationListBuilder().issuer_name(above.subject).add_revoked_certificate(one)
+    now = datetime.now(UTC)
+    return made.last_update(now).next_update(now + timedelta(days=1)).sign(key, hashes.SHA256())
+
+
+def pem_of(found: x509.CertificateRevocationList) -> str:
+    return found.public_bytes(serialization.Encoding.PEM).decode()
+
+
+@pytest.mark.parametrize(("hours", "code"), [(-1, 1), (1, 0)])
+def test_a_signature_after_its_certificate_was_withdrawn_is_named_by_both(
+    tmp_path: Path, capsys, hours: int, code: int
+) -> None:
+    made = whole()
+    since = datetime.now(UTC) + timedelta(hours=hours)
+    made.keys = replace(made.keys, revocations=(pem_of(list_of("Rob", since)),))
+    one, other, first, second = ask(made, tmp_path, capsys)
+    assert (one, other) == (code, code), (first, second)
+    assert ("withdrawn on" in first, "withdrawn on" in second) == (bool(code), bool(code))
+
+
+def test_a_list_of_nobody_who_was_given_is_refused(tmp_path: Path, capsys) -> None:
+    made = whole()
+    strange = pem_of(list_of("Rob", datetime.now(UTC), by="Another CA"))
+    made.keys = replace(made.keys, revocations=(strange,))
+    one, other, first, _ = ask(made, tmp_path, capsys)
+    assert one == other == 1
+    assert "not signed by" in first
+
+
+def test_a_file_of_keys_in_pem_brings_its_lists(tmp_path: Path) -> None:
+    text = signed.pem() + pem_of(list_of("Rob", datetime.now(UTC)))
+    assert len(KeySet.from_pem(text.encode()).revocations) == 1
+    assert len(withdrawn.lists_in_pem(text.encode())) == 1
+
+
+@pytest.mark.parametrize("pack", [bytes, zlib.compress])
+def test_a_list_inside_a_document_counts_under_its_issuer_alone(pack) -> None:
+    data = list_of("Rob", datetime.now(UTC)).public_bytes(serialization.Encoding.DER)
+    document = b"7 0 obj\nstream\n" + pack(data) + b"\nendstream stream\nnothing\nendstream"
+    issuers = [signed.issuer("Bank Issuing CA")[1]]
+    serial = identity("Rob").certificate.serial_number
+    assert [number for _, number in withdrawn.of(issuers, [], document)] == [serial]
+    assert withdrawn.of([signed.issuer("Another CA")[1]], [], document) == {}

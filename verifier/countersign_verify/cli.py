@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from countersign_verify import VERSION, jcs, keys, notes, pdf, receipts, stamps
+from countersign_verify import VERSION, jcs, keys, notes, pdf, receipts, stamps, withdrawn
 from countersign_verify.faults import Unreadable, Wrong
 from countersign_verify.files import open_pack
 from countersign_verify.pack import verify
@@ -89,6 +89,7 @@ def _trust(args: argparse.Namespace) -> Trust:
             witnesses=[notes.read_witness(text) for text in args.witness_key],
             authorities=authorities,
             signers=[c for _, pinned in given for c in pinned.signers],
+            lists=[text for _, pinned in given for text in pinned.lists],
             kept=[notes.read(_bytes(name)) for name in args.checkpoint],
         )
     except Wrong as wrong:
@@ -102,7 +103,7 @@ def _given(name: str) -> tuple[list[keys.Key], pdf.Pinned]:
         doc = jcs.read(data, name)
         return keys.read_set(doc, name), pdf.pinned_in(doc, name)
     found = stamps.read_certificates(data if b"BEGIN CERTIFICATE" in data else b"", name)
-    return keys.read_pem(data, name), pdf.Pinned(found, found)
+    return keys.read_pem(data, name), pdf.Pinned(found, found, withdrawn.lists_in_pem(data))
 
 
 def _bytes(name: str) -> bytes:

@@ -93,7 +93,7 @@ def read_pem(data: bytes, what: str) -> list[Key]:
     blocks = [b"-----BEGIN " + part for part in data.split(b"-----BEGIN ")[1:]]
     found: list[Key] = []
     for block in blocks:
-        if b"CERTIFICATE" in block.split(b"\n", 1)[0]:
+        if any(word in block.split(b"\n", 1)[0] for word in (b"CERTIFICATE", b"X509 CRL")):
             continue
         try:
             key = serialization.load_pem_public_key(block)

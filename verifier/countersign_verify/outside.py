@@ -89,7 +89,7 @@ def _stamped(found: Files, log: Log, authorities: Sequence[Any]) -> str:
 def _certificates(found: Files, trust: Trust) -> pdf.Pinned:
     """What signatures in reports are judged by: what was given, else what the pack brings along."""
     if trust.keys is not None:
-        return pdf.Pinned(trust.signers, trust.authorities)
+        return pdf.Pinned(trust.signers, trust.authorities, trust.lists)
     try:
         return pdf.pinned_in(jcs.read(files.whole(found, KEYS), "The key set"), "the pack's key set")
     except Wrong as wrong:

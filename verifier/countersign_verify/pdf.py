@@ -16,7 +16,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from countersign_verify import cms, der, keys, stamps
+from countersign_verify import cms, der, keys, stamps, withdrawn
 from countersign_verify.faults import Wrong
 
 _RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d{1,12})\s+(\d{1,12})\s+(\d{1,12})\s+(\d{1,12})\s*\]")
@@ -26,10 +26,14 @@ _MOST = 100
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """What signatures in reports are judged by: certificates of signers and of those who stamp time."""
+    """What signatures in reports are judged by: certificates of signers and of those who stamp time.
+
+    `lists` are the lists (PEM) of the signers' certificates that were withdrawn.
+    """
 
     signers: Sequence[x509.Certificate] = ()
     authorities: Sequence[x509.Certificate] = ()
+    lists: Sequence[str] = ()
 
 
 def pinned_in(doc: Any, what: str) -> Pinned:
@@ -38,7 +42,7 @@ def pinned_in(doc: Any, what: str) -> Pinned:
         stamps.read_certificates(keys.certificates_in(doc, name, what), what)
         for name in ("certificates", "timestamp_certificates")
     )
-    return Pinned(signers, authorities)
+    return Pinned(signers, authorities, withdrawn.lists_in(doc, what))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +68,10 @@ def verify(data: bytes, signers: Sequence[str], pinned: Pinned) -> None:
     for one in found:
         if one.data.kind == cms.TST_INFO:
             _archived(one, pinned)
+    gone = withdrawn.of(pinned.signers, pinned.lists, data)
     for number, (one, signer) in enumerate(zip(signed, signers, strict=True), 1):
-        _signed(one, signer, pinned, f"Signature {number}")
+        certificate, at = _signed(one, signer, pinned, f"Signature {number}")
+        withdrawn.refuse(gone, certificate, at, f"Signature {number}")
 
 
 def _signatures(data: bytes) -> Iterator[_Found]:
@@ -98,7 +104,8 @@ def _archived(one: _Found, pinned: Pinned) -> None:
     stamps.check(one.data, [digest], pinned.authorities)
 
 
-def _signed(one: _Found, signer: str, pinned: Pinned, what: str) -> None:
+def _signed(one: _Found, signer: str, pinned: Pinned, what: str) -> tuple[x509.Certificate, datetime]:
+    """The certificate under which a signature holds, and when it was stamped."""
     if not one.data.signer.covers(cms.DATA, one.parts):
         raise Wrong(f"{what} is over other bytes than those of the document: it was changed.")
     certificate = next((c for c in one.data.certificates if _fingerprint(c) == signer), None)
@@ -110,6 +117,7 @@ def _signed(one: _Found, signer: str, pinned: Pinned, what: str) -> None:
     at = _stamped(one.data.signer, pinned, what)
     if not cms.ends_in(certificate, one.data.certificates, pinned.signers, at):
         raise Wrong(f"{what} is not under a certificate that was given and valid at {at.isoformat()}.")
+    return certificate, at
 
 
 def _stamped(signer: cms.Signer, pinned: Pinned, what: str) -> datetime:

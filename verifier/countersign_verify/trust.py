@@ -19,6 +19,7 @@ class Trust:
     witnesses: Sequence[notes.Witness] = ()
     authorities: Sequence[Any] = ()
     signers: Sequence[Any] = ()
+    lists: Sequence[str] = ()
     kept: Sequence[notes.Checkpoint] = ()
 
 
