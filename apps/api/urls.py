@@ -31,6 +31,7 @@ from apps.api.views import (
     watching,
     webhooks,
 )
+from apps.api.views import attestations as attestation_rounds
 from apps.api.views import exports as exporting
 
 urlpatterns = [
@@ -160,6 +161,11 @@ urlpatterns = [
     path("webhooks/<uuid:endpoint_id>/replay", webhooks.replays),
     path("deliveries/<uuid:delivery_id>/replay", webhooks.delivery_replay),
     path("notices", notices.notices),
+    path("attestations/rounds", attestation_rounds.all_rounds),
+    path("attestations/rounds/<uuid:round_id>", attestation_rounds.one_round),
+    path("attestations/rounds/<uuid:round_id>/attest", attestation_rounds.attesting),
+    path("attestations/rounds/<uuid:round_id>/dispute", attestation_rounds.disputing),
+    path("attestations/rounds/<uuid:round_id>/end", attestation_rounds.ending),
     path("subscriptions", notices.subscriptions),
     re_path(r"^.*$", not_found),
 ]

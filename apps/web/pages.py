@@ -55,6 +55,7 @@ RAIL: tuple[Entry, ...] = (
     ("/reports", "Reports", Permission.EVIDENCE_SEE, ()),
     ("/findings", "Findings", Permission.EVIDENCE_SEE, ()),
     ("/waivers", "Waivers", Permission.EVIDENCE_SEE, ()),
+    ("/attestations", "Attestations", Permission.MODEL_SEE, ()),
     ("/decisions", "Decisions", Permission.ADMISSION_SEE, ("/admissions/",)),
     ("/deployments", "Deployments", Permission.ADMISSION_SEE, ("/environments",)),
     ("/deployments", "Deployments", Permission.ADMISSION_SEE, ("/environments",)),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 from django.test import Client
 from django.urls import get_resolver
@@ -16,7 +17,8 @@ from apps.access.commands import place_hold
 from apps.access.models import ApiToken
 from apps.access.tokens import new_token, token_digest
 from apps.api.endpoints import describe
-from apps.approvals.commands import challenge
+from apps.approvals.commands import challenge, open_round
+from apps.approvals.models import AttestationRound
 from apps.audit.models import Event
 from apps.costs.models import Budget
 from apps.costs.queries import month_of, next_month
@@ -25,6 +27,7 @@ from apps.deploys.models import Integration
 from apps.gates.models import PolicyProposal
 from apps.inventory import store
 from apps.inventory.models import ScorecardProposal
+from apps.notices.models import Endpoint
 from apps.reports.challenges import find_about
 from tests.standing import Standing, token
 
@@ -111,11 +114,39 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "handle": "0" * 20,
         "upload_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
         "gate": chart.gate if chart else "none",
+        "endpoint_id": _endpoint(world).pk if "endpoint_id" in route else "",
+        "round_id": _round(world).pk if "round_id" in route else "",
+        "delivery_id": uuid4() if "delivery_id" in route else "",
     }
 
 
 def _hold(world: Standing) -> object:
     return place_hold(by=world.people["head-of-model-risk"], reason="Case").pk
+
+
+def _round(world: Standing) -> AttestationRound:
+    """A round over the whole inventory, asked again each year."""
+    found = AttestationRound.objects.first()
+    due = timezone.now().date() + timedelta(days=30)
+    by = world.people["head-of-model-risk"]
+    return found or open_round(by=by, title="Every year", due=due, every_days=365)
+
+
+def _endpoint(world: Standing) -> Endpoint:
+    """An endpoint of the administrator's own."""
+    by, now = world.people["administrator"], timezone.now()
+    found = Endpoint.objects.filter(name="watcher").first()
+    return found or Endpoint.objects.create(
+        name="watcher",
+        kind="webhook",
+        address=b"locked",
+        place="https://hooks.example:443",
+        events=["run.dead"],
+        owner=by,
+        added_by=by,
+        added_at=now,
+        agreed_at=now,
+    )
 
 
 def _integration(world: Standing) -> object:
@@ -246,6 +277,19 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
         "POST /api/v1/costs/rates": {"hardware": "cpu", "per_second": "1"},
         "POST /api/v1/budgets": {"unit": "retail", "month": "2026-11", "amount": "5"},
         "POST /reports/ask": {"kind": "portfolio"},
+        "POST /administration/webhooks": {"name": "new", "kind": "webhook"},
+        "POST /administration/webhooks/<uuid:endpoint_id>": {"act": "trial"},
+        "POST /attestations": {"title": "Autumn", "due": DAY},
+        "POST /attestations/<uuid:round_id>": {"act": "end", **reason},
+        "POST /api/v1/attestations/rounds": {"title": "Autumn", "due": DAY},
+        "POST /api/v1/attestations/rounds/<uuid:round_id>/attest": {"entries": {}},
+        "POST /api/v1/attestations/rounds/<uuid:round_id>/dispute": {"entry": 0, "wrong": "all"},
+        "POST /api/v1/attestations/rounds/<uuid:round_id>/end": reason,
+        "POST /account/notices": {"topic": "waiting", "mail": "never"},
+        "POST /api/v1/webhooks": {"name": "new", "kind": "webhook", "address": "", "events": []},
+        "POST /api/v1/webhooks/<uuid:endpoint_id>/rotate": {"hours": 1},
+        "POST /api/v1/webhooks/<uuid:endpoint_id>/stop": reason,
+        "POST /api/v1/subscriptions": {"topic": "waiting", "listed": True, "mail": "never"},
         "POST /api/v1/reports": {"kind": "portfolio"},
         "POST /reports/<uuid:report_id>/sign": {"meaning": "validated", "shown_digest": "x"},
     }
