@@ -11,7 +11,7 @@ from django.db.models.functions import Concat, Lower
 from apps.access.states import Reach
 from apps.audit.states import Ref
 from apps.engine.determination import OUTCOMES
-from apps.inventory.states import CONVERSION_MOVES, ConversionState, ModelKind, Part
+from apps.inventory.states import CONVERSION_MOVES, ConversionState, DocumentKind, ModelKind, Part
 
 PERSON = settings.AUTH_USER_MODEL
 
@@ -544,3 +544,88 @@ class Contribution(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person} {self.part} of {self.version}"
+
+
+class ModelDocument(models.Model):
+    """A version of a document of a model, by the digest of its bytes; the newest one holds. A fact."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="registered_documents")
+    kind = models.CharField(max_length=40, choices=[(k, k) for k in DocumentKind])
+    title = models.CharField(max_length=200)
+    label = models.CharField(max_length=80)
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="documents")
+    filename = models.CharField(max_length=255)
+    expires_on = models.DateField(null=True, blank=True)
+    review_on = models.DateField(null=True, blank=True)
+    owner = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    registered_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    registered_at = models.DateTimeField(auto_now_add=True)
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    class Meta:
+        ordering = ["-registered_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "kind", "title", "label"], name="document_version_once")
+        ]
+        indexes = [models.Index(fields=["model", "kind", "-registered_at"], name="document_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.title} {self.label}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="model_document", id=str(self.pk), name=str(self), digest=self.blob_id)
+
+
+class ChangeNotice(models.Model):
+    """What a vendor told of a change that brings a new version. A fact."""
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="change_notices")
+    # The label of the version that the notice announces.
+    announces = models.CharField(max_length=120)
+    told_on = models.DateField()
+    effective_on = models.DateField(null=True, blank=True)
+    summary = models.TextField()
+    document = models.ForeignKey(
+        ModelDocument, null=True, blank=True, on_delete=models.PROTECT, related_name="notices"
+    )
+    registered_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    registered_at = models.DateTimeField(auto_now_add=True)
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    class Meta:
+        ordering = ["-registered_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"change notice of {self.model.key}@{self.announces}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="change_notice", id=str(self.pk), name=str(self), digest=self.statement_digest)
+
+
+class VendorReview(models.Model):
+    """What a vendor's documentation holds, held against the checklist; the newest one counts. A fact."""
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="vendor_reviews")
+    vendor = models.CharField(max_length=200)
+    # By the id of each item: {"met": yes, partly or no, "note": why}.
+    answers = models.JSONField()
+    checklist = models.CharField(max_length=120)
+    # Points reached and points there are, so that the share is exact.
+    points = models.PositiveIntegerField()
+    of = models.PositiveIntegerField()
+    reviewed_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    reviewed_at = models.DateTimeField(auto_now_add=True)
+    statement_digest = models.CharField(max_length=71, unique=True)
+
+    class Meta:
+        ordering = ["-reviewed_at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(points__lte=models.F("of")), name="review_in_range")
+        ]
+
+    def __str__(self) -> str:
+        return f"vendor review of {self.model.key}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="vendor_review", id=str(self.pk), name=str(self), digest=self.statement_digest)

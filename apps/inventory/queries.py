@@ -41,6 +41,7 @@ from apps.inventory.models import (
     Contribution,
     Determination,
     Idea,
+    ModelDocument,
     ModelVersion,
     RegimeDecision,
     RegisteredModel,
@@ -49,6 +50,8 @@ from apps.inventory.models import (
     Use,
 )
 from apps.inventory.states import ModelKind, Standing
+from apps.inventory.store import open as open_bytes
+from apps.inventory.store import plain_digest
 
 Row = TypeVar("Row", bound=Model)
 PAGE = 50
@@ -261,10 +264,27 @@ def _of_determination(rows: Models, wanted: str, _: Mapping[str, str]) -> Models
     return rows.filter(pk__in=newest.filter(due if wanted == "due" else Q(outcome=wanted)).values("model_id"))
 
 
+def _lacking(rows: Models, part: str, _: Mapping[str, str]) -> Models:
+    """Models whose entry lacks a part."""
+    if part not in LACKING:
+        raise Invalid(f'"{part}" is no part of an entry; it is one of {", ".join(LACKING)}.', field="missing")
+    return rows.filter(LACKING[part])
+
+
+LACKING: Mapping[str, Q] = {
+    "purpose": Q(purpose=""),
+    "limitations": Q(limitations=""),
+    "use": ~Q(pk__in=Use.objects.filter(retired_at=None).values("model_id")),
+    "tier": ~Q(pk__in=Tiering.objects.values("model_id")),
+    "determination": ~Q(pk__in=Determination.objects.values("model_id")),
+    "version": ~Q(pk__in=ModelVersion.objects.values("model_id")),
+    "documents": ~Q(pk__in=ModelDocument.objects.values("model_id")),
+}
 _NARROWED: Mapping[str, Callable[[Models, str, Mapping[str, str]], Models]] = {
     "tier": _of_tier,
     "regime": _of_regime,
     "determination": _of_determination,
+    "missing": _lacking,
 }
 
 
@@ -306,6 +326,7 @@ def filter_choices(by: Person) -> dict[str, list[Any]]:
         "regimes": list(known()),
         "scopes": list(SCOPES),
         "determinations": list(DETERMINATIONS),
+        "lacking": list(LACKING),
     }
 
 
@@ -438,3 +459,15 @@ def has_registered(by: Person) -> bool:
     """Whether the person registered or owns any model or version."""
     mine = Q(registered_by=by) | Q(owner=by) | Q(versions__registered_by=by)
     return RegisteredModel.objects.filter(mine).exists()
+
+
+def own_bytes(by: Person, digest: str, largest: int) -> bytes:
+    """Bytes that the person handed in or may see; refused where there are too many."""
+    wanted = plain_digest(digest)
+    row = visible_blobs(by).filter(pk=wanted).first()
+    if row is None:
+        raise NotFound(f"The bytes {wanted} were not uploaded by you; upload them first.", field="digest")
+    if row.size > largest:
+        raise Invalid(f"The file has {row.size:,} bytes; at most {largest:,} are taken.", field="digest")
+    with open_bytes(wanted) as file:
+        return bytes(file.read())

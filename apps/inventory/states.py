@@ -50,3 +50,38 @@ CONVERSION_MOVES: Mapping[str, frozenset[str]] = {
     ConversionState.CONVERTED: frozenset(),
     ConversionState.REFUSED: frozenset(),
 }
+
+
+class DocumentKind(StrEnum):
+    """What a document of a model tells."""
+
+    DEVELOPMENT = "development-document"
+    USER_GUIDE = "user-guide"
+    MONITORING_PLAN = "monitoring-plan"
+    DATA_SHEET = "data-sheet"
+    VALIDATION_REPORT = "validation-report"
+    VENDOR_FILE = "vendor-file"
+    OTHER = "other"
+
+
+# What a model owes by its tier; one without a tier owes what tier 1 owes, as nobody knows better.
+OWED: Mapping[int, tuple[DocumentKind, ...]] = {
+    1: (
+        DocumentKind.DEVELOPMENT,
+        DocumentKind.USER_GUIDE,
+        DocumentKind.MONITORING_PLAN,
+        DocumentKind.DATA_SHEET,
+    ),
+    2: (DocumentKind.DEVELOPMENT, DocumentKind.USER_GUIDE, DocumentKind.MONITORING_PLAN),
+    3: (DocumentKind.DEVELOPMENT, DocumentKind.USER_GUIDE),
+    4: (DocumentKind.DEVELOPMENT,),
+}
+
+
+def owed_documents(tier: int | None, *, vendor: bool) -> tuple[DocumentKind, ...]:
+    """The kinds that a model of a tier owes; a vendor's model owes the vendor's file besides.
+
+    >>> [str(kind) for kind in owed_documents(4, vendor=True)]
+    ['development-document', 'vendor-file']
+    """
+    return (*OWED.get(tier or 1, OWED[1]), *((DocumentKind.VENDOR_FILE,) if vendor else ()))

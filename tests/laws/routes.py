@@ -112,6 +112,7 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "mapping_id": 1,
         "token_id": world.people["developer"].tokens.earliest("pk").pk,
         "handle": "0" * 20,
+        "document_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
         "upload_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
         "gate": chart.gate if chart else "none",
         "endpoint_id": _endpoint(world).pk if "endpoint_id" in route else "",
@@ -202,6 +203,13 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
     return {
         **_access_bodies(reason),
         "POST /api/v1/models": model,
+        "POST /api/v1/models/<str:key>/documents": {
+            "kind": "other",
+            "title": "x",
+            "label": "1",
+            "digest": "sha256:" + "0" * 64,
+        },
+        "POST /models/<str:key>/entry": {"title": "Mended", **reason},
         "POST /api/v1/conversions": {"digest": "sha256:" + "0" * 64},
         "POST /api/v1/conversions/openings": {"digest": "sha256:" + "0" * 64, "hours": 1, **reason},
         "POST /conversions/open": {"digest": "sha256:" + "0" * 64, "hours": "1", **reason},

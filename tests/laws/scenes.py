@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from datetime import timedelta
 from decimal import Decimal
@@ -89,6 +90,15 @@ def models() -> None:
     inventory.assign_tier(by=head, model=model, tier=2, rationale=WHY)
     inventory.decide_regime(by=head, model=model, regime="us-sr26-2", applies=True, rationale=WHY)
     inventory.determine(by=head, model=model, answers=ANSWERS, rationale=WHY)
+    inventory.register_document(
+        by=developer,
+        model=model,
+        kind="user-guide",
+        title="Guide",
+        label="1",
+        stream=io.BytesIO(b"how to"),
+        filename="guide.txt",
+    )
     inventory.open_idea(
         by=developer,
         key="churn",

@@ -37,6 +37,7 @@ EVENTS: dict[str, set[int]] = {
     "gates.decide_and_seal": set(range(3, 300)),  # one for each piece of evidence, the decision, the run
     "inventory.execute_conversion": {4},  # taken, the new bytes, what they came from, its end
     "inventory.mind_conversions": {0},  # nothing is late
+    "inventory.register_document": {2},  # the bytes, the document
     "inventory.open_idea": {1, 2},  # what was said of it, and its use
     "inventory.assign_tier": {2},  # sealed, then told of the model
     "inventory.register_version": set(range(2, 60)),  # the version, its use, each data set and builder

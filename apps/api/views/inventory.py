@@ -20,7 +20,18 @@ from apps.inventory import commands, queries, store
 if TYPE_CHECKING:
     from apps.access.models import Person
 
-MODEL_FILTERS = ("q", "tier", "kind", "domain", "unit", "vendor", "regime", "scope", "determination")
+MODEL_FILTERS = (
+    "q",
+    "tier",
+    "kind",
+    "domain",
+    "unit",
+    "vendor",
+    "regime",
+    "scope",
+    "determination",
+    "missing",
+)
 
 
 @operation(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from apps.inventory.commands.blobs import keep_made, store_blob
 from apps.inventory.commands.conversion_leases import give_back_conversions, mind_conversions
 from apps.inventory.commands.conversions import ask_conversion, execute_conversion, open_conversion
+from apps.inventory.commands.documents import register_document
 from apps.inventory.commands.ideas import open_idea
 from apps.inventory.commands.models import change_model, declare_unit, register_model
 from apps.inventory.commands.purging import purge_blobs
@@ -45,6 +46,7 @@ __all__ = [
     "open_idea",
     "propose_scorecard",
     "purge_blobs",
+    "register_document",
     "register_model",
     "register_version",
     "release_scorecard",

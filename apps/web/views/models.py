@@ -12,6 +12,7 @@ from apps.access.guards import may, may_anywhere, require, why_not
 from apps.access.states import Permission
 from apps.approvals import commands as approvals
 from apps.approvals import queries as approval_queries
+from apps.approvals.completeness import completeness, completeness_of
 from apps.approvals.guards import fillable, no_live_approval, of_today, submittable
 from apps.approvals.queries import open_counts
 from apps.costs.queries import cost_of
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from apps.inventory.models import ModelVersion, RegisteredModel, Use
     from apps.inventory.sealed import Ground
 
-FILTERS = ("q", "tier", "kind", "domain", "unit", "vendor", "regime", "scope", "determination")
+FILTERS = ("q", "tier", "kind", "domain", "unit", "vendor", "regime", "scope", "determination", "missing")
 
 
 @page()
@@ -40,7 +41,8 @@ def model_list(request: HttpRequest, *, by: Person) -> HttpResponse:
     filters = {name: request.GET[name] for name in FILTERS if request.GET.get(name)}
     found = queries.model_page(by, filters, request.GET.get("after"))
     outcomes, findings = newest_outcomes(found.rows), open_counts(found.rows)
-    lines = [(m, outcomes.get(m.pk, ""), findings.get(m.pk, 0)) for m in found.rows]
+    whole = completeness_of(found.rows)
+    lines = [(m, outcomes.get(m.pk, ""), findings.get(m.pk, 0), whole[m.pk]) for m in found.rows]
     context = {
         "title": "Models",
         "found": found,
@@ -74,6 +76,7 @@ def model_record(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
         "attestation": approval_queries.latest_attestation(model),
         "cost": cost_of(model),
         "idea": queries.idea_of(by, model),
+        "whole": completeness(model),
         "no_version": why_not(require, by, Permission.VERSION_REGISTER, model),
         "may_open_finding": may(by, Permission.FINDING_OPEN, model),
     }

@@ -16,6 +16,7 @@ from apps.audit.errors import Refused
 from apps.gates.queries import missed_schedules, visible_runs, waiting_for_consent
 from apps.gates.queue import dead_runs
 from apps.inventory.determinations import asked_again
+from apps.inventory.documents import ending
 from apps.inventory.queries import has_registered
 from apps.web.pages import page
 from apps.web.views.runs import may_not_consent
@@ -44,6 +45,7 @@ def home(request: HttpRequest, *, by: Person) -> HttpResponse:
         "waiver_requests": requests,
         "i_wait_for": list(queries.my_submissions(by)),
         "expiring": queries.expiring(by),
+        "documents_ending": ending(by),
         "consents": consents,
         "runs": visible_runs(by)[:8],
         "dead": list(dead_runs(by)[:MOST]),
