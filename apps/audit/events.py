@@ -115,7 +115,6 @@ class EventName(StrEnum):
     ATTESTATION_MISSED = "attestation.missed"
     ROUND_OPENED = "round.opened"
     ROUND_ENDED = "round.ended"
-    REMINDER_GIVEN = "reminder.given"
     REMINDER_ESCALATED = "reminder.escalated"
 
     REPORT_ASKED = "report.asked"

@@ -13,7 +13,7 @@ from apps.access.guards import built
 from apps.access.models import Person
 from apps.access.queries import people_with
 from apps.access.states import Permission, Scoped
-from apps.approvals.models import Approval, Challenge, Finding, Waiver, WaiverRequest
+from apps.approvals.models import Approval, Challenge, Finding, RoundEntry, Waiver, WaiverRequest
 from apps.approvals.steps import ROLE_PERMISSION
 from apps.gates.models import Run
 from apps.inventory.models import RegisteredModel
@@ -109,6 +109,7 @@ RULES: dict[str, tuple[Topic, Whom]] = {
     "waiver.requested": (Topic.WAITING, _with(_P.WAIVER_GRANT)),
     "policy.proposed": (Topic.WAITING, _with(_P.POLICY_RELEASE)),
     "challenge.made": (Topic.WAITING, _called_on),
+    "attestation.missed": (Topic.ATTESTATIONS, _with(_P.APPROVAL_REVOKE)),
     "approval.granted": (Topic.ANSWERED, _submitters),
     "approval.rejected": (Topic.ANSWERED, _submitters),
     "approval.returned": (Topic.ANSWERED, _submitters),
@@ -132,6 +133,9 @@ OF_THE_SERVICE = frozenset({Topic.HEALTH, Topic.BUDGETS})
 def lines_of(doc: Mapping[str, Any], place: Place) -> Iterator[Line]:
     """What people are told of an event; not whoever did it."""
     action, actor = doc["action"], doc["actor"]
+    if action == "round.opened":
+        yield from _asked(doc)
+        return
     if action.startswith("break_glass."):
         topic, people = Topic.BREAK_GLASS, {p for one in BREAK_GLASS for p in holding(one, place)}
     elif action in RULES:
@@ -150,6 +154,25 @@ def lines_of(doc: Mapping[str, Any], place: Place) -> Iterator[Line]:
                 link=_link(doc, place),
                 place=place,
             )
+
+
+def _asked(doc: Mapping[str, Any]) -> Iterator[Line]:
+    """One line for each owner whom a round asks."""
+    rows = RoundEntry.objects.filter(round=doc["object"]["id"], answer=None)
+    found: dict[Person, list[RoundEntry]] = {}
+    for row in rows.select_related("round", "model__unit", "model__owner").order_by("pk"):
+        found.setdefault(row.model.owner, []).append(row)
+    for person, entries in found.items():
+        asked, first = entries[0].round, entries[0].model
+        count = len(entries)
+        yield Line(
+            person=person,
+            topic=Topic.ATTESTATIONS,
+            about=doc["id"],
+            text=f"Attest {count} entr{'y' if count == 1 else 'ies'} by {asked.due}: {asked.title}",
+            link=f"/attestations/{asked.pk}",
+            place=Place(first.key, first.unit.key),
+        )
 
 
 def _link(doc: Mapping[str, Any], place: Place) -> str:

@@ -122,6 +122,7 @@ ELSEWHERE = {
     "notices.add_endpoint": ("tests/notices/telling.py", "add_endpoint"),
     "notices.agree_endpoint": ("tests/notices/test_deliveries.py", "agree_endpoint"),
     "notices.change_endpoint": ("tests/notices/test_endpoints.py", "endpoint.changed"),
+    "notices.remind": ("tests/notices/test_reminders.py", "reminder.escalated"),
     "notices.rotate_secret": ("tests/notices/test_deliveries.py", "rotate_secret"),
     "notices.stop_endpoint": ("tests/notices/test_endpoints.py", "endpoint.stopped"),
     "notices.start_endpoint": ("tests/notices/test_endpoints.py", "endpoint.started"),

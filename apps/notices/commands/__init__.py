@@ -17,6 +17,7 @@ from apps.notices.commands.endpoints import (
 )
 from apps.notices.commands.following import follow
 from apps.notices.commands.people import gather_letters, read_notices, subscribe
+from apps.notices.commands.reminders import remind
 
 __all__ = [
     "add_endpoint",
@@ -26,6 +27,7 @@ __all__ = [
     "follow",
     "gather_letters",
     "read_notices",
+    "remind",
     "replay",
     "replay_all",
     "rotate_secret",

@@ -14,7 +14,12 @@ from uuid import UUID
 from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, connection
 
-from apps.approvals.commands import open_missed_findings, open_monitoring_findings
+from apps.approvals.commands import (
+    miss_entries,
+    open_missed_findings,
+    open_monitoring_findings,
+    renew_rounds,
+)
 from apps.audit.forwarding import Forwarder
 from apps.audit.states import system
 from apps.audit.stopping import LogStopped
@@ -30,7 +35,7 @@ from apps.gates.commands import (
     wake_lanes,
 )
 from apps.inventory.commands import expire_uploads, mind_conversions, sweep_blobs
-from apps.notices.commands import follow, gather_letters, send_delivery_hints
+from apps.notices.commands import follow, gather_letters, remind, send_delivery_hints
 from apps.reports.commands import archive_due, complete_waiting, make_asked, make_missing
 
 # One relay works, the others wait; the lock falls with the connection of whoever holds it.
@@ -89,6 +94,9 @@ class Relay:
             _Duty(0, lambda: follow(by=RELAY)),
             _Duty(0, lambda: send_delivery_hints(by=RELAY)),
             _Duty(10, lambda: gather_letters(by=RELAY)),
+            _Duty(60, lambda: remind(by=RELAY)),
+            _Duty(60, lambda: miss_entries(by=RELAY)),
+            _Duty(60, lambda: renew_rounds(by=RELAY)),
             _Duty(5, lambda: mind_conversions(by=RELAY)),
             _Duty(5, lambda: open_monitoring_findings(by=MONITOR)),
             _Duty(10, lambda: request_due(by=RELAY)),
