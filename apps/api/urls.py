@@ -15,6 +15,7 @@ from apps.api.views import (
     deployments,
     documents,
     findings,
+    formats,
     health,
     inventory,
     notices,
@@ -171,5 +172,6 @@ urlpatterns = [
     path("attestations/rounds/<uuid:round_id>/dispute", attestation_rounds.disputing),
     path("attestations/rounds/<uuid:round_id>/end", attestation_rounds.ending),
     path("subscriptions", notices.subscriptions),
+    path("models/<str:key>/versions/<str:label>/<str:format>", formats.version_as),
     re_path(r"^.*$", not_found),
 ]

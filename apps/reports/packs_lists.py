@@ -106,10 +106,11 @@ def bills(models: QuerySet[RegisteredModel]) -> Iterator[tuple[str, bytes]]:
     rows = ModelVersion.objects.filter(model__in=models).select_related("model__unit")
     for row in rows.prefetch_related("datasets").iterator(chunk_size=100):
         name = file_name(f"{row.model.key}@{row.label}")
-        yield f"cyclonedx/{name}.json", _pretty(bill_of_materials(_card(row)))
+        yield f"cyclonedx/{name}.json", _pretty(bill_of_materials(card_of(row)))
 
 
-def _card(row: ModelVersion) -> Card:
+def card_of(row: ModelVersion) -> Card:
+    """What is known of a version, for the formats that others read."""
     decision = row.decisions.first()
     sealed = payloads([decision.statement_digest, *_evidence(decision)]) if decision else {}
     said = sealed.pop(decision.statement_digest)["predicate"] if decision else {}

@@ -91,6 +91,7 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "request_id": world.waiver.pk,
         "admission_id": world.admission.pk,
         "deployment_id": world.deployment.pk,
+        "format": "spdx",
         "deployment_id": world.deployment.pk,
         "digest": _digest(world, route),
         "policy": "baseline-all",

@@ -24,6 +24,7 @@ from apps.gates.states import Purpose
 from apps.inventory import queries
 from apps.inventory.conversions import origin_of
 from apps.inventory.sealed import ground_of
+from apps.reports.formats import FORMATS
 from apps.web.challenges import decided, version_log
 from apps.web.pages import done, page
 
@@ -116,6 +117,7 @@ def version_record(request: HttpRequest, key: str, label: str, *, by: Person) ->
         "contributions": version.contributions.select_related("person"),
         "log": version_log(by, version, decided(version, uses)),
         "quote": quote(version.model, Purpose.APPROVAL),
+        "formats": FORMATS.values(),
     }
     return render(request, "models/version.html", context)
 

@@ -1,0 +1,134 @@
+"""A version in the formats that others read: each made anew from facts, none of them stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.access.guards import require
+from apps.access.models import Person
+from apps.access.states import Permission
+from apps.approvals.models import Approval
+from apps.approvals.states import ApprovalState
+from apps.audit.errors import NotFound
+from apps.audit.past import clock
+from apps.engine.canonical import rfc3339
+from apps.engine.cyclonedx import bill_of_materials
+from apps.engine.intoto import test_result, verification_result
+from apps.engine.model_card import model_card
+from apps.engine.openlineage import run_event
+from apps.engine.spdx import spdx_document
+from apps.gates.models import Decision
+from apps.inventory.models import ModelVersion
+from apps.inventory.queries import current_tier, find_version
+from apps.reports.packs_lists import card_of
+
+Made = Mapping[str, Any] | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One format: its name for people, its media type, how its file ends."""
+
+    key: str
+    title: str
+    media: str
+    ending: str
+    make: Callable[[ModelVersion, Decision | None], Made]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """What is taken away."""
+
+    name: str
+    media: str
+    content: bytes
+
+
+def _svr(row: ModelVersion, decision: Decision | None) -> Made:
+    rows = Approval.objects.filter(version=row, state=ApprovalState.GRANTED, expires_at__gt=clock())
+    granted = list(rows.select_related("use").order_by("closed_at"))
+    approved = [f"USE_{one.use.key}" for one in granted]
+    approved += [f"ENVIRONMENT_{e}" for one in granted for e in one.limits.get("environments", ())]
+    ends = [one.expires_at for one in granted if one.expires_at]
+    return verification_result(
+        card_of(row),
+        approved=sorted(set(approved)),
+        made_at=rfc3339(clock()),
+        until=f"{min(ends):%Y-%m-%d}" if ends else "",
+        tier=str(current_tier(row.model) or ""),
+    )
+
+
+def _lineage(row: ModelVersion, decision: Decision | None) -> Made:
+    run = str(decision.run_id) if decision else ""
+    return run_event(card_of(row), run=run, at=rfc3339(decision.decided_at) if decision else "")
+
+
+FORMATS: dict[str, Format] = {
+    one.key: one
+    for one in (
+        Format(
+            key="model-card",
+            title="Model card (Markdown with front matter)",
+            media="text/markdown; charset=utf-8",
+            ending="md",
+            make=lambda row, _: model_card(card_of(row)),
+        ),
+        Format(
+            key="cyclonedx",
+            title="CycloneDX 1.7 bill of materials",
+            media="application/vnd.cyclonedx+json",
+            ending="cdx.json",
+            make=lambda row, _: bill_of_materials(card_of(row)),
+        ),
+        Format(
+            key="spdx",
+            title="SPDX 3.0.1, AI profile",
+            media="application/spdx+json",
+            ending="spdx.json",
+            make=lambda row, _: spdx_document(card_of(row), domain=row.model.domain),
+        ),
+        Format(
+            key="in-toto-test-result",
+            title="in-toto test result of the newest decision",
+            media="application/vnd.in-toto+json",
+            ending="test-result.json",
+            make=lambda row, found: test_result(card_of(row), found.statement_digest if found else ""),
+        ),
+        Format(
+            key="in-toto-svr",
+            title="in-toto verification result of what is approved now",
+            media="application/vnd.in-toto+json",
+            ending="svr.json",
+            make=_svr,
+        ),
+        Format(
+            key="openlineage",
+            title="OpenLineage run event of the newest decision",
+            media="application/json",
+            ending="openlineage.json",
+            make=_lineage,
+        ),
+    )
+}
+
+
+def made_as(by: Person, model: str, label: str, key: str) -> File:
+    """A version as a file of a format; NotFound for a format or version that is not there."""
+    row = find_version(by, model, label)
+    require(by, Permission.EVIDENCE_SEE, row.model)
+    if key not in FORMATS:
+        raise NotFound(f"“{key[:40]}” is no format; there are {', '.join(FORMATS)}.")
+    chosen = FORMATS[key]
+    found = chosen.make(row, row.decisions.first())
+    text = (
+        found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False)
+    )
+    safe = "".join(
+        sign if (sign.isalnum() and sign.isascii()) or sign in "._-" else "_" for sign in f"{model}-{label}"
+    )
+    return File(f"{safe}.{chosen.ending}", chosen.media, text.encode())
