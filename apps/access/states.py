@@ -39,6 +39,8 @@ class Permission(StrEnum):
     POLICY_RELEASE = "policy.release"
     ADMISSION_ASK = "admission.ask"
     ADMISSION_SEE = "admission.see"
+    BREAK_GLASS_ASK = "break_glass.ask"
+    BREAK_GLASS_GRANT = "break_glass.grant"
     ENVIRONMENT_DECLARE = "environment.declare"
     INTEGRATION_MANAGE = "integration.manage"
     EVENT_SEE = "event.see"
@@ -139,6 +141,8 @@ ROLES: dict[str, Role] = {
                 | {
                     _P.APPROVAL_RISK,
                     _P.APPROVAL_REVOKE,
+                    _P.BREAK_GLASS_ASK,
+                    _P.BREAK_GLASS_GRANT,
                     _P.ATTESTATION_ASK,
                     _P.FINDING_OPEN,
                     _P.FINDING_CLOSE,
@@ -171,6 +175,8 @@ ROLES: dict[str, Role] = {
                     _P.RUN_HARDWARE,
                     _P.RUN_REORDER,
                     _P.APPROVAL_REVOKE,
+                    _P.BREAK_GLASS_ASK,
+                    _P.BREAK_GLASS_GRANT,
                     _P.FINDING_OPEN,
                     _P.FINDING_CLOSE,
                     _P.COMMENT_ADD,
@@ -274,6 +280,8 @@ class Unanswered(StrEnum):
 # What only a person may do, with their own password: no token carries these.
 PERSONAL = APPROVES | {
     _P.APPROVAL_REVOKE,
+    _P.BREAK_GLASS_ASK,
+    _P.BREAK_GLASS_GRANT,
     _P.MODEL_ATTEST,
     _P.POLICY_RELEASE,
     _P.REPORT_SIGN,

@@ -18,7 +18,9 @@ from apps.approvals.states import ApprovalState
 from apps.audit.errors import NotFound
 from apps.deploys import guards
 from apps.deploys.facts import Gathered, gather
+from apps.deploys.glass import standing, through_glass
 from apps.deploys.models import Environment
+from apps.deploys.models_glass import Glass
 from apps.engine.admission.people import within
 from apps.engine.admit import Admission as Answer
 from apps.engine.admit import Reason, Request
@@ -86,7 +88,14 @@ def weighed(about: Asked, now: datetime) -> tuple[Gathered, Answer]:
     """The facts and the answer."""
     gathered = gather(about.version, about.use, about.environment, now)
     answer = _narrowed(gathered, gathered.answer(about.request, now), about)
-    return gathered, _with_nearest(answer, about, now)
+    return gathered, through_glass(_with_nearest(answer, about, now), gathered, _glass(about, answer, now))
+
+
+def _glass(about: Asked, answer: Answer, now: datetime) -> Glass | None:
+    """The break-glass for exactly this, looked for only where the answer is no."""
+    if answer.allowed or about.version is None or about.use is None:
+        return None
+    return standing(about.version, about.use, about.request.environment, now)
 
 
 def _known(by: Person, model: str, version: str) -> ModelVersion | None:

@@ -8,6 +8,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from apps.audit.states import Ref
+from apps.deploys.models_glass import Glass as Glass
+from apps.deploys.models_glass import GlassEnd as GlassEnd
+from apps.deploys.models_glass import GlassRequest as GlassRequest
 from apps.deploys.models_running import LONGEST_SLOT as LONGEST_SLOT
 from apps.deploys.models_running import CallCount as CallCount
 from apps.deploys.models_running import Deployment as Deployment

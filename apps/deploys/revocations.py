@@ -16,6 +16,7 @@ TAKING = (
     EventName.USE_RETIRED,
     EventName.POLICY_RELEASED,
     EventName.KEY_REVOKED,
+    EventName.BREAK_GLASS_ENDED,
 )
 _COUNTED = """
 SELECT (SELECT count(*) FROM audit_event WHERE action = ANY(%s))

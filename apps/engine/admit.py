@@ -67,6 +67,8 @@ class Admission:
         What the signers set, narrowest of each; enforced by the caller where only it can.
     expires_at : datetime or None
         The soonest end of anything that the answer rests on; None unless it is allowed.
+    break_glass : bool
+        Whether it is allowed only because two people broke the glass; the reasons say what was against it.
     """
 
     outcome: AdmissionOutcome
@@ -75,6 +77,7 @@ class Admission:
     asked_at: datetime
     limits: Mapping[str, Any] = field(default_factory=dict)
     expires_at: datetime | None = None
+    break_glass: bool = False
 
     @property
     def allowed(self) -> bool:
@@ -92,6 +95,7 @@ class Admission:
             "reasons": [reason.as_json() for reason in self.reasons],
             "limits": dict(self.limits),
             "expires_at": rfc3339(self.expires_at) if self.expires_at else None,
+            **({"break_glass": True} if self.break_glass else {}),
         }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.deploys.commands.admissions import admit, ask_again
 from apps.deploys.commands.environments import declare_environment
+from apps.deploys.commands.glass import ask_to_break_glass, break_glass, end_break_glass
 from apps.deploys.commands.identities import use_identity
 from apps.deploys.commands.inbound import take_in
 from apps.deploys.commands.integrations import (
@@ -27,10 +28,13 @@ __all__ = [
     "admit",
     "answer_question",
     "ask_again",
+    "ask_to_break_glass",
     "bind_model",
+    "break_glass",
     "change_integration",
     "count_calls",
     "declare_environment",
+    "end_break_glass",
     "give_secret",
     "make_integration",
     "reconcile_integrations",

@@ -162,6 +162,7 @@ def _predicate(it: _Sealing) -> dict[str, Any]:
             "reasons": [r.as_json() for r in answer.reasons],
             "notAfter": rfc3339(it.ends) if it.ends else None,
             "revocationEpoch": it.when.epoch,
+            **({"breakGlass": True} if answer.break_glass else {}),
         },
     }
 
