@@ -96,7 +96,7 @@ def _owners(at: datetime) -> Iterator[dict[str, Any]]:
         running=Count("pk", filter=Q(state=RunState.RUNNING)),
         lanes=ArrayAgg("lane", distinct=True),
     )
-    yield from found
+    yield from (dict(row) for row in found)
 
 
 def idle_share(now: datetime | None = None) -> float | None:
