@@ -15,6 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from apps.access.commands import begin_idempotent, finish_idempotent, forget_idempotent, note_token_use
 from apps.access.guards import require_factor
+from apps.access.proving import proved_by_session
 from apps.access.queries import authenticate_token, signed_in
 from apps.access.tokens import PREFIX
 from apps.api import past
@@ -151,7 +152,7 @@ def caller(request: HttpRequest) -> Person:
     _refuse_forgery(request)
     if request.method not in SAFE:
         require_factor(person)
-    authenticated(method="session")
+    proved_by_session(request.session)
     return person
 
 

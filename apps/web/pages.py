@@ -11,17 +11,15 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
-from django.utils.dateparse import parse_datetime
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods
 
+from apps.access import proving
 from apps.access.guards import require_factor
 from apps.access.queries import permissions_on, roles_held, signed_in
 from apps.access.states import Permission
 from apps.access.text import storable
 from apps.audit.anchoring.standing import recently_told
-from apps.audit.context import authenticated
 from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
 from apps.audit.past import as_of
 from apps.audit.retrying import retried
@@ -37,8 +35,7 @@ if TYPE_CHECKING:
 
 View = Callable[..., HttpResponseBase]
 
-REAUTHENTICATED = "reauthenticated_at"
-TWO_FACTORS = "two_factors"
+REAUTHENTICATED, TWO_FACTORS = proving.REAUTHENTICATED, proving.TWO_FACTORS
 TYPED = "typed"
 _SECRET = frozenset({"password", "old_password", "code", "answer", "csrfmiddlewaretoken"})
 _LONGEST_KEPT = 20_000
@@ -155,9 +152,7 @@ def page(*methods: str) -> Callable[[View], View]:
 
 
 def _answered(request: HttpRequest, view: View, by: Person, *args: Any, **kwargs: Any) -> HttpResponseBase:
-    at = reauthenticated_at(request)
-    age = int((now() - at).total_seconds()) if at else None
-    authenticated(method="session", age_seconds=age, mfa=bool(request.session.get(TWO_FACTORS)))
+    proving.proved_by_session(request.session)
     try:
         _refuse_unstorable(request, kwargs)
         if request.method == "POST" and not request.path.startswith(_OPEN_TO_ALL):
@@ -235,4 +230,4 @@ def done(request: HttpRequest, sentence: str, to: str) -> HttpResponse:
 
 def reauthenticated_at(request: HttpRequest) -> datetime | None:
     """When this session last proved who it is."""
-    return parse_datetime(request.session.get(REAUTHENTICATED) or "")
+    return proving.proved_at(request.session)
