@@ -99,6 +99,15 @@ def models() -> None:
         stream=io.BytesIO(b"how to"),
         filename="guide.txt",
     )
+    bought = factories.model("bought", vendor=True)
+    said = {"limits": {"met": "partly", "note": "one page"}}
+    approvals.review_vendor(by=factories.validator(), model=bought, vendor="Scores Ltd", answers=said)
+    inventory.note_change(
+        by=developer, model=bought, announces="2", told_on=timezone.now().date(), summary="New data"
+    )
+    factories.version("bought", "1")
+    factories.version("bought", "3", data={"holdout": factories.table(60)})
+    approvals.open_untold_findings(by=bank.WORKER)
     inventory.open_idea(
         by=developer,
         key="churn",

@@ -31,6 +31,8 @@ EVENTS: dict[str, set[int]] = {
     "audit.erase_personal": {1},
     "audit.rotate_key": {2},  # one key comes, one goes
     "approvals.close_finding": {2},  # sealed, then moved
+    "approvals.review_vendor": set(range(12)),  # each gap that no finding speaks of yet
+    "approvals.open_untold_findings": set(range(12)),  # each version without a word
     "approvals.sign_off": {1, 3, 4},  # the last one closes the review, and a grant is sealed
     "costs.refuse_start": {1},  # an event alone: the run itself says that it waits
     "costs.raise_alerts": {1, 2, 3},  # a leap tells of each level

@@ -12,6 +12,7 @@ from apps.api.bodies import Upload
 from apps.api.endpoints import answer, endpoint, operation
 from apps.api.problems import ApiProblem
 from apps.api.reading import Fields, body, content_length, refuse_large
+from apps.approvals import commands as approvals
 from apps.audit.errors import Forbidden
 from apps.engine.errors import Problem
 from apps.engine.manifest import read_manifest
@@ -118,6 +119,7 @@ def register_version(request: HttpRequest, key: str, *, by: Person) -> HttpRespo
     except Forbidden:
         queries.find_model(by, key)  # whoever may not see the model is not told that it exists
         raise
+    approvals.open_untold_findings(by=by, model=version.model)
     place = f"/api/v1/models/{key}/versions/{version.label}"
     return answer(rendering.version(version), status=201, headers={"Location": place})
 

@@ -28,6 +28,7 @@ from apps.approvals.commands.rounds import (
     open_round,
     renew_rounds,
 )
+from apps.approvals.commands.vendors import open_untold_findings, review_vendor
 from apps.approvals.commands.waivers import grant_waiver, refuse_waiver, request_waiver
 
 __all__ = [
@@ -48,12 +49,14 @@ __all__ = [
     "open_monitoring_findings",
     "open_observed_finding",
     "open_round",
+    "open_untold_findings",
     "refuse_waiver",
     "remediate_finding",
     "renew_rounds",
     "reopen",
     "reopen_finding",
     "request_waiver",
+    "review_vendor",
     "revoke",
     "sign_off",
     "submit",

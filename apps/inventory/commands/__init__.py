@@ -21,6 +21,7 @@ from apps.inventory.commands.uploads import (
     expire_uploads,
 )
 from apps.inventory.commands.uses import add_use, retire_use
+from apps.inventory.commands.vendors import keep_vendor_review, note_change
 from apps.inventory.commands.versions import contribution_of, note_contribution, register_version
 
 __all__ = [
@@ -40,7 +41,9 @@ __all__ = [
     "expire_uploads",
     "give_back_conversions",
     "keep_made",
+    "keep_vendor_review",
     "mind_conversions",
+    "note_change",
     "note_contribution",
     "open_conversion",
     "open_idea",

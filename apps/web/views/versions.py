@@ -16,6 +16,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from apps.access.guards import may, require
 from apps.access.queries import signed_in
 from apps.access.states import Permission
+from apps.approvals import commands as approvals
 from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
 from apps.engine.errors import Problem
 from apps.engine.manifest import Manifest, read_manifest
@@ -294,6 +295,7 @@ _CARRIED = frozenset({"act", "held", "manifest_text", "csrfmiddlewaretoken"})
 
 def _registered(draft: Draft, raw: bytes, blobs: Mapping[str, Any]) -> HttpResponse:
     version = commands.register_version(by=draft.by, manifest=raw, blobs=blobs)
+    approvals.open_untold_findings(by=draft.by, model=version.model)
     place = f"/models/{version.model.key}/versions/{version.label}"
     if draft.act == "register":
         told = f"{version} is registered. Run its gates to see where it stands."
