@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
 
 from apps.access.guards import built, require
 from apps.access.models import Person
@@ -23,6 +25,7 @@ from apps.inventory.models import ModelVersion, RegisteredModel, Use
 
 PREDICATE = "https://countersign.dev/break-glass/v1"
 MOST_MINUTES = 240
+ANSWERED_WITHIN = timedelta(days=1)
 # No emergency makes a version of what is none: these stay a no.
 _NEVER = frozenset(
     {
@@ -94,6 +97,16 @@ def find(by: Person, key: UUID) -> GlassRequest:
     return row
 
 
+def stands(row: GlassRequest) -> str:
+    """How a request stands now, in one word."""
+    now, found = timezone.now(), getattr(row, "glass", None)
+    if getattr(row, "end", None) is not None:
+        return "ended"
+    if found is None:
+        return "waits" if now <= row.asked_at + ANSWERED_WITHIN else "lapsed"
+    return "stands" if now < found.valid_to else "over"
+
+
 def said(row: Glass) -> dict[str, object]:
     """What the sealed statement must say of a row: a row that no statement stands behind opens nothing."""
     request = row.request
@@ -157,3 +170,10 @@ def through_glass(answer: Answer, gathered: Gathered, glass: Glass | None) -> An
         expires_at=glass.valid_to,
         break_glass=True,
     )
+
+
+def holding_now(by: Person) -> list[Glass]:
+    """Every break-glass that holds now, of models whose admissions the person may see."""
+    models = models_with(by, Permission.ADMISSION_SEE)
+    rows = Glass.objects.filter(request__version__model__in=models, valid_to__gt=Now(), request__end=None)
+    return list(rows.select_related("request__version__model", "request__environment")[:20])

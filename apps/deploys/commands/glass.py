@@ -22,7 +22,6 @@ from apps.gates.clock import database_now
 from apps.inventory.models import ModelVersion, Use
 
 REVIEWED_WITHIN = timedelta(days=7)
-ANSWERED_WITHIN = timedelta(days=1)
 
 
 @transaction.atomic
@@ -61,7 +60,7 @@ def break_glass(*, by: Person, request: GlassRequest, reauthenticated_at: dateti
     glass.may_agree(by, held)
     require_reauthentication(reauthenticated_at)
     now = database_now()
-    if now > held.asked_at + ANSWERED_WITHIN:
+    if now > held.asked_at + glass.ANSWERED_WITHIN:
         raise Refused("The request is older than a day; ask again.")
     row = Glass(
         request=held,
