@@ -13,13 +13,12 @@ from tests import factories
 from tests.engine.test_cyclonedx import validator as cyclonedx
 from tests.engine.test_formats_out import lineage, published
 from tests.flows import bank
-from tests.standing import token
 
 pytestmark = pytest.mark.usefixtures("small_bank")
 
 
-def taken(key: str) -> bytes:
-    return made_as(factories.validator(), "credit-pd", "1", key).content
+def taken(key: str, label: str = "1") -> bytes:
+    return made_as(factories.validator(), "credit-pd", label, key).content
 
 
 def test_a_decided_version_goes_out_in_every_format() -> None:
@@ -29,16 +28,17 @@ def test_a_decided_version_goes_out_in_every_format() -> None:
     lineage().validate(json.loads(found["openlineage"]))
     published(json.loads(found["in-toto-test-result"]))
     published(json.loads(found["in-toto-svr"]))
-    assert json.loads(found["in-toto-svr"])["predicate"]["properties"][0] == "GOV_APPROVED_USE_CREDIT_DECISION"
+    properties = json.loads(found["in-toto-svr"])["predicate"]["properties"]
+    assert properties[0] == "GOV_APPROVED_USE_CREDIT_DECISION"
     assert found["model-card"].startswith(b"---\nmodel_name: credit-pd\n")
 
 
 @pytest.mark.parametrize("key", ["in-toto-test-result", "in-toto-svr", "openlineage"])
 def test_before_a_decision_there_is_nothing_to_attest(key: str) -> None:
-    bank.version()
+    bank.version("credit-pd", "2", rows=500)
     with pytest.raises(BadInput, match="no decision"):
-        taken(key)
-    assert taken("model-card")
+        taken(key, "2")
+    assert taken("model-card", "2")
 
 
 def test_another_format_and_another_unit_are_not_found() -> None:
@@ -54,9 +54,8 @@ def test_another_format_and_another_unit_are_not_found() -> None:
 def test_page_and_api_give_the_same_bytes(client) -> None:
     bank.decided(bank.version())
     by = factories.validator()
-    bearer = {"Authorization": f"Bearer {token(by)}"}
-    told = client.get("/api/v1/models/credit-pd/versions/1/spdx", headers=bearer)
     client.force_login(by, backend="django.contrib.auth.backends.ModelBackend")
+    told = client.get("/api/v1/models/credit-pd/versions/1/spdx")
     page = client.get("/models/credit-pd/versions/1/formats/spdx")
     assert told.content == page.content == taken("spdx")
     assert page.headers["Content-Disposition"] == 'attachment; filename="credit-pd-1.spdx.json"'
