@@ -17,6 +17,7 @@ from apps.audit.errors import Invalid
 from apps.audit.past import clock
 from apps.gates.queries import find_decision
 from apps.inventory.queries import find_model
+from apps.notices.queries import reminders_about
 from apps.web.challenges import finding_log
 from apps.web.pages import done, page, reauthenticated_at
 from apps.web.receipts import with_receipt
@@ -53,6 +54,7 @@ def finding_page(request: HttpRequest, finding_id: UUID, *, by: Person) -> HttpR
         or why_not(guards.closable, by, finding),
         "waivers": finding.waivers.select_related("version"),
         "log": finding_log(by, finding),
+        "reminders": reminders_about("finding", str(finding.pk)),
     }
     return render(request, "findings/record.html", context)
 

@@ -14,6 +14,7 @@ from apps.approvals import commands, guards, queries
 from apps.approvals.changes import changes_since
 from apps.approvals.states import ApprovalState
 from apps.audit.errors import Refused
+from apps.notices.queries import reminders_about
 from apps.reports.queries import latest_report
 from apps.web.gates import gate_counts, gate_groups
 from apps.web.pages import done, page, reauthenticated_at
@@ -55,6 +56,7 @@ def _context(request: HttpRequest, by: Person, approval: Approval, review: queri
         "why_not_withdraw": _why_not_withdraw(by, approval),
         "why_not_revoke": why_not(may_revoke, by, approval),
         "report": latest_report(approval),
+        "reminders": reminders_about("approval", str(approval.pk)),
         "meanings": (
             ("approve", "Approve", "I reviewed this and agree that it may be used as described."),
             ("return", "Request changes", "Something must be mended first."),

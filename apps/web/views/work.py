@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +13,7 @@ from apps.access.queries import visible_models
 from apps.access.states import Permission
 from apps.approvals import guards, queries
 from apps.approvals.challenges import calls_on
+from apps.approvals.rounds import waiting_for
 from apps.audit.errors import Refused
 from apps.gates.queries import missed_schedules, visible_runs, waiting_for_consent
 from apps.gates.queue import dead_runs
@@ -34,8 +36,10 @@ def home(request: HttpRequest, *, by: Person) -> HttpResponse:
     waiting = [a for a in queries.might_sign(by)[:MOST] if may_sign(by, a)]
     findings = list(queries.my_findings(by))
     requests = [r for r in queries.open_waiver_requests(by) if may_grant(by, r)]
+    attest = list(waiting_for(by)[:MOST])
     again, calls = asked_again(by), calls_on(by)
     consents = [run for run in waiting_for_consent(by)[:MOST] if not may_not_consent(by, run)]
+    due: tuple[Sized, ...] = (waiting, findings, requests, calls, again, consents, attest)
     context = {
         "title": "My work",
         "asked_again": again,
@@ -43,6 +47,7 @@ def home(request: HttpRequest, *, by: Person) -> HttpResponse:
         "waiting": waiting,
         "findings": findings,
         "waiver_requests": requests,
+        "attest": attest,
         "i_wait_for": list(queries.my_submissions(by)),
         "expiring": queries.expiring(by),
         "documents_ending": ending(by),
@@ -52,7 +57,7 @@ def home(request: HttpRequest, *, by: Person) -> HttpResponse:
         "missed": list(missed_schedules(by)[:MOST]),
         "first_hour": may_anywhere(by, Permission.MODEL_REGISTER) and not has_registered(by),
         "models_count": visible_models(by).count(),
-        "due_count": len(waiting) + len(findings) + len(requests) + len(calls) + len(again) + len(consents),
+        "due_count": sum(map(len, due)),
     }
     return render(request, "work/home.html", context)
 
