@@ -130,6 +130,14 @@ def on_version(version: ModelVersion) -> QuerySet[Challenge]:
     return rows.select_related("person", "model", "version").prefetch_related("mentions__person")
 
 
+def later_than(by: Person, report: Report) -> int:
+    """How many entries on its version came after a report was made, which holds none of them."""
+    if report.version is None:
+        return 0
+    said = on_anything(by, report.version.model, report.version)
+    return said.filter(said_at__gt=report.made_at).count()
+
+
 # --- As it is shown --------------------------------------------------------------------------------------
 
 

@@ -43,6 +43,15 @@ def test_a_question_is_asked_found_and_answered(world: Standing) -> None:
     assert "calls on you" not in page(world, "developer", "/")
 
 
+def test_a_report_says_how_much_was_said_since_it_was_made(world: Standing) -> None:
+    report = f"/reports/{world.report.pk}"
+    assert "after this report was made" not in page(world, "validator", report)
+    about = f"decision:{world.granted.decision.statement_digest}"
+    ask(world, "validator", "/challenges/add", text="Why?", about=about, said="question", back="/")
+    assert "came after this report was made" in page(world, "validator", report)
+    assert "holds it." in page(world, "validator", report)
+
+
 def test_who_may_not_speak_sees_why_and_what_is_wrong_is_told_beside_what_was_typed(world: Standing) -> None:
     here = f"/findings/{world.finding.pk}"
     assert "disabled" in page(world, "auditor", here).partition("challenge-text")[2]

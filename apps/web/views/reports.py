@@ -14,6 +14,7 @@ from apps.audit import timestamps
 from apps.gates.coverage import frameworks
 from apps.inventory.queries import find_version
 from apps.reports import commands, guards, queries
+from apps.reports.challenges import later_than
 from apps.reports.docx import MEDIA
 from apps.reports.states import TITLES
 from apps.reports.verification import verify_report
@@ -50,6 +51,7 @@ def report_page(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpRes
         "why_not_sign": why_not(guards.can_sign, by, report),
         "here": request.path,
         "log": report_log(by, report),
+        "later": later_than(by, report),
     }
     return render(request, "reports/record.html", context)
 
