@@ -48,7 +48,7 @@ class Site:
 
 
 @contextmanager
-def _serving() -> Iterator[str]:
+def serving() -> Iterator[str]:
     server = _Server(("127.0.0.1", 0), _Quiet)
     server.set_app(WSGIHandler())
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -70,7 +70,7 @@ def site(standing_bank: tuple[BankDatabase, Standing], django_db_blocker: Django
         database.drop(name)
         database.clone(place.name, name)
         try:
-            with connected_to(name), state_in(place.folder), _serving() as url:
+            with connected_to(name), state_in(place.folder), serving() as url:
                 yield Site(url, built)
         finally:
             database.drop(name)
