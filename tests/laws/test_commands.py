@@ -70,10 +70,12 @@ WITHOUT_TRACE = {
     "make_missing",
     "note_progress",
     "read_notices",
+    "reconcile_integrations",
     "request_report",
     "send_delivery_hints",
     "send_hints",
     "send_partition_hints",
+    "send_question_hints",
     "wake_lanes",
 }
 

@@ -46,6 +46,8 @@ FACTS = (
     "costs.ImportedCost",
     "costs.Quote",
     "deploys.Admission",
+    "deploys.Inbound",
+    "deploys.TokenUse",
     "deploys.Glass",
     "deploys.GlassEnd",
     "deploys.GlassRequest",
