@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.db import OperationalError
 from django.http import HttpResponse
+from django.utils import timezone
 
 from apps.audit.errors import Invalid
 from apps.audit.models import Event
@@ -327,3 +329,18 @@ def test_without_the_database_nothing_is_allowed(site: Site, monkeypatch: pytest
 def test_a_private_key_that_is_none_is_refused(elsewhere: Elsewhere) -> None:
     with pytest.raises(Invalid, match="RSA key of at least 2048 bits"):
         made("github", hosts=elsewhere.host, given={"private_key": "no key"}, app_id="77", api=elsewhere.url)
+
+
+def test_the_relay_tells_the_workers_of_what_waits(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[int] = []
+
+    def send(question_id: int) -> bool:
+        sent.append(question_id)
+        return True
+
+    monkeypatch.setattr("apps.deploys.integrations.hints.send", send)
+    delivered(site)
+    Question.objects.update(next_at=timezone.now() - timedelta(seconds=5))
+
+    assert commands.send_question_hints(by=WORKER) == 1
+    assert sent == [site.question().pk]
