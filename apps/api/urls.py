@@ -6,8 +6,10 @@ from apps.api import openapi
 from apps.api.endpoints import not_found
 from apps.api.views import (
     access,
+    access_lending,
     admissions,
     answers,
+    break_glass,
     challenges,
     completeness,
     conversions,
@@ -99,6 +101,10 @@ urlpatterns = [
     path("roles", access.roles),
     path("roles/<str:role>", access.role),
     path("roles/<str:role>/retire", access.role_retiring),
+    path("break-glass", break_glass.glasses),
+    path("break-glass/<uuid:glass_id>/end", break_glass.glass_ending),
+    path("delegations", access_lending.delegations),
+    path("delegations/<int:delegation_id>/end", access_lending.delegation_ending),
     path("conflicts", access.conflict_list),
     path("tokens", access.tokens),
     path("tokens/<int:token_id>/revoke", access.token_revoking),
