@@ -55,6 +55,7 @@ class Permission(StrEnum):
     PERSON_PROVISION = "person.provision"
     ROLE_GRANT = "role.grant"
     ROLE_DEFINE = "role.define"
+    CAMPAIGN_OPEN = "campaign.open"
     TOKEN_ISSUE = "token.issue"  # noqa: S105 - the name of a permission
     EPOCH_OPEN = "epoch.open"
     HOLD_MANAGE = "hold.manage"
@@ -215,6 +216,7 @@ ROLES: dict[str, Role] = {
                     _P.PERSON_MANAGE,
                     _P.ROLE_GRANT,
                     _P.ROLE_DEFINE,
+                    _P.CAMPAIGN_OPEN,
                     _P.TOKEN_ISSUE,
                     _P.INTEGRATION_MANAGE,
                     _P.ENVIRONMENT_DECLARE,
@@ -289,6 +291,7 @@ PERSONAL = APPROVES | {
     _P.INTEGRATION_MANAGE,
     _P.ROLE_GRANT,
     _P.ROLE_DEFINE,
+    _P.CAMPAIGN_OPEN,
     _P.TOKEN_ISSUE,
     _P.EPOCH_OPEN,
     _P.HOLD_MANAGE,

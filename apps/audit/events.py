@@ -29,6 +29,9 @@ class EventName(StrEnum):
     ROLE_RETIRED = "role.retired"
     REVIEWS_DELEGATED = "reviews.delegated"
     DELEGATION_ENDED = "delegation.ended"
+    CAMPAIGN_OPENED = "campaign.opened"
+    CAMPAIGN_ANSWERED = "campaign.answered"
+    CAMPAIGN_CLOSED = "campaign.closed"
     TOKEN_ISSUED = "token.issued"  # noqa: S105
     TOKEN_REVOKED = "token.revoked"  # noqa: S105
     SESSION_OPENED = "session.opened"

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from apps.access.commands.campaigns import (
+    answer_item,
+    close_campaign,
+    close_due_campaigns,
+    open_campaign,
+)
 from apps.access.commands.delegations import delegate_reviews, end_delegation
 from apps.access.commands.epochs import confirm_epoch, propose_epoch
 from apps.access.commands.erasing import erase_person
@@ -45,8 +51,11 @@ __all__ = [
     "SecondFactorNeeded",
     "add_authenticator",
     "add_passkey",
+    "answer_item",
     "begin_idempotent",
     "change_password",
+    "close_campaign",
+    "close_due_campaigns",
     "confirm_epoch",
     "confirm_password",
     "create_person",
@@ -71,6 +80,7 @@ __all__ = [
     "make_recovery_codes",
     "map_group",
     "note_token_use",
+    "open_campaign",
     "place_hold",
     "propose_epoch",
     "reauthenticate",

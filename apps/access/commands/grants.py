@@ -17,6 +17,7 @@ from apps.access.text import required
 from apps.audit import commands as audit
 from apps.audit.errors import Invalid, Refused
 from apps.audit.events import EventName
+from apps.audit.states import Acting
 
 _SOON = timedelta(minutes=5)  # clocks differ by less
 
@@ -96,12 +97,16 @@ def _told(grant: RoleGrant) -> dict[str, object]:
 def end_grant(*, by: Person, grant: RoleGrant, reason: str) -> RoleGrant:
     """Take a role away from this moment on."""
     require(by, Permission.ROLE_GRANT)
-    said = required(reason, field="reason", lines=True)
+    return end_held(by=by, grant=grant, reason=required(reason, field="reason", lines=True))
+
+
+def end_held(*, by: Acting, grant: RoleGrant, reason: str) -> RoleGrant:
+    """The end of a grant and its event, for commands that have asked who may."""
     before = _told(grant)
     ended = RoleGrant.objects.filter(pk=grant.pk).exclude(valid_to__lte=Now()).update(valid_to=Now())
     if not ended:
         raise Refused(f"The grant of {grant} has ended already.")
     grant.refresh_from_db()
     after = _told(grant)
-    audit.record(by=by, action=EventName.ROLE_ENDED, subject=grant, before=before, after=after, reason=said)
+    audit.record(by=by, action=EventName.ROLE_ENDED, subject=grant, before=before, after=after, reason=reason)
     return grant

@@ -15,6 +15,7 @@ from apps.approvals import guards, queries
 from apps.approvals.challenges import calls_on
 from apps.approvals.rounds import waiting_for
 from apps.audit.errors import Refused
+from apps.deploys.glass import holding_now
 from apps.gates.queries import missed_schedules, visible_runs, waiting_for_consent
 from apps.gates.queue import dead_runs
 from apps.inventory.determinations import asked_again
@@ -54,6 +55,7 @@ def home(request: HttpRequest, *, by: Person) -> HttpResponse:
         "consents": consents,
         "runs": visible_runs(by)[:8],
         "dead": list(dead_runs(by)[:MOST]),
+        "broken": holding_now(by),
         "missed": list(missed_schedules(by)[:MOST]),
         "first_hour": may_anywhere(by, Permission.MODEL_REGISTER) and not has_registered(by),
         "models_count": visible_models(by).count(),
