@@ -23,6 +23,7 @@ COMMANDS = {
     "submit": ("apps.cli.server", "request a run on the server and wait for it"),
     "gate": ("apps.cli.server", "ask the server whether a version may run"),
     "verify": ("apps.cli.verify", "verify statements, packs and reports offline"),
+    "verifier": ("apps.cli.verifier", "answer an admission controller without the service"),
     "replay": ("apps.cli.replay", "decide and measure again from a pack"),
 }
 COULD_NOT = 4
