@@ -24,6 +24,7 @@ FAMILIES = (
     "security",
     "operations",
     "documents",
+    "generative",
 )
 
 __all__ = ["Arg", "Check", "all_checks", "find"]

@@ -41,6 +41,13 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "robustness.perturbation_flip_rate": {"threshold": 0.5, "draws": 4},
     "data.contract": {"contract": {"sex": {"values": ["F", "M"]}, "debt": {"min": 0, "max": 3}}},
     "data.representativeness": {"over": ["income", "sex"]},
+    "generative.pass_rate": {
+        "passed": "approved",
+        "case": "sex",
+        "repeat": "race",
+        "judge": "region",
+        "prompt": "sex",
+    },
     "documents.present": {"types": ["model-card"]},
     "operations.latency": {"calls": 20},
     "operations.throughput": {"rows": 50, "repeats": 1},

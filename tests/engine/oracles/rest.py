@@ -298,3 +298,29 @@ def _(case: Case) -> Pairs:
 
     found = case.check("operations.memory", model=Slow(mebibytes=64), features=ROWS, rows=10)
     yield found.value, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@oracle(
+    "generative.pass_rate", by="statsmodels' cluster-robust variance and Wilson interval, pandas", within=1e-9
+)
+def _(case: Case) -> Pairs:
+    import pandas as pd
+    import statsmodels.api as sm
+    from statsmodels.stats.proportion import proportion_confint
+
+    table = pd.DataFrame(case.world.table)
+    good = (table["approved"] == "yes").astype(float)
+    fitted = sm.OLS(good, np.ones(len(good))).fit(
+        cov_type="cluster", cov_kwds={"groups": table["sex"].astype("category").cat.codes}
+    )
+    share = good.mean()
+    size = min(share * (1 - share) / fitted.cov_params().iloc[0, 0], len(good))
+    by_repeat = good.groupby(table["race"]).mean()
+    answers = table.assign(good=good).groupby(["sex", "race"])
+    several = answers["region"].nunique() > 1
+    found = case.check("generative.pass_rate")
+    yield found.value, share
+    yield found.parameters["effective_size"], size
+    yield found.parameters["spread"], by_repeat.max() - by_repeat.min()
+    yield found.parameters["agreement"], (answers["good"].nunique()[several] == 1).mean()
+    yield from both(found.interval, proportion_confint(share * size, size, method="wilson"))
