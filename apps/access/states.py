@@ -170,6 +170,7 @@ ROLES: dict[str, Role] = {
                 _READ
                 | {
                     _P.WAIVER_GRANT,
+                    _P.CAMPAIGN_OPEN,
                     _P.ATTESTATION_ASK,
                     _P.MODEL_TIER,
                     _P.RUN_REQUEUE,

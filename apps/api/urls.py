@@ -6,6 +6,7 @@ from apps.api import openapi
 from apps.api.endpoints import not_found
 from apps.api.views import (
     access,
+    access_campaigns,
     access_lending,
     admissions,
     answers,
@@ -105,6 +106,10 @@ urlpatterns = [
     path("break-glass/<uuid:glass_id>/end", break_glass.glass_ending),
     path("delegations", access_lending.delegations),
     path("delegations/<int:delegation_id>/end", access_lending.delegation_ending),
+    path("campaigns", access_campaigns.campaign_list),
+    path("campaigns/<int:campaign_id>", access_campaigns.campaign),
+    path("campaigns/<int:campaign_id>/close", access_campaigns.campaign_closing),
+    path("campaigns/items/<int:item_id>/answer", access_campaigns.item_answer),
     path("conflicts", access.conflict_list),
     path("tokens", access.tokens),
     path("tokens/<int:token_id>/revoke", access.token_revoking),

@@ -31,6 +31,12 @@ SECTIONS: tuple[Section, ...] = (
         _P.EVENT_SEE,
     ),
     Section(
+        "Signing in with other accounts",
+        "Providers, what their groups are worth, accounts that a directory keeps.",
+        "/administration/sign-in",
+        _P.PERSON_MANAGE,
+    ),
+    Section(
         "Roles",
         "What each role permits; roles of your own, made from permissions.",
         "/administration/roles",
@@ -41,6 +47,19 @@ SECTIONS: tuple[Section, ...] = (
         "Conflicts",
         "Who holds what does not go together, and where.",
         "/administration/conflicts",
+        _P.PERSON_MANAGE,
+        _P.EVENT_SEE,
+    ),
+    Section(
+        "Reviews of roles",
+        "Every role kept or ended by somebody else, in time; who is how far.",
+        "/administration/campaigns",
+        _P.CAMPAIGN_OPEN,
+    ),
+    Section(
+        "Reviews handed on",
+        "Who does whose reviews, and until when.",
+        "/account/delegations",
         _P.PERSON_MANAGE,
         _P.EVENT_SEE,
     ),

@@ -107,6 +107,8 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "role": "reader",
         "grant_id": world.people["validator"].grants.earliest("pk").pk,
         "delegation_id": 0,
+        "campaign_id": 0,
+        "item_id": 0,
         "glass_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
         "factor_id": 1,
         "provider": "none",
@@ -313,6 +315,7 @@ def _access_bodies(reason: dict[str, Any]) -> dict[str, dict[str, Any]]:
     role = {"title": "Reader", "sentence": "Reads.", "permissions": ["model.see"], **reason}
     one, page = "/api/v1/people/<str:username>", "/administration/people/<str:username>"
     about = ("disable", "enable", "sessions/end", "grants/<int:grant_id>/end")
+    asked = {"title": "Autumn", "unanswered": "end", "scope": "organisation"}
     handed = {"to": "somebody", "permission": "approval.validate", "scope": "organisation", **reason}
     return {
         "POST /break-glass": {
@@ -323,6 +326,8 @@ def _access_bodies(reason: dict[str, Any]) -> dict[str, dict[str, Any]]:
         },
         "POST /break-glass/<uuid:glass_id>/end": reason,
         "POST /api/v1/break-glass/<uuid:glass_id>/end": reason,
+        "POST /api/v1/campaigns": {**asked, "reviewers": ["nobody"], "due": "2026-12-31T00:00:00Z"},
+        "POST /administration/campaigns": {**asked, "reviewers": "nobody", "due": "2026-12-31"},
         "POST /api/v1/delegations": {**handed, "valid_to": "2026-12-01T00:00:00Z"},
         "POST /account/delegations": {**handed, "valid_to": "2026-12-01"},
         "POST /api/v1/people": {"username": "new", "name": "New"},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from apps.access.campaigns import waiting_for as roles_asked
 from apps.access.guards import may_anywhere
 from apps.access.queries import visible_models
 from apps.access.states import Permission
@@ -56,6 +57,7 @@ def home(request: HttpRequest, *, by: Person) -> HttpResponse:
         "runs": visible_runs(by)[:8],
         "dead": list(dead_runs(by)[:MOST]),
         "broken": holding_now(by),
+        "roles_asked": list(roles_asked(by)[:MOST]),
         "missed": list(missed_schedules(by)[:MOST]),
         "first_hour": may_anywhere(by, Permission.MODEL_REGISTER) and not has_registered(by),
         "models_count": visible_models(by).count(),

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, connection
 
+from apps.access.commands import close_due_campaigns
 from apps.approvals.commands import (
     miss_entries,
     open_missed_findings,
@@ -97,6 +98,7 @@ class Relay:
             _Duty(60, lambda: remind(by=RELAY)),
             _Duty(60, lambda: miss_entries(by=RELAY)),
             _Duty(60, lambda: renew_rounds(by=RELAY)),
+            _Duty(60, lambda: close_due_campaigns(by=RELAY)),
             _Duty(5, lambda: mind_conversions(by=RELAY)),
             _Duty(5, lambda: open_monitoring_findings(by=MONITOR)),
             _Duty(10, lambda: request_due(by=RELAY)),
