@@ -23,10 +23,11 @@ from django.db import connection, transaction
 from apps.engine.canonical import rfc3339
 
 _BATCH = 1000
+_NAME = "event-digests.jsonl"
 
 
 def own_file() -> Path:
-    return settings.EVENT_DIGESTS or Path(settings.STATE) / "event-digests.jsonl"
+    return settings.EVENT_DIGESTS or Path(settings.STATE) / _NAME
 
 
 def note_after_commit(event_id: UUID, leaf: bytes, at: datetime) -> None:
@@ -36,7 +37,7 @@ def note_after_commit(event_id: UUID, leaf: bytes, at: datetime) -> None:
 
 def _append(event_id: UUID, leaf: bytes, at: datetime) -> None:
     line = f'{{"at":"{rfc3339(at)}","id":"{event_id}","leaf":"{leaf.hex()}"}}\n'
-    _own.append(str(own_file()), line.encode())
+    _own.append(str(settings.EVENT_DIGESTS or f"{settings.STATE}/{_NAME}"), line.encode())
 
 
 class _Own:

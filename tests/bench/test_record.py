@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from apps.audit.commands.recording import _STORE
+from governance.local.binaries import postgres_folder, service_account
 from tests.bench.measuring import ROOT, duration, job, median, named, times
 from tests.bench.slow_disk import OwnServer, can_rest, own_server
 from tests.bench.table import Line, Table
@@ -22,6 +25,28 @@ from tests.bench.table import Line, Table
 pytestmark = pytest.mark.bench
 PART = "What the record costs"
 WRITERS, EACH, ROUNDS = 8, 200, 3
+PAIRS, LOADED = 5, 3  # rounds of both, and seconds of each, by pgbench
+
+_BUSINESS = """
+\\set n random(1, 1000000)
+BEGIN;
+INSERT INTO bench_loan (amount) VALUES (:n);
+UPDATE bench_loan SET amount = amount + 1 WHERE id = 1 + :n % 1000;
+{record}
+COMMIT;
+"""
+# An event of the length that most have.
+_MADE = """
+WITH made AS MATERIALIZED (
+  SELECT id, at, convert_to('{"action":"model.changed","actor":{"auth":{"age_s":12,"method":"session"},'
+    || '"id":"17","type":"person"},"after":{"amount":17},"before":{"amount":16},'
+    || '"digests":{"after":"sha256:' || repeat('0', 64) || '","before":"sha256:' || repeat('1', 64)
+    || '"},"id":"' || id || '","object":{"id":"loan-' || :n
+    || '","name":"loan","type":"model"},"prev_object_event":', 'UTF8') AS head,
+    convert_to(',"request_id":"' || repeat('2', 32) || '","ts":'
+    || left(to_json(at AT TIME ZONE 'UTC')::text, -1) || 'Z","v":2}', 'UTF8') AS tail
+  FROM (SELECT uuidv7() AS id, clock_timestamp() AS at) AS now
+)"""
 
 
 @pytest.mark.parametrize(
@@ -52,10 +77,68 @@ def test_an_audited_transaction(table: Table, tmp_path: Path, rest_us: int, what
     )
 
 
+@pytest.mark.parametrize(
+    ("rest_us", "what", "least"),
+    [(1000, "each commit waits 1 ms", 0.90), (0, "on this machine's disk", 0.70)],
+)
+def test_what_the_record_costs_the_database(
+    table: Table, tmp_path: Path, rest_us: int, what: str, least: float
+):
+    """Two statements of business, without and with the record's own, sent by the database's load program."""
+    if rest_us and not can_rest():
+        pytest.skip("commits cannot be made to wait here: no C compiler, or no file system in memory")
+    scripts = {name: tmp_path / f"{name}.sql" for name in ("plain", "audited")}
+    scripts["plain"].write_text(_BUSINESS.format(record=""))
+    scripts["audited"].write_text(_BUSINESS.format(record=_recording()))
+    found: dict[str, list[float]] = {name: [] for name in scripts}
+    with own_server(rest_us=rest_us) as server:
+        _scratch(server)
+        for _ in range(PAIRS):
+            for kind, rates in found.items():
+                rates.append(_load(server, scripts[kind]))
+    ratio = median([a / p for a, p in zip(found["audited"], found["plain"], strict=True)])
+    table.add(
+        Line(
+            part=PART,
+            what=f"two statements of business and the record's, {WRITERS} connections, {what}",
+            ours=f"{median(found['audited']):,.0f} a second, audited",
+            peer="the same without the record, pgbench, prepared",
+            theirs=f"{median(found['plain']):,.0f} a second",
+            ratio=times(ratio),
+            goal=f"≥ {least:.2f} of plain",
+            met="yes" if ratio >= least else "no",
+        )
+    )
+
+
+def _recording() -> str:
+    """The service's own statement, its values made by the database instead of sent to it."""
+    names = (
+        "'model'",
+        "'loan-' || :n",
+        *(f"(SELECT {name} FROM made)" for name in ("id", "head", "tail", "at")),  # noqa: S608
+    )
+    values = iter(names)
+    own = re.sub("%s", lambda _: next(values), _STORE.format(beside=""))
+    return own.replace("WITH previous", f"{_MADE}, previous", 1).strip() + ";"
+
+
+def _load(server: OwnServer, script: Path) -> float:
+    """Transactions a second by pgbench."""
+    program = postgres_folder(server.places.binaries, service_account()) / "pgbench"
+    words = ["-h", str(server.places.sockets), "-U", "cs_app", "-n", "-M", "prepared", "-j", "2"]
+    words += ["-c", str(WRITERS), "-T", str(LOADED), "-f", str(script), "countersign"]
+    done = subprocess.run([str(program), *words], capture_output=True, text=True, check=True)
+    told = re.search(r"^tps = ([0-9.]+)", done.stdout, re.MULTILINE)
+    assert told, done.stdout + done.stderr
+    return float(told[1])
+
+
 def _scratch(server: OwnServer) -> None:
     with psycopg.connect(server.url("owner"), autocommit=True) as owner:
         owner.execute("CREATE TABLE bench_loan (id bigserial PRIMARY KEY, amount bigint NOT NULL)")
-        owner.execute("GRANT INSERT, SELECT ON bench_loan TO cs_app")
+        owner.execute("GRANT INSERT, SELECT, UPDATE ON bench_loan TO cs_app")
+        owner.execute("INSERT INTO bench_loan (amount) SELECT 0 FROM generate_series(1, 1000)")
         owner.execute("GRANT USAGE ON SEQUENCE bench_loan_id_seq TO cs_app")
 
 

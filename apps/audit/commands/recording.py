@@ -36,7 +36,7 @@ Facts = Mapping[str, Any] | str | None
 _STORE = """
 WITH previous AS (
   SELECT id::text AS id FROM audit_event
-  WHERE object_type = %s AND object_id = %s ORDER BY occurred_at DESC, audit_event.id DESC LIMIT 1
+  WHERE object_type = %s AND object_id = %s ORDER BY occurred_at DESC LIMIT 1
 ), written AS (
   INSERT INTO audit_event (id, body, occurred_at)
   SELECT %s, %s::bytea || convert_to(coalesce('"' || (SELECT id FROM previous) || '"', 'null'), 'UTF8')
