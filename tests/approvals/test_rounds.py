@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from apps.approvals import commands, rounds
 from apps.approvals.models import Attestation, AttestationRound, Finding, RoundAnswer, RoundEntry
@@ -12,6 +13,7 @@ from apps.audit.errors import Forbidden, Invalid, Refused
 from apps.audit.models import Event
 from apps.audit.states import system
 from apps.inventory.commands import change_model
+from apps.reports.kinds.board import attestations
 from tests import factories
 from tests.flows import bank
 
@@ -160,3 +162,14 @@ def test_several_rounds_are_open_at_once_and_each_is_answered_by_itself() -> Non
     assert rounds.waiting_for(factories.owner()).count() == 2
     commands.attest_entries(by=factories.owner(), shown=ticked(entry()))
     assert rounds.waiting_for(factories.owner()).count() == 1
+
+
+def test_the_report_of_a_period_tells_how_its_rounds_went() -> None:
+    opened()
+    commands.attest_entries(by=factories.owner(), shown=ticked(entry()))
+    now = timezone.now()
+    told_in = attestations(factories.head(), now, now - timedelta(days=1), now + timedelta(days=30))
+    (table,) = told_in.sections[1].tables
+    assert [cell.text for cell in table.rows[0]] == [
+        "Autumn", "everything", str(bank.in_days(20)), "1", "0", "0", "1",
+    ]  # fmt: skip

@@ -13,6 +13,7 @@ from apps.access.models import ApiToken, Person
 from apps.access.queries import standing_grants, visible_models
 from apps.access.roles import all_roles
 from apps.access.states import APPROVES, BUILDS, Permission, Role
+from apps.approvals import rounds
 from apps.approvals.models import Attestation, Waiver
 from apps.approvals.queries import open_counts, visible_findings
 from apps.costs.models import CostEntry
@@ -141,8 +142,29 @@ def attestations(by: Person, now: datetime, since: datetime, until: datetime) ->
         for m in models
     ]
     head = ("Model", "Owner", "Attested by", "On")
-    sections = [Section("Entry by entry", [], [Table("Attestations", head, table)])]
+    sections = [
+        Section("Entry by entry", [], [Table("Attestations", head, table)]),
+        Section("Rounds due in the period", [], [_rounds(by, since, until)]),
+    ]
     return Document("Period attestation", f"{since:%Y-%m-%d} to {until:%Y-%m-%d}", summary, sections)
+
+
+def _rounds(by: Person, since: datetime, until: datetime) -> Table:
+    rows = rounds.visible_rounds(by).filter(due__gte=since.date(), due__lt=until.date()).order_by("due")
+    asked = list(rows)
+    found = rounds.counts(asked, by)
+    outcomes = ("attested", "wrong", "missed", "waiting")
+    table = [
+        [
+            words(row.title),
+            words(rounds.told(row.scope)),
+            words(row.due.isoformat()),
+            *(number(found[row.pk][outcome], COUNTED) for outcome in outcomes),
+        ]
+        for row in asked
+    ]
+    head = ("Round", "Over", "Due", "Attested", "Wrong", "Missed", "Waiting")
+    return Table("Rounds", head, table, empty="No round was due in this period.")
 
 
 def _digest(row: Attestation | None) -> str:
