@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import re
 import sys
 import time
@@ -12,14 +11,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from apps.cli import render_admission
+from apps.cli import registering, render_admission
 from apps.cli.client import Client, RefusedByServer, segment
 from apps.cli.errors import NotConfigured, Unreachable
 from apps.cli.output import put
+from apps.cli.registering import file_digest
 from apps.cli.text import safe
-from apps.cli.uploading import send_file
 from apps.engine.errors import BadInput
-from apps.engine.files import part_files
 
 ALLOW, DENY, USAGE, PENDING, COULD_NOT = 0, 1, 2, 3, 4
 PAUSE = 2.0  # seconds between two questions at least
@@ -95,49 +93,7 @@ def _say(error: object, status: int) -> int:
 
 
 def _register(args: argparse.Namespace, client: Client) -> int:
-    from apps.engine.subject import load
-
-    subject = load(Path(args.manifest))
-    if subject.artifact is not None:
-        _send(client, "artifact", subject.artifact.path)
-    digests = {name: _send_data(client, name, data.path) for name, data in subject.datasets.items()}
-    blobs: dict[str, Any] = {"datasets": digests}
-    if subject.artifact is not None:
-        blobs["artifact"] = f"sha256:{subject.artifact.sha256}"
-    raw = Path(args.manifest).read_text(encoding="utf-8")
-    return _store(client, subject.manifest.model, {"manifest": raw, "blobs": blobs})
-
-
-def _send_data(client: Client, name: str, path: Path) -> str | dict[str, dict[str, str]]:
-    """A file by its digest, a folder by the digest of each of its parts."""
-    if not path.is_dir():
-        return _send(client, name, path)
-    parts = part_files(path, name=f"The folder {path.name} of {name}")
-    return {"parts": {part.name: _send(client, name, part) for part in parts}}
-
-
-def _send(client: Client, name: str, path: Path) -> str:
-    digest = file_digest(path)
-    if client.has(f"/blobs/{digest}"):
-        _tell(f"{name}: {path.name} is on the server already")
-        return digest
-    size = path.stat().st_size or 1
-    send_file(client, path, digest, lambda sent: _progress(f"{name}: {path.name}", sent / size))
-    _tell(f"{name}: {path.name} uploaded, {digest}")
-    return digest
-
-
-def file_digest(path: Path) -> str:
-    """``sha256:…`` of a file."""
-    try:
-        with path.open("rb") as file:
-            return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
-
-
-def _store(client: Client, model: str, body: Mapping[str, Any]) -> int:
-    made = client.post(f"/models/{segment(model)}/versions", body, key=str(uuid.uuid4())).body
+    made = registering.register(client, Path(args.manifest), _Terminal())
     print(f"Registered {made['model']}@{made['version']}")
     print(f"  {made['digest']}")
     return ALLOW
@@ -252,6 +208,16 @@ def _settled(client: Client, answer: Mapping[str, Any], wait: int) -> Mapping[st
         if answer.get("outcome") == "pending":  # a busy server answers at once: do not press it
             time.sleep(max(0.0, min(PAUSE, end - began) - (time.monotonic() - began)))
     return answer
+
+
+class _Terminal:
+    """Tells whoever sits at the terminal."""
+
+    def say(self, words: str) -> None:
+        _tell(words)
+
+    def progress(self, words: str, share: float) -> None:
+        _progress(words, share)
 
 
 def _tell(words: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.engine.subjects import write_subject
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("apps", "policies", "pyproject.toml", "README.md", "LICENSE", "NOTICE")
+PARTS = ("apps", "client", "policies", "pyproject.toml", "README.md", "LICENSE", "NOTICE")
 ABSENT = ("django", "celery", "shap", "weasyprint", "lightgbm")
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not shutil.which("uv"), reason="uv is not installed")]

@@ -26,6 +26,7 @@ from apps.gates.states import ENDED, RunState
 from apps.inventory import commands as inventory
 from apps.inventory.models import ModelVersion
 from apps.reports.models import Report
+from countersign.client import Countersign, RefusedByServer, Unreachable
 from tests import factories
 from tests.flows import bank
 from tests.flows.browser import Browser
@@ -213,6 +214,38 @@ def refused(world: World) -> None:
     wrong = Program(world.stack.address, "cs_wrong")
     done = wrong("gate", "check", "--model", "m", "--version", "1", "--environment", "e")
     assert (done.code, "token" in done.said) == (4, True)
+
+
+def test_a_program_in_python_asks_the_same(world: World, tmp_path: Path) -> None:
+    """After the flow above: the version is there, measured and signed for."""
+    builder = Countersign(world.stack.address, world.developer.token)
+    asker = Countersign(world.stack.address, world.pipeline.token)
+    folder = MODELS / "breast-triage-1"
+
+    version = builder.version("breast-triage", "1")
+    assert [m.key for m in builder.models(q="breast")] == ["breast-triage"]
+    assert builder.model("breast-triage").tier == 2
+    answer = asker.admit("breast-triage", "1", environment="production", artifact=folder / "model.skops")
+    assert (answer.outcome, answer.allows()) == ("allow", True)
+    assert not answer.allows(at=answer.expires_at)
+    assert asker.admission(answer.id) == answer
+    other = asker.admit("breast-triage", "1", environment="production", artifact=folder / "holdout.csv")
+    assert (other.outcome, other.allows()) == ("deny", False)
+    assert any("is registered with sha256:" in reason for reason in other.reasons), other.reasons
+    run = builder.wait(builder.request_run("breast-triage", "1"), seconds=60)
+    assert (run.state, run.outcome, run.cause) == ("decided", "pass", "")
+    gates = builder.decision(str(run.decision)).gates
+    assert len(gates) == run.gates_total
+    assert all(gate.why for gate in gates)
+    assert builder.register(folder / "model.yaml") == version
+    with pytest.raises(RefusedByServer, match="does not carry") as no:
+        asker.request_run("breast-triage", "1")
+    assert no.value.status == 403
+
+
+def test_a_program_in_python_learns_that_nobody_answers() -> None:
+    with pytest.raises(Unreachable, match=r"127\.0\.0\.1:9"):
+        Countersign("http://127.0.0.1:9", "cs_any").model("credit-pd")
 
 
 def test_a_killed_worker_loses_no_run_and_doubles_none(world: World) -> None:

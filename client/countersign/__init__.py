@@ -1,0 +1,1 @@
+"""Countersign from Python: `countersign.client` asks a server what this program's commands ask."""
