@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import F, Q
+from django.db.models.functions import Lower, Now
 
 from apps.access.states import Scope
 from apps.audit.states import Ref
@@ -92,15 +92,19 @@ class DirectoryAccount(models.Model):
     uid = models.UUIDField(default=uuid.uuid4, unique=True)
     directory = models.ForeignKey("access.Person", on_delete=models.PROTECT, related_name="kept_accounts")
     person = models.OneToOneField("access.Person", on_delete=models.PROTECT, related_name="kept_by")
+    user_name = models.CharField(max_length=255)
     external_id = models.CharField(max_length=255, blank=True)
+    display_name = models.CharField(max_length=200, blank=True)
     given_name = models.CharField(max_length=100, blank=True)
     family_name = models.CharField(max_length=100, blank=True)
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(db_default=Now())
     changed_at = models.DateTimeField(db_default=Now())
+    removed_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(F("directory"), Lower("user_name"), name="directory_user_named_once"),
             models.UniqueConstraint(
                 fields=["directory", "external_id"],
                 condition=~Q(external_id=""),

@@ -386,6 +386,8 @@ def test_an_ended_mapping_ends_its_roles_at_once(bank: Hostile, named: Any) -> N
     assert not RoleGrant.objects.filter(person=person, valid_to=None).exists()
     with pytest.raises(Refused, match="ended already"):
         commands.end_mapping(by=admin, mapping=mapping, reason="again")
+    told = set(Event.objects.filter(object_type="mapping").values_list("action", flat=True))
+    assert told == {"mapping.made", "mapping.ended"}
 
 
 def test_what_the_provider_says_of_two_factors_counts_only_where_configured(
@@ -466,6 +468,8 @@ def test_a_link_that_ends_takes_its_sessions_and_the_only_way_in_stays(bank: Hos
     with pytest.raises(Refused, match="could not sign in any more"):
         commands.unlink_identity(by=una, identity=identities_of(una).get())
     commands.unlink_identity(by=admin, identity=identities_of(una).get(), reason="another account")
+    told = Event.objects.filter(object_type="identity").values_list("action", flat=True)
+    assert set(told) == {"identity.linked", "identity.unlinked"}
     assert client.get("/models").status_code == 302
 
 

@@ -13,8 +13,10 @@ pytestmark = pytest.mark.usefixtures("small_bank")
 FACTS = (
     "access.CampaignAnswer",
     "access.CampaignItem",
+    "access.MappedGrant",
     "access.RoleVersion",
     "access.TokenUse",
+    "access.UsedAnswer",
     "approvals.Attestation",
     "approvals.AttestationRound",
     "approvals.Challenge",

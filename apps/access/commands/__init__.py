@@ -34,6 +34,15 @@ from apps.access.commands.people import (
     enable_person,
     first_administrator,
 )
+from apps.access.commands.provisioning import (
+    change_account,
+    change_group,
+    hand_over_account,
+    provision_account,
+    provision_group,
+    remove_account,
+    remove_group,
+)
 from apps.access.commands.roles import define_role, retire_role
 from apps.access.commands.sessions import end_other_sessions, end_session, sign_out
 from apps.access.commands.signing_in import (
@@ -53,6 +62,8 @@ __all__ = [
     "add_passkey",
     "answer_item",
     "begin_idempotent",
+    "change_account",
+    "change_group",
     "change_password",
     "close_campaign",
     "close_due_campaigns",
@@ -75,6 +86,7 @@ __all__ = [
     "first_administrator",
     "forget_idempotent",
     "grant_role",
+    "hand_over_account",
     "issue_token",
     "link_identity",
     "make_recovery_codes",
@@ -83,11 +95,15 @@ __all__ = [
     "open_campaign",
     "place_hold",
     "propose_epoch",
+    "provision_account",
+    "provision_group",
     "reauthenticate",
     "reauthenticate_by_passkey",
     "reauthenticate_federated",
     "release_hold",
+    "remove_account",
     "remove_factor",
+    "remove_group",
     "retire_role",
     "revoke_token",
     "sign_in",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from apps.access.commands.people import end_access
+from apps.access.federation_models import DirectoryAccount, DirectoryMember, ExternalIdentity
 from apps.access.guards import require
 from apps.access.models import IdempotentRequest, Person, RoleGrant, SignInAttempt
 from apps.access.states import Permission
@@ -34,6 +36,7 @@ def erase_person(*, by: Person, person: Person, reason: str) -> Person:
     _forget_answers(held)
     SignInAttempt.objects.filter(account=account_of(held.username)).delete()
     end_access(held)
+    _forget_elsewhere(held)
     grants = list(RoleGrant.objects.filter(person=held))
     held.name, held.username, held.email = ERASED, _handle(held), ""
     held.first_name = held.last_name = ""
@@ -42,6 +45,24 @@ def erase_person(*, by: Person, person: Person, reason: str) -> Person:
     held.save()
     audit.erase_personal(by=by, person=held, belonging=grants, reason=said)
     return held
+
+
+def _forget_elsewhere(person: Person) -> None:
+    """What providers and directories call the person."""
+    for identity in ExternalIdentity.objects.filter(person=person):
+        rows = ExternalIdentity.objects.filter(pk=identity.pk)
+        rows.update(subject=f"erased-{identity.pk}", ended_at=identity.ended_at or Now())
+    account = DirectoryAccount.objects.filter(person=person).first()
+    if account is not None:
+        DirectoryMember.objects.filter(account=account).delete()
+        DirectoryAccount.objects.filter(pk=account.pk).update(
+            user_name=_handle(person),
+            external_id="",
+            display_name="",
+            given_name="",
+            family_name="",
+            removed_at=account.removed_at or Now(),
+        )
 
 
 def _handle(person: Person) -> str:

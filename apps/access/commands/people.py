@@ -78,13 +78,14 @@ def _draft(username: str, name: str, email: str, *, is_service: bool, identity: 
     return Person(
         username=key,
         name=required(name, field="name", longest=200),
-        email=_email(email),
+        email=email_of(email),
         is_service=is_service,
         identity=clean(identity or "", field="identity", longest=200) or key,
     )
 
 
-def _email(text: str) -> str:
+def email_of(text: str) -> str:
+    """An e-mail address as it is kept; empty where there is none."""
     found = clean(text, field="email", longest=254)
     try:
         if found:
