@@ -55,7 +55,6 @@ RAIL: tuple[Entry, ...] = (
     ("/attestations", "Attestations", Permission.MODEL_SEE, ()),
     ("/decisions", "Decisions", Permission.ADMISSION_SEE, ("/admissions/",)),
     ("/deployments", "Deployments", Permission.ADMISSION_SEE, ("/environments",)),
-    ("/deployments", "Deployments", Permission.ADMISSION_SEE, ("/environments",)),
     ("/policies", "Policies", None, ()),
     ("/coverage", "Coverage", Permission.EVIDENCE_SEE, ()),
     ("/costs", "Costs", Permission.COST_SEE, ()),

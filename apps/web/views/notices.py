@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from apps.notices import commands, queries
-from apps.notices.states import Mail
+from apps.notices.states import TOPICS, Mail, Topic
 from apps.web.pages import done, page
 
 if TYPE_CHECKING:
@@ -28,9 +28,10 @@ def listed(request: HttpRequest, *, by: Person) -> HttpResponse:
         return done(request, f"{count} marked as read.", "/notices")
     rows = queries.notices_of(by)
     only_new = request.GET.get("show") == "unread"
+    shown = rows.filter(read_at=None) if only_new else rows
     context = {
         "title": "Notices",
-        "rows": (rows.filter(read_at=None) if only_new else rows)[:MOST],
+        "rows": [(row, TOPICS[Topic(row.topic)].title) for row in shown[:MOST]],
         "only_new": only_new,
         "agreements": queries.agreements_asked(by),
     }
