@@ -21,6 +21,7 @@ from apps.engine.verified import NOT_PINNED, Question, Verified
 from apps.engine.verify_pack_files import MANIFEST, SEAL, PackFault, PackFiles, read_manifest
 from apps.engine.verify_pack_log import EVENTS, PackLog, read_log
 from apps.engine.verify_pack_outside import REVISION, signed_reports, stamped, witnessed
+from apps.engine.verify_pack_transcripts import transcripts
 
 PACK: Final = "https://countersign.dev/auditor-pack/v1"
 KEYS: Final = "keys.json"
@@ -67,6 +68,7 @@ def _examined(files: PackFiles, question: Question) -> Verified:
         ("checkpoints", str(len(log.notes))),
         *[("begun anew", one.told()) for one in log.openings],
         ("statements", f"{len(statements)}, and {len(outside)} that others name outside"),
+        ("transcripts", transcripts(manifest, statements)),
         ("reports", str(reports)),
         ("signatures", signed_reports(files, statements, keys, question)),
         ("witnesses", witnessed(log, question.witnesses)),

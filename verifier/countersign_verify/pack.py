@@ -44,9 +44,26 @@ def verify(found: Files, trust: Trust) -> Account:
     account.say("statements", f"{len(sealed)}, each signed, sealed by an event, nothing dangling")
     if elsewhere:
         account.say("outside", f"{len(elsewhere)} statements that others name are not in this pack")
+    account.say("transcripts", _transcripts(manifest, sealed))
     account.say("reports", _reports(manifest, log, sealed))
     account.say("signatures", outside.signatures(found, manifest, sealed, trust))
     return account
+
+
+def _transcripts(manifest: dict[str, Any], sealed: dict[str, envelopes.Statement]) -> str:
+    """What services were asked and answered is there under the digest that evidence names."""
+    told = [one.predicate.get("endpoint") for one in sealed.values() if _is_evidence(one)]
+    named = {asked.get("transcript") for asked in told if isinstance(asked, dict)} - {None}
+    here = [e for e in manifest["files"] if e["path"].startswith("transcripts/")]
+    for entry in here:
+        path, digest = entry["path"], f"sha256:{entry['sha256']}"
+        if path != f"transcripts/{entry['sha256']}" or digest not in named:
+            raise Wrong("No evidence of the pack names a transcript of these bytes so.", file=path)
+    return f"{len(here)} of {len(named)} that evidence names"
+
+
+def _is_evidence(one: envelopes.Statement) -> bool:
+    return "/evidence/" in str(one.doc["predicateType"])
 
 
 # --- The manifest and the files --------------------------------------------------------------------------

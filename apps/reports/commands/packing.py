@@ -34,6 +34,7 @@ from apps.reports import packs_lists, packs_log, packs_scope
 from apps.reports.packs_archive import PackArchive
 from apps.reports.packs_readme import readme
 from apps.reports.packs_scope import PackContents, PackScope
+from apps.reports.packs_transcripts import transcripts
 from apps.reports.packs_tree import steps
 from apps.reports.verification import pinned
 
@@ -104,6 +105,8 @@ def _write(
         archive.add(path, token)
     for kind in _kinds(contents.statements):
         archive.add_parts(f"facts/{_slug(kind)}.jsonl", _facts(contents.statements, kind))
+    for path, parts in transcripts(contents.statements):
+        archive.add_parts(path, parts)
     reports = _reports(archive, contents, progress)
     _drawn(archive, by, scope, contents, progress)
     archive.add("README.md", readme(scope, settings.BASE_URL))
