@@ -53,6 +53,11 @@ def test_it_carries_nothing_of_the_server(binaries: Path, tmp_path: Path) -> Non
     assert run(binaries / "python", "-c", code, cwd=tmp_path).stdout == "[]\n"
 
 
+def test_it_is_asked_from_python(binaries: Path, tmp_path: Path) -> None:
+    code = "from countersign.client import Countersign; print(Countersign.from_environment.__name__)"
+    assert run(binaries / "python", "-c", code, cwd=tmp_path).stdout == "from_environment\n"
+
+
 def test_it_measures_and_evaluates_with_the_shipped_policies(binaries: Path, tmp_path: Path) -> None:
     write_subject(tmp_path, contract={"score": {"type": "number"}})
     program = binaries / "countersign"
