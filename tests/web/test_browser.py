@@ -28,6 +28,8 @@ PAGES = (
     "/scorecard",
     "/costs",
     "/events",
+    "/health",
+    "/retention",
     "/help",
     "/reauthenticate",
 )
