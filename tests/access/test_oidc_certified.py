@@ -33,6 +33,9 @@ def modules() -> Path:
     """Where the provider is installed; skipped with a sentence where it cannot be."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("node and npm are not there, which the certified provider runs under")
+    told = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    if int(told.strip().lstrip("v").partition(".")[0]) < 20:
+        pytest.skip(f"the certified provider runs under Node 20 or later, not {told.strip()}")
     if not (CACHE / "node_modules" / "oidc-provider").is_dir():
         CACHE.mkdir(parents=True, exist_ok=True)
         npm = [
