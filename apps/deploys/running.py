@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
@@ -17,6 +18,8 @@ from apps.approvals.models import Finding, SignOff
 from apps.approvals.queries import open_findings, revealed_signoffs, standing_approval
 from apps.audit.errors import NotFound
 from apps.audit.past import as_of, clock
+from apps.audit.plain import plain
+from apps.audit.trail import contents
 from apps.deploys.models import CallCount, Deployment, Environment, Rollback, Settlement
 from apps.deploys.queries import would_answer
 from apps.engine.admit import Admission as Answer
@@ -25,6 +28,7 @@ from apps.gates.queries import latest_decision
 from apps.gates.states import Purpose
 from apps.inventory.models import ModelVersion, Use
 
+DEPLOYMENT = "https://countersign.dev/deployment/v1"
 MOST = 500
 PERIODS = 12
 
@@ -42,6 +46,7 @@ class Asset:
     settled: Settlement | None
     offers: list[Offer]
     rollbacks: list[Rollback]
+    genuine: frozenset[UUID]
 
     @property
     def changed(self) -> Deployment | None:
@@ -56,6 +61,31 @@ class Offer:
     version: ModelVersion
     ran: Deployment
     answer: Answer
+
+
+def genuine(rows: Iterable[Deployment]) -> frozenset[UUID]:
+    """Those of the reports that say what was signed; the rows alone are believed by nobody."""
+    every = list(rows)
+    sealed = contents(row.statement_digest for row in every)
+    return frozenset(row.pk for row in every if _says_the_same(row, sealed.get(row.statement_digest)))
+
+
+def _says_the_same(row: Deployment, statement: Mapping[str, Any] | None) -> bool:
+    if statement is None or statement["predicateType"] != DEPLOYMENT:
+        return False
+    said, subject = statement["predicate"], statement["subject"][0]
+    digest = f"sha256:{subject['digest']['sha256']}"
+    told = {
+        "deployment": str(row.pk),
+        "environment": row.environment.key,
+        "slot": row.slot,
+        "running": row.running,
+        "version": row.version.digest if row.version else None,
+        "admission": row.admission.statement_digest if row.admission else None,
+        "source": row.source,
+        "since": plain(row.since),
+    }
+    return (not row.running or digest == row.digest) and all(said.get(k) == v for k, v in told.items())
 
 
 def slot_now(place: Environment, slot: str) -> Deployment | None:
@@ -132,6 +162,7 @@ def asset(by: Person, row: Deployment) -> Asset:
         calls=list(calls.order_by("-begins")[:PERIODS]),
         settled=row.settlements.select_related("settled_by", "model").first(),
         offers=rollback_offers(by, row, history),
+        genuine=genuine(history),
         rollbacks=list(back.select_related("version", "asked_by", "finding")[:20]),
     )
 
@@ -157,8 +188,9 @@ def rollback_offers(by: Person, row: Deployment, history: Sequence[Deployment] |
         return []
     seen = history or list(_known().filter(_visible(by), environment=row.environment, slot=row.slot)[:100])
     found: dict[int, Offer] = {}
+    true = genuine(seen)
     for one in sorted(seen, key=lambda ran: ran.since, reverse=True):
-        version = one.version
+        version = one.version if one.pk in true else None
         if version is None or version.pk in found or version.pk == row.version.pk:
             continue
         use = _use(one)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -274,3 +275,15 @@ def test_each_leaves_one_event(action: str) -> None:
     settle(by=factories.validator(), deployment=row, answer="bound", reason="Theirs.", model="credit-pd")
     seal_revocations(by=factories.service())
     assert Event.objects.filter(action=action).count() == (3 if action == "deployment.reported" else 1)
+
+
+def test_a_row_that_nobody_signed_is_told_apart_and_offers_no_way_back() -> None:
+    two_versions()
+    by, signed = factories.validator(), running.slots(factories.validator())[0]
+    forged = Deployment.objects.get(pk=signed.pk)
+    forged.pk, forged.statement_digest = uuid4(), "sha256:" + "0" * 64
+    forged.slot = "scoring/forged"
+    forged.save(force_insert=True)
+    shown = running.slots(by)
+    assert {row.slot for row in shown} == {"scoring/credit-pd", "scoring/forged"}
+    assert running.genuine(shown) == {signed.pk}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from apps.access.models import Person
     from apps.deploys.models import Deployment
     from apps.deploys.running import Asset, Offer
+
+
+def _lines(rows: Sequence[Deployment]) -> list[dict[str, Any]]:
+    """Reports, each with whether it says what was signed."""
+    true = running.genuine(rows)
+    return [{**_line(row), "genuine": row.pk in true} for row in rows]
 
 
 def _line(row: Deployment) -> dict[str, Any]:
@@ -58,7 +65,8 @@ def _whole(found: Asset) -> dict[str, Any]:
     return {
         **_line(found.row),
         "last_change": _line(found.changed) if found.changed else None,
-        "history": [_line(row) for row in found.history],
+        "history": [{**_line(row), "genuine": row.pk in found.genuine} for row in found.history],
+        "genuine": found.row.pk in found.genuine,
         "findings": [rendering.finding(finding) for finding in found.findings],
         "approvers": [rendering.signoff(signoff) for signoff in found.approvers],
         "monitoring": seen
@@ -83,7 +91,7 @@ def list_slots(request: HttpRequest, *, by: Person) -> HttpResponse:
         model=request.GET.get("model", ""),
         gone=request.GET.get("gone") == "1",
     )
-    return answer({"deployments": [_line(row) for row in rows]})
+    return answer({"deployments": _lines(rows)})
 
 
 @operation(
@@ -126,7 +134,7 @@ def show(request: HttpRequest, deployment_id: UUID, *, by: Person) -> HttpRespon
 
 @operation("GET", "What runs and the inventory lacks.", answers={200: "One line for each slot."})
 def inbox(request: HttpRequest, *, by: Person) -> HttpResponse:
-    return answer({"deployments": [_line(row) for row in running.ungoverned(by)]})
+    return answer({"deployments": _lines(running.ungoverned(by))})
 
 
 @operation(

@@ -29,8 +29,9 @@ def seal_revocations(*, by: Person) -> RevocationList:
     require_anywhere(by, Permission.ADMISSION_ASK)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-    epoch, now = revocation_epoch(), database_now()
-    newest = RevocationList.objects.order_by("-sealed_at").first()
+    newest, now = RevocationList.objects.order_by("-epoch", "-sealed_at").first(), database_now()
+    # Should rows that were counted be gone, the epoch still never goes back.
+    epoch = max(revocation_epoch(), newest.epoch if newest else 0)
     if newest is not None and newest.epoch == epoch and now - newest.sealed_at < FRESH:
         return newest
     about = Ref("revocations", str(epoch), "countersign:revocations", digest(canonical({"epoch": epoch})))

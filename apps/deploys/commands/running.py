@@ -23,13 +23,12 @@ from apps.deploys import guards
 from apps.deploys.commands.admissions import admit
 from apps.deploys.models import Admission, CallCount, Deployment, Environment, Rollback, Settlement
 from apps.deploys.queries import find_environment
-from apps.deploys.running import find_slot, rollback_offers, slot_now
+from apps.deploys.running import DEPLOYMENT, find_slot, rollback_offers, slot_now
 from apps.deploys.states import Answered
 from apps.gates.clock import database_now
 from apps.inventory.models import ModelVersion, RegisteredModel
 from apps.inventory.queries import find_model, find_version
 
-DEPLOYMENT = "https://countersign.dev/deployment/v1"
 LONGEST_IGNORED = timedelta(days=366)
 
 

@@ -27,9 +27,11 @@ def listed(request: HttpRequest, *, by: Person) -> HttpResponse:
     """One line for each slot of each environment."""
     require_anywhere(by, Permission.ADMISSION_SEE)
     filters = {k: request.GET.get(k, "") for k in ("environment", "model")}
+    rows = running.slots(by, environment=filters["environment"], model=filters["model"])
     context = {
         "title": "Deployments",
-        "rows": running.slots(by, environment=filters["environment"], model=filters["model"]),
+        "rows": rows,
+        "genuine": running.genuine(rows),
         "filters": filters,
         "environments": queries.environments(),
         "ungoverned": running.ungoverned(by),
