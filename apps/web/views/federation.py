@@ -65,7 +65,6 @@ def back(request: HttpRequest, provider: str) -> HttpResponse:
     if kept is None or kept["provider"] != provider or provider not in providers():
         sentence = "Nobody here asked for this answer, or it was used before. Please begin again."
         return _sorry(request, Forbidden(sentence), "in", "/")
-    request.session.save()  # so that the question is gone before the provider is asked
     purpose, onward = kept["purpose"], own_path(request, kept["next"]) or "/"
     try:
         proof = oidc.answered(find_provider(provider), kept, request.GET.dict(), back=_back(provider))
