@@ -56,9 +56,9 @@ def program() -> str:
         _NOTE,
         "`register`, `submit` and `gate` ask a server: its address comes from `--server` or "
         "`COUNTERSIGN_URL`, a token from `COUNTERSIGN_TOKEN` or the file that `COUNTERSIGN_TOKEN_FILE` "
-        "names. Jobs of GitHub Actions and GitLab CI ask with their own identity instead: the first where they "
-        "may request it, for the audience `COUNTERSIGN_AUDIENCE` or the address of the server, the second by "
-        "`COUNTERSIGN_ID_TOKEN`. "
+        "names. Jobs of GitHub Actions and GitLab CI ask with their own identity instead: the first where "
+        "they may request it, for the audience `COUNTERSIGN_AUDIENCE` or the server's address, the second "
+        "by `COUNTERSIGN_ID_TOKEN`. "
         "The other words need none. In a checkout, `./countersign WORD` is the same program.",
         "Errors are one sentence on standard error; `COUNTERSIGN_DEBUG=1` shows where they arose.",
     ]
