@@ -72,6 +72,30 @@ def authority_pem() -> str:
     return authority()[1].public_bytes(serialization.Encoding.PEM).decode()
 
 
+def authorities_pem() -> list[str]:
+    """The certificates of the present authority and of those before it, as PEM, the present one first.
+
+    Each is kept apart from its key, so that what was signed under it stays good when the keys move into
+    hardware, or when an authority's time is over.
+    """
+    present = authority()[1]
+    for one in (present, *_authorities_beside()):
+        path = _folder() / f"issuer-{fingerprint(one)[:16]}.crt"
+        if not path.exists():
+            path.write_bytes(one.public_bytes(serialization.Encoding.PEM))
+    kept = [path.read_text() for path in sorted(_folder().glob("issuer-*.crt"))]
+    return sorted(kept, key=lambda pem: pem != authority_pem())
+
+
+def _authorities_beside() -> Iterator[x509.Certificate]:
+    """Those of whose keys a file tells, whichever way keys are kept now."""
+    for path in sorted(_folder().glob("authority.p*")):
+        data = path.read_bytes()
+        begin = data.find(b"-----BEGIN CERTIFICATE")
+        if begin >= 0:
+            yield x509.load_pem_x509_certificate(data[begin:])
+
+
 def signer_for(person: Person) -> Identity:
     """The key and certificate with which a person signs, wherever they are kept."""
     return identity_of(person)

@@ -22,7 +22,7 @@ from apps.engine.verify_apart import judge_apart
 from apps.engine.verify_pdf import Signed, judge_report
 from apps.inventory.models import Blob
 from apps.reports import queries
-from apps.reports.certificates import authority_pem, revocation_pem
+from apps.reports.certificates import authorities_pem, revocation_pem
 from apps.reports.models import Report
 
 LARGEST = 32 << 20
@@ -42,7 +42,7 @@ class Examined:
 
 def report_certificates() -> list[str]:
     """The certificates that signers of reports descend from, as PEM."""
-    return [authority_pem()]
+    return authorities_pem()
 
 
 def pinned() -> KeySet:

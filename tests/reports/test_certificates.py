@@ -125,6 +125,16 @@ def token(softhsm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(settings, name, value, raising=False)
 
 
+def test_what_an_authority_before_this_one_certified_stays_good(report: Report) -> None:
+    assert verify_report(report).genuine
+    former = certificates.authority_pem()
+    for path in (Path(settings.STATE) / "keys" / "reports").glob("authority.p*"):
+        path.unlink()
+    assert certificates.authority_pem() != former
+    assert certificates.authorities_pem()[1:] == [former]
+    assert verify_report(report).genuine
+
+
 @needs_token
 @pytest.mark.usefixtures("token")
 def test_keys_of_signers_stay_in_the_token() -> None:
