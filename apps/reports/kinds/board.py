@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import Count, Q, Sum
 
-from apps.access.models import ApiToken, Person
+from apps.access.lending import standing_at
+from apps.access.models import ApiToken, Campaign, Person
 from apps.access.queries import standing_grants, visible_models
 from apps.access.roles import all_roles
 from apps.access.states import APPROVES, BUILDS, Permission, Role
@@ -219,6 +220,7 @@ def access_review(by: Person, now: datetime) -> Document:
                 )
             ],
         ),
+        *_reviewed(now),
         Section(
             "Both sides",
             [],
@@ -231,6 +233,49 @@ def access_review(by: Person, now: datetime) -> Document:
         ),
     ]
     return Document("Access review", f"as of {now:%Y-%m-%d %H:%M} UTC", summary, sections)
+
+
+def _reviewed(now: datetime) -> list[Section]:
+    """The reviews of roles of the last year with what was answered, and whose reviews somebody else does."""
+    since = now - timedelta(days=366)
+    rows = (
+        Campaign.objects.filter(opened_at__gte=since)
+        .select_related("opened_by")
+        .annotate(
+            asked=Count("items", distinct=True),
+            kept=Count("items", filter=Q(items__answer__kept=True), distinct=True),
+            ended=Count("items", filter=Q(items__answer__kept=False), distinct=True),
+        )
+    )
+    reviews = [
+        [
+            words(row.title),
+            words(f"{row.scope} {row.scope_key}".strip()),
+            words(f"{row.due:%Y-%m-%d}"),
+            who(row.opened_by),
+            words(f"{row.kept} kept, {row.ended} ended, of {row.asked}"),
+            words(f"{row.closed_at:%Y-%m-%d}" if row.closed_at else "open"),
+            words(row.statement_digest or "not sealed yet"),
+        ]
+        for row in rows
+    ]
+    lent = [
+        [
+            who(row.delegator),
+            who(row.delegate),
+            words(row.permission),
+            words(f"{row.scope} {row.scope_key}".strip()),
+            words(f"{row.valid_to:%Y-%m-%d}"),
+            words(row.reason),
+        ]
+        for row in standing_at(now)
+    ]
+    heads = ("Review", "Of", "Due", "Opened by", "Answers", "Closed", "Statement")
+    handed = ("Whose", "Done by", "Which", "Where", "Until", "Reason")
+    return [
+        Section("Reviews of roles", [], [Table("In the last year", heads, reviews, empty="None.")]),
+        Section("Reviews handed on", [], [Table("That hold", handed, lent, empty="None.")]),
+    ]
 
 
 def _holds(known: Mapping[str, Role], keys: set[str], permissions: frozenset[Permission]) -> bool:
