@@ -19,6 +19,7 @@ from apps.approvals.commands import (
     miss_entries,
     open_missed_findings,
     open_monitoring_findings,
+    open_untold_findings,
     renew_rounds,
 )
 from apps.audit.forwarding import Forwarder
@@ -101,6 +102,7 @@ class Relay:
             _Duty(60, lambda: close_due_campaigns(by=RELAY)),
             _Duty(5, lambda: mind_conversions(by=RELAY)),
             _Duty(5, lambda: open_monitoring_findings(by=MONITOR)),
+            _Duty(60, lambda: open_untold_findings(by=MONITOR)),
             _Duty(10, lambda: request_due(by=RELAY)),
             _Duty(30, lambda: note_missed(by=RELAY)),
             _Duty(30, lambda: open_missed_findings(by=MONITOR)),
