@@ -67,3 +67,11 @@ def test_an_administrator_declares_an_environment(client) -> None:
     client.force_login(factories.administrator(), backend="django.contrib.auth.backends.ModelBackend")
     assert client.post("/environments", {"key": "eu-2", "title": "Europe 2"}).status_code == 302
     assert "eu-2" in client.get("/environments").content.decode()
+
+
+def test_the_feed_of_answers_follows_by_itself_and_stands_still_in_the_past(validator) -> None:
+    bank.granted()
+    shown = validator.get("/decisions").content.decode()
+    assert 'hx-trigger="every 15s"' in shown
+    assert "/administration/integrations" not in shown
+    assert "hx-trigger" not in validator.get("/decisions?at=2026-01-01T00:00:00Z").content.decode()

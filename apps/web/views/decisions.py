@@ -9,10 +9,11 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from apps.access.guards import require
+from apps.access.guards import may, require
 from apps.access.states import Permission
 from apps.approvals.guards import PASSING
 from apps.approvals.queries import open_findings
+from apps.audit.past import as_of
 from apps.deploys import queries as deploys
 from apps.deploys.genuine import sealed_outcome
 from apps.deploys.states import Outcome
@@ -36,6 +37,8 @@ def admission_list(request: HttpRequest, *, by: Person) -> HttpResponse:
         "filters": filters,
         "environments": deploys.environments(),
         "outcomes": list(Outcome),
+        "live": as_of() is None and not request.GET.get("after"),
+        "may_connect": may(by, Permission.INTEGRATION_MANAGE),
     }
     return render(request, "decisions/list.html", context)
 
