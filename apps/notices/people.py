@@ -184,14 +184,8 @@ def _link(doc: Mapping[str, Any], place: Place) -> str:
     return "/costs" if doc["action"].startswith("budget.") else link_of(doc["object"], place)
 
 
-def noticed(lines: Iterable[Line], at: datetime) -> int:
-    """The rows of lines that people want and may see; how many there are to write."""
-    wanted = [row for line in lines if (row := _row(line, at)) is not None]
-    Notice.objects.bulk_create(wanted, ignore_conflicts=True)
-    return len(wanted)
-
-
-def _row(line: Line, at: datetime) -> Notice | None:
+def wanted(line: Line, at: datetime) -> Notice | None:
+    """The row of a line, where its person wants it and may see what it is about."""
     person, topic, place = line.person, line.topic, line.place
     if person.is_service or not person.is_active:
         return None

@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from apps.audit.models import Leaf, TreeState
 from apps.audit.states import Acting
+from apps.notices.commands.lines import note_lines
 from apps.notices.models import Delivery, Endpoint, Follower
-from apps.notices.people import lines_of, noticed
+from apps.notices.people import lines_of
 from apps.notices.reach import Place, place_of, sees
 from apps.notices.states import Channel
 from apps.notices.wording import cloud_event
@@ -52,7 +53,7 @@ def _told(doc: Mapping[str, Any], index: int, endpoints: list[Endpoint], at: dat
             place = place_of(doc)
             rows = list(_deliveries(doc, index, place, endpoints, at))
             Delivery.objects.bulk_create(rows, ignore_conflicts=True)
-            noticed(lines_of(doc, place), at)
+            note_lines(lines_of(doc, place), at)
     except DatabaseError:
         raise
     except Exception:

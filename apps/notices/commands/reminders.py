@@ -11,8 +11,9 @@ from apps.access.models import Person
 from apps.audit import commands as audit
 from apps.audit.events import EventName
 from apps.audit.states import Acting
+from apps.notices.commands.lines import note_lines
 from apps.notices.models import Reminder
-from apps.notices.people import Line, noticed
+from apps.notices.people import Line
 from apps.notices.reminding import Step, steps, untold
 
 
@@ -22,11 +23,11 @@ def remind(*, by: Acting, now: datetime | None = None) -> int:
     found = list(steps(at))
     keys = [step.key for step in found]
     known = set(Reminder.objects.filter(step__in=keys).values_list("step", flat=True))
-    return sum(_told(by, step, at) for step in untold(found, known))
+    return sum(_reminded(by, step, at) for step in untold(found, known))
 
 
 @transaction.atomic
-def _told(by: Acting, step: Step, at: datetime) -> bool:
+def _reminded(by: Acting, step: Step, at: datetime) -> bool:
     given = {
         "thing": step.thing,
         "thing_id": step.thing_id,
@@ -38,7 +39,7 @@ def _told(by: Acting, step: Step, at: datetime) -> bool:
     row, fresh = Reminder.objects.get_or_create(step=step.key, defaults=given)
     if not fresh:
         return False
-    noticed((_line(step, person) for person in step.people), at)
+    note_lines((_line(step, person) for person in step.people), at)
     if step.escalated:
         after = {"step": step.key, "people": [str(person.pk) for person in step.people]}
         audit.record(by=by, action=EventName.REMINDER_ESCALATED, subject=row, after=after)
