@@ -10,6 +10,7 @@ from django.utils import timezone
 from apps.approvals import commands as approvals
 from apps.approvals.models import Finding
 from apps.audit.errors import Forbidden, Invalid
+from apps.audit.models import Event
 from apps.inventory import commands, vendors
 from apps.inventory.models import RegisteredModel
 from tests import factories
@@ -37,6 +38,7 @@ def test_a_whole_file_reaches_every_point_and_has_no_gap():
     review = reviewed()
     assert review.points == review.of == 32  # five items of weight 2 and six of weight 1, two points each
     assert gates() == set()
+    assert Event.objects.filter(action="vendor.reviewed").count() == 1
 
 
 def test_each_gap_is_a_finding_that_names_the_vendor():
@@ -100,3 +102,4 @@ def test_a_version_that_was_announced_opens_none():
     )
     versions()
     assert approvals.open_untold_findings(by=factories.developer()) == []
+    assert Event.objects.filter(action="change.noticed").count() == 1

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
-from apps.audit.models import Statement
+from apps.audit.models import Event, Statement
 from apps.inventory import commands, documents, store
 from apps.inventory.models import ModelDocument
 from apps.inventory.states import DocumentKind
@@ -46,6 +46,7 @@ def test_a_document_is_kept_under_its_digest_and_sealed():
     made = registered(expires_on=ahead(90))
     assert store.path(made.blob_id).read_bytes() == b"how to"
     assert Statement.objects.filter(predicate_type=documents.DOCUMENT).count() == 1
+    assert Event.objects.filter(action="document.registered").count() == 1
 
 
 def test_the_newest_version_of_a_title_holds_and_the_older_stays():
