@@ -42,7 +42,7 @@ class GroupFields:
 def accounts_of(directory: Person) -> QuerySet[DirectoryAccount]:
     """The accounts that a directory keeps, oldest first."""
     rows = DirectoryAccount.objects.filter(directory_id=directory.pk, removed_at=None)
-    return rows.select_related("person", "directory").order_by("pk")
+    return rows.select_related("person", "directory").prefetch_related("memberships__group").order_by("pk")
 
 
 def groups_of(directory: Person) -> QuerySet[DirectoryGroup]:

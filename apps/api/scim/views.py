@@ -7,7 +7,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
@@ -50,6 +50,8 @@ def answers(**methods: View) -> View:
             response: HttpResponse = retried(lambda: view(request, by=by, **named))
         except FORESEEN as error:
             return told(translated(error))
+        except IntegrityError:  # two at the same moment: the other one was first
+            return told(ScimFault(409, "That is there already.", "uniqueness"))
         response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
@@ -193,7 +195,7 @@ def search_groups(request: HttpRequest, *, by: Person) -> HttpResponse:
 
 
 def _user(account: Any) -> dict[str, Any]:
-    groups = [one.group for one in account.memberships.select_related("group") if not one.group.removed_at]
+    groups = [one.group for one in account.memberships.all() if not one.group.removed_at]
     return resources.user(account, _base(), groups)
 
 
