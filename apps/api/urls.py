@@ -147,6 +147,7 @@ urlpatterns = [
     path("costs/statements/<str:month>", costs.statement),
     path("costs/focus/<str:month>", costs.focus),
     path("costs/rates", costs.rates),
+    path("costs/exchange-rates", costs.exchange),
     path("costs/imports", costs.imports),
     path("budgets", costs.budgets),
     path("models/<str:key>/quote", costs.quote),

@@ -168,6 +168,7 @@ class EventName(StrEnum):
     BUDGET_REFUSED = "budget.refused"
     BUDGET_EXCEEDED = "budget.exceeded"
     RATE_SET = "rate.set"
+    EXCHANGE_SET = "exchange.set"
 
     HOLD_PLACED = "hold.placed"
     HOLD_RELEASED = "hold.released"

@@ -26,6 +26,35 @@ class Rate(models.Model):
         return Ref(type="rate", id=str(self.pk), name=str(self))
 
 
+class ExchangeRate(models.Model):
+    """How much of the installation's currency one unit of another was worth on a day. A fact.
+
+    Of several for a day the newest counts; a sum names the one that it used.
+    """
+
+    currency = models.CharField(max_length=3)
+    into = models.CharField(max_length=3)
+    rate = models.DecimalField(max_digits=20, decimal_places=10)
+    day = models.DateField()
+    # Where it was published.
+    source = models.CharField(max_length=200)
+    set_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
+    set_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-day", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(rate__gt=0), name="exchange_rate_positive"),
+            models.CheckConstraint(condition=~Q(currency=models.F("into")), name="exchange_between_two"),
+        ]
+
+    def __str__(self) -> str:
+        return f"1 {self.currency} = {self.rate.normalize():f} {self.into} on {self.day}"
+
+    def audit_ref(self) -> Ref:
+        return Ref(type="exchange_rate", id=str(self.pk), name=str(self))
+
+
 class CostEntry(models.Model):
     """What one attempt at a run used and what it cost; model, unit and run are kept as text. A fact."""
 

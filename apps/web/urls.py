@@ -212,6 +212,7 @@ urlpatterns = [
     path("costs/budgets", costs.set_budget),
     path("costs/budgets/<int:budget_id>/excess", costs.allow_excess),
     path("costs/rates", costs.rate_page),
+    path("costs/exchange", costs.set_exchange),
     path("costs/imports", costs.import_page),
     path("events", events.event_list),
     path("exports", exporting.export_page),

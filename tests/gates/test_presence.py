@@ -47,6 +47,13 @@ def test_one_that_falls_silent_is_gone_and_forgotten_after_a_day() -> None:
     assert [w.name for w in workers()] == ["h2:7"]
 
 
+def test_one_that_leaves_is_not_here_any_more() -> None:
+    here()
+    here("h2:7", lanes=("gpu",))
+    commands.forget_worker(by=WORKER, name="h1:10")
+    assert [w.name for w in workers()] == ["h2:7"]
+
+
 def test_its_runs_are_its_own_and_not_another_row() -> None:
     here()
     run = rows.run(rows.person("dora"))

@@ -53,6 +53,9 @@ class Try:
         return self.route.startswith("/api/")
 
 
+EXCHANGE = {"currency": "USD", "rate": "0.9", "day": "2026-01-31", "source": "the central bank"}
+
+
 def tries(world: Standing) -> Iterator[Try]:
     """Every method of every address of pages and endpoints."""
     bodies = _bodies(world)
@@ -287,6 +290,8 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
         "POST /decisions/<str:digest>/waiver": {**waiver, "valid_to": waiver["remediation_due"]},
         "POST /costs/budgets": {"unit": "retail", "month": "2026-11", "amount": "5"},
         "POST /costs/budgets/<int:budget_id>/excess": {"amount": "5", "until": _last_day(), **reason},
+        "POST /costs/exchange": EXCHANGE,
+        "POST /api/v1/costs/exchange-rates": EXCHANGE,
         "POST /costs/rates": {"hardware": "cpu", "per_second": "1"},
         "POST /api/v1/costs/rates": {"hardware": "cpu", "per_second": "1"},
         "POST /api/v1/budgets": {"unit": "retail", "month": "2026-11", "amount": "5"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -261,6 +261,7 @@ def what_runs(pipeline: Person, digest: str) -> None:
 def money() -> None:
     head = factories.head()
     costs.set_rate(by=head, hardware="cpu", per_second=Decimal("0.0001"))
+    costs.set_exchange_rate(by=head, currency_of="USD", rate="0.9", day=date(2026, 1, 31), source=WHY)
     month = timezone.now().date()
     unit = factories.unit()
     costs.set_budget(by=head, unit=unit, month=month, amount="1000")

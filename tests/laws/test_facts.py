@@ -45,6 +45,7 @@ FACTS = (
     "costs.CostEntry",
     "costs.CostImport",
     "costs.CostLine",
+    "costs.ExchangeRate",
     "costs.ImportedCost",
     "costs.Quote",
     "deploys.Admission",

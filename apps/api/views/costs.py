@@ -14,8 +14,9 @@ from apps.access.states import Permission
 from apps.api.endpoints import answer, endpoint, operation
 from apps.api.problems import ApiProblem
 from apps.api.reading import Fields, body, refuse_large
-from apps.audit.errors import Invalid
+from apps.audit.errors import Invalid, Refused
 from apps.costs import commands, queries, quoting, statements
+from apps.costs.exchanging import exchange_rates, in_one_currency, named_day
 from apps.costs.focus import read_csv
 from apps.costs.focus_export import focus_csv
 from apps.costs.opencost import read_allocations
@@ -26,6 +27,7 @@ from apps.inventory.queries import find_model
 
 if TYPE_CHECKING:
     from apps.access.models import Person
+    from apps.costs.models import ExchangeRate
 
 LARGEST = 8 * 1024 * 1024
 PARTS = (*statements.BY, *statements.BY_LINE)
@@ -68,7 +70,39 @@ def _part(part: statements.Part) -> dict[str, Any]:
 def show_month(request: HttpRequest, month: str, *, by: Person) -> HttpResponse:
     require(by, Permission.COST_SEE)
     day = queries.named_month(month)
-    return answer({"month": f"{day:%Y-%m}", "bills": [_bill(bill) for bill in statements.unit_bills(day)]})
+    bills = statements.unit_bills(day)
+    return answer(
+        {"month": f"{day:%Y-%m}", "bills": [_bill(bill) for bill in bills], **_together(bills, day)}
+    )
+
+
+def _together(bills: list[statements.UnitBill], month: date) -> dict[str, Any]:
+    """The sum in the installation's currency with the rates that it rests on; else why there is none."""
+    try:
+        found = in_one_currency(bills, month)
+    except Refused as refused:
+        return {"together": None, "no_sum": str(refused)}
+    parts = [
+        {
+            "currency": part.currency,
+            "amount": f"{part.amount:f}",
+            "into": f"{part.into:f}",
+            "rate": part.rate and _exchange(part.rate),
+        }
+        for part in found.parts
+    ]
+    return {"together": {"currency": found.currency, "amount": f"{found.amount:f}", "parts": parts}}
+
+
+def _exchange(rate: ExchangeRate) -> dict[str, Any]:
+    return {
+        "id": rate.pk,
+        "currency": rate.currency,
+        "into": rate.into,
+        "rate": f"{rate.rate:f}",
+        "day": rate.day.isoformat(),
+        "source": rate.source,
+    }
 
 
 def _bill(bill: statements.UnitBill) -> dict[str, Any]:
@@ -208,6 +242,29 @@ def set_rate(request: HttpRequest, *, by: Person) -> HttpResponse:
     return answer({**told, "currency": rate.currency}, status=201)
 
 
+@operation("GET", "Exchange rates, the newest day first.", answers={200: "The newest 100."})
+def list_exchange(request: HttpRequest, *, by: Person) -> HttpResponse:
+    require(by, Permission.COST_SEE)
+    return answer({"exchange_rates": [_exchange(rate) for rate in exchange_rates()[:100]]})
+
+
+@operation(
+    "POST",
+    "Set what another currency was worth on a day.",
+    request={"currency": "string", "rate": "string", "day": "string", "source": "string"},
+    answers={201: "The exchange rate."},
+)
+def set_exchange(request: HttpRequest, *, by: Person) -> HttpResponse:
+    fields = Fields(body(request))
+    code, rate, day = fields.text("currency"), fields.text("rate"), fields.text("day")
+    source = fields.text("source")
+    fields.done()
+    row = commands.set_exchange_rate(
+        by=by, currency_of=code, rate=rate, day=named_day(day, "day"), source=source
+    )
+    return answer(_exchange(row), status=201)
+
+
 def _midnight(text: str) -> datetime:
     try:
         day = date.fromisoformat(text)
@@ -253,4 +310,5 @@ run_costs = endpoint(show_run_costs)
 quote = endpoint(show_quote)
 budgets = endpoint(list_budgets, set_budget)
 rates = endpoint(list_rates, set_rate)
+exchange = endpoint(list_exchange, set_exchange)
 imports = endpoint(bring_in)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.costs.commands.budgets import allow_excess, raise_alerts, refuse_start, set_budget
 from apps.costs.commands.entries import Held, enter
+from apps.costs.commands.exchange import set_exchange_rate
 from apps.costs.commands.imports import bring_in
 from apps.costs.commands.quotes import quote_run
 from apps.costs.commands.rates import set_rate
@@ -17,5 +18,6 @@ __all__ = [
     "raise_alerts",
     "refuse_start",
     "set_budget",
+    "set_exchange_rate",
     "set_rate",
 ]

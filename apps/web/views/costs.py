@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from apps.access.guards import may, require
 from apps.access.states import Permission
-from apps.audit.errors import Invalid
+from apps.audit.errors import Invalid, Refused
 from apps.costs import commands, queries, quoting, statements
+from apps.costs.exchanging import exchange_rates, in_one_currency, named_day
 from apps.costs.focus import read_csv
 from apps.costs.focus_export import focus_csv
 from apps.costs.opencost import read_allocations
@@ -83,8 +84,19 @@ def month_page(request: HttpRequest, month: str, *, by: Person) -> HttpResponse:
     """The bill of each unit for a month; its lines add up to the cent."""
     require(by, Permission.COST_SEE)
     day = queries.named_month(month)
-    context = {"title": f"Statement of {day:%B %Y}", "month": day, "bills": statements.unit_bills(day)}
+    bills = statements.unit_bills(day)
+    context = {"title": f"Statement of {day:%B %Y}", "month": day, "bills": bills, **_together(bills, day)}
     return render(request, "costs/statement.html", context)
+
+
+def _together(bills: list[statements.UnitBill], month: date) -> dict[str, Any]:
+    """The sum of bills in several currencies, or why there is none; nothing where there is one currency."""
+    if len({bill.currency for bill in bills}) < 2:
+        return {}
+    try:
+        return {"together": in_one_currency(bills, month)}
+    except Refused as refused:
+        return {"no_sum": str(refused)}
 
 
 @page()
@@ -182,9 +194,24 @@ def rate_page(request: HttpRequest, *, by: Person) -> HttpResponse:
         "currency": queries.currency(),
         "card": [(name, card[name]) for name in Hardware],
         "rates": queries.rates(),
+        "exchange": exchange_rates()[:SHOWN],
         "may_rate": may(by, Permission.RATE_SET),
     }
     return render(request, "costs/rates.html", context)
+
+
+@page("POST")
+def set_exchange(request: HttpRequest, *, by: Person) -> HttpResponse:
+    """Write down what another currency was worth on a day."""
+    told = {name: request.POST.get(name, "") for name in ("currency", "rate", "day", "source")}
+    rate = commands.set_exchange_rate(
+        by=by,
+        currency_of=told["currency"],
+        rate=told["rate"],
+        day=named_day(told["day"], "day"),
+        source=told["source"],
+    )
+    return done(request, f"The exchange rate is set: {rate}.", "/costs/rates")
 
 
 def _begin_of(text: str) -> datetime | None:
