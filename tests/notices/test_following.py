@@ -9,6 +9,7 @@ from django.db import transaction
 
 from apps.notices import commands, hints
 from apps.notices.models import Delivery, Follower
+from apps.notices.tasks import deliver
 from tests.flows import bank
 from tests.notices.receiver import Running
 from tests.notices.telling import NOTICES, begin, endpoint, followed, sequence
@@ -70,3 +71,16 @@ def test_workers_are_told_of_what_is_due_and_not_twice_at_once(
     followed()
     assert [commands.send_delivery_hints(by=NOTICES) for _ in range(2)] == [1, 0]
     assert sent == [Delivery.objects.get().pk]
+
+
+def test_a_worker_sends_what_its_message_names(receiver: Running) -> None:
+    endpoint(receiver)
+    begin()
+    bank.finding(bank.unfair())
+    followed()
+    row = Delivery.objects.get()
+    deliver(str(row.pk))
+    row.refresh_from_db()
+    assert row.delivered_at is not None
+    deliver(str(row.pk))  # a message that came twice
+    assert len(receiver.seen) == 1
