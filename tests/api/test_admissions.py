@@ -55,7 +55,16 @@ def test_every_outcome_is_an_answer_and_strict_says_it_by_status(
 
 @pytest.mark.parametrize("query", ["strict=2", "strict=yes"])
 def test_an_unknown_strictness_is_refused(pipeline: Asker, query: str) -> None:
+    before = Admission.objects.count()
     assert pipeline.post(f"/admissions?{query}", asked()).status_code == 422
+    assert Admission.objects.count() == before
+
+
+def test_a_misspelt_field_is_refused_before_anything_is_answered(pipeline: Asker) -> None:
+    before = Admission.objects.count()
+    refused = pipeline.post("/admissions", asked(popluation="EU"))
+    assert (refused.status_code, "popluation" in refused.text) == (422, True)
+    assert Admission.objects.count() == before
 
 
 @pytest.mark.parametrize("wait", ["31", "-1", "x", "１"])

@@ -64,18 +64,18 @@ def ask(request: HttpRequest, *, by: Person) -> HttpResponse:
     model, environment = fields.text("model", longest=200), fields.text("environment", longest=80)
     if pipeline := pipeline_of(request):
         pipeline.permit(model, environment)
-    admission = commands.admit(
-        by=by,
-        model=model,
-        version=fields.text("version", longest=120),
-        environment=environment,
-        digest=fields.text("digest", "", longest=71),
-        use=fields.text("use", "", longest=120),
-        population=fields.text("population", "", longest=200),
-        jurisdiction=fields.text("jurisdiction", "", longest=10),
-        exposure_eur=fields.text("exposure_eur", "", longest=40),
-    )
+    version, digest = fields.text("version", longest=120), fields.text("digest", "", longest=71)
+    said = {
+        "use": fields.text("use", "", longest=120),
+        "population": fields.text("population", "", longest=200),
+        "jurisdiction": fields.text("jurisdiction", "", longest=10),
+        "exposure_eur": fields.text("exposure_eur", "", longest=40),
+    }
     fields.done()
+    strict(request)  # refused before anything is sealed
+    admission = commands.admit(
+        by=by, model=model, version=version, environment=environment, digest=digest, **said
+    )
     response = _bytes(request, Outcome(admission.outcome), bytes(admission.answer))
     response.headers["Location"] = f"/api/v1/admissions/{admission.pk}"
     return response
