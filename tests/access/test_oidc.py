@@ -511,3 +511,12 @@ def test_the_secret_stands_in_no_event_and_no_page(bank: Hostile, named: Any) ->
     came_back(client, bank)
     assert not Event.objects.filter(body__contains=b"a-secret-of-the-client").exists()
     assert "a-secret" not in client.get("/account").content.decode()
+
+
+def test_whoever_is_erased_is_unknown_there_too(bank: Hostile, named: Any) -> None:
+    client = named()
+    person = dana(bank)
+    commands.erase_person(by=factories.administrator(), person=person, reason="a request")
+    identity = person.identities.get()
+    assert (identity.subject, identity.ended_at is None) == (f"erased-{identity.pk}", False)
+    assert "No account here is linked" in said(came_back(client, bank))

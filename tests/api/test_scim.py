@@ -41,8 +41,8 @@ class Directory:
         assert answer.status_code == expect, answer.content.decode()
         return json.loads(answer.content) if answer.content else {}
 
-    def make(self, name: str = "Vera@bank.example", **more: Any) -> Any:
-        body = {"schemas": [USER], "userName": name, "displayName": "Vera", **more}
+    def make(self, user: str = "Vera@bank.example", **more: Any) -> Any:
+        body = {"schemas": [USER], "userName": user, "displayName": "Vera", **more}
         return self.ask("POST", "Users", body, expect=201)
 
     def group(self, name: str, *members: Any, **more: Any) -> Any:
@@ -351,3 +351,15 @@ def test_a_token_that_was_revoked_opens_nothing(entra: Directory) -> None:
     token = entra.account.tokens.get()
     commands.revoke_token(by=factories.administrator(), token=token, reason="rotated")
     entra.ask("GET", "Users", expect=401)
+
+
+def test_whoever_is_erased_leaves_nothing_of_what_the_directory_said(entra: Directory) -> None:
+    entra.make(externalId="e-1", name={"givenName": "Vera", "familyName": "Vogel"})
+    person = vera()
+    commands.erase_person(by=factories.administrator(), person=person, reason="a request")
+    kept = person.kept_by
+    kept.refresh_from_db()
+    told = (kept.external_id, kept.display_name, kept.given_name, kept.family_name)
+    assert told == ("", "", "", "")
+    assert "vera" not in kept.user_name
+    assert entra.ask("GET", "Users")["totalResults"] == 0
