@@ -80,3 +80,9 @@ def test_the_api_tells_the_same(world: Standing) -> None:
     listed = dev.get("/api/v1/models/credit-pd/documents").json()
     assert listed["documents"] == []
     assert "user-guide" in listed["missing"]
+
+
+def test_the_vendors_page_says_that_nobody_has_reviewed_yet_and_why_not(world: Standing) -> None:
+    shown = plain(Browser(world.people["validator"]).get("/models/credit-pd/vendor"))
+    assert "Nobody has held the vendor's file against the checklist yet" in shown
+    assert "credit-pd was built here" in shown

@@ -29,6 +29,7 @@ def vendor(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
         "title": f"Vendor of {model.title}",
         "model": model,
         "review": review,
+        "called": review.vendor if review else "",
         "percent": 100 * review.points // review.of if review else None,
         "items": [(item, answers.get(item.id, {})) for item in vendors.ITEMS],
         "notices": vendors.notices_of(model),
