@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from apps.access import proving
 from apps.access.guards import require_factor
-from apps.access.queries import permissions_on, roles_held, signed_in
+from apps.access.queries import roles_and_reach, signed_in
 from apps.access.states import Permission
 from apps.access.text import storable
 from apps.audit.anchoring.standing import recently_told
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from apps.access.models import Person
+    from apps.access.states import Role
 
 View = Callable[..., HttpResponseBase]
 
@@ -84,11 +85,11 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     by = signed_in(getattr(request, "user", None))
     if by is None:
         return {}
-    roles = roles_held(by)
+    roles, wide = roles_and_reach(by)
     held = {permission for role in roles for permission in role.permissions}
     rail = [
         {"url": url, "title": title, "current": _is_current(request.path, url, others)}
-        for url, title, needed, others in (*RAIL, *_administration(by, held))
+        for url, title, needed, others in (*RAIL, *_administration(wide))
         if needed is None or needed in held
     ]
     return {
@@ -104,9 +105,9 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _administration(by: Person, held: set[Permission]) -> list[Entry]:
+def _administration(wide: list[Role]) -> list[Entry]:
     """The administration, for whoever may open a section of it: they are the whole organisation's."""
-    return [ADMINISTRATION] if sections(held) and sections(permissions_on(by)) else []
+    return [ADMINISTRATION] if sections({p for role in wide for p in role.permissions}) else []
 
 
 def _exportable(request: HttpRequest, held: set[Permission]) -> dict[str, Any] | None:
