@@ -69,6 +69,7 @@ WITHOUT_TRACE = {
     "make_asked",
     "make_missing",
     "note_progress",
+    "note_token_use",
     "note_worker",
     "read_notices",
     "reconcile_integrations",
