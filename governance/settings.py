@@ -213,6 +213,7 @@ ENDPOINTS = endpoints_named(_env.words("COUNTERSIGN_ENDPOINTS"))
 ENDPOINT_SECRETS = _env.folder("COUNTERSIGN_ENDPOINT_SECRETS", STATE / "secrets" / "endpoints")
 ENDPOINT_ANSWERS_KEPT = _env.flag("COUNTERSIGN_ENDPOINT_ANSWERS_KEPT", default=True)
 
+# Where webhooks and chats may be told, as hosts; nothing else is. And the mail server for letters to people,
 # as smtp://user@host:port (with STARTTLS) or smtps://, with the password in a file of its own.
 WEBHOOK_HOSTS = endpoints_named(_env.words("COUNTERSIGN_WEBHOOK_HOSTS"), by="COUNTERSIGN_WEBHOOK_HOSTS")
 MAIL = mail_named(_env)
@@ -221,6 +222,7 @@ EMAIL_HOST_PASSWORD = MAIL.password
 EMAIL_USE_SSL, EMAIL_USE_TLS = MAIL.ssl, MAIL.starttls
 EMAIL_TIMEOUT = 15
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = _env.text("COUNTERSIGN_MAIL_FROM", "countersign@localhost")
+
 # The one currency in which runs are priced and budgets set; bills of others keep their own.
 COST_CURRENCY = _env.currency("COUNTERSIGN_CURRENCY", "EUR")
 

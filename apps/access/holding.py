@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from uuid import UUID
 
 from apps.access.guards import may, require
 from apps.access.models import Person
 from apps.access.states import Permission
-from apps.audit.holds import standing_holds
+from apps.audit.errors import NotFound
+from apps.audit.holds import find_hold, standing_holds
 from apps.audit.models import HoldRelease, LegalHold
 
 # As many ended holds as are told.
@@ -30,6 +32,14 @@ def may_see_holds(by: Person) -> None:
     """Forbidden for whoever neither places holds nor reads the trail."""
     if not may(by, Permission.HOLD_MANAGE):
         require(by, Permission.EVENT_SEE)
+
+
+def hold_seen(by: Person, hold_id: UUID) -> LegalHold:
+    """A hold, for whoever may see holds; for everybody else there is none."""
+    if not (may(by, Permission.HOLD_MANAGE) or may(by, Permission.EVENT_SEE)):
+        raise NotFound(f"There is no legal hold {hold_id}.")
+    require(by, Permission.HOLD_MANAGE)
+    return find_hold(hold_id)
 
 
 def holds_told(by: Person) -> list[HoldLine]:

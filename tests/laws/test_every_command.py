@@ -39,6 +39,7 @@ EVENTS: dict[str, set[int]] = {
     "gates.decide_and_seal": set(range(3, 300)),  # one for each piece of evidence, the decision, the run
     "inventory.execute_conversion": {4},  # taken, the new bytes, what they came from, its end
     "inventory.mind_conversions": {0},  # nothing is late
+    "inventory.store_blob": {0, 1},  # bytes that are there already are only noted as wanted again
     "inventory.register_document": {2},  # the bytes, the document
     "inventory.open_idea": {1, 2},  # what was said of it, and its use
     "inventory.assign_tier": {2},  # sealed, then told of the model

@@ -8,12 +8,9 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 
 from apps.access import commands
-from apps.access.guards import require
-from apps.access.holding import HoldLine, holds_told, may_see_holds
-from apps.access.states import Permission
+from apps.access.holding import HoldLine, hold_seen, holds_told, may_see_holds
 from apps.api.endpoints import answer, endpoint, operation
 from apps.api.reading import Fields, body
-from apps.audit.holds import find_hold
 from apps.audit.past import clock
 from apps.inventory.retention import due, endings, retention
 
@@ -72,8 +69,7 @@ def place(request: HttpRequest, *, by: Person) -> HttpResponse:
     answers={200: "The hold.", 404: "No such hold.", 409: "Placed by the same person, or released before."},
 )
 def release(request: HttpRequest, hold_id: UUID, *, by: Person) -> HttpResponse:
-    require(by, Permission.HOLD_MANAGE)
-    hold, fields = find_hold(hold_id), Fields(body(request))
+    hold, fields = hold_seen(by, hold_id), Fields(body(request))
     reason = fields.text("reason")
     fields.done()
     commands.release_hold(by=by, hold=hold, reason=reason)

@@ -11,11 +11,10 @@ from django.shortcuts import render
 
 from apps.access import commands as access
 from apps.access.guards import require, require_reauthentication, why_not
-from apps.access.holding import holds_told, may_see_holds
+from apps.access.holding import hold_seen, holds_told, may_see_holds
 from apps.access.queries import find_person
 from apps.access.states import Permission
 from apps.audit.errors import Invalid
-from apps.audit.holds import find_hold
 from apps.audit.past import clock
 from apps.inventory import commands
 from apps.inventory.retention import due, endings, retention
@@ -66,8 +65,7 @@ def place_hold(request: HttpRequest, *, by: Person) -> HttpResponse:
 @page("POST")
 def release_hold(request: HttpRequest, hold_id: UUID, *, by: Person) -> HttpResponse:
     """End a hold that another person placed."""
-    require(by, Permission.HOLD_MANAGE)
-    hold = find_hold(hold_id)
+    hold = hold_seen(by, hold_id)
     require_reauthentication(reauthenticated_at(request))
     access.release_hold(by=by, hold=hold, reason=request.POST.get("reason", ""))
     return done(request, f"The legal hold on {hold} has ended.", HERE)
