@@ -21,6 +21,7 @@ from apps.deploys.facts import Gathered, gather
 from apps.deploys.glass import standing, through_glass
 from apps.deploys.models import Environment
 from apps.deploys.models_glass import Glass
+from apps.deploys.under_way import or_pending
 from apps.engine.admission.people import within
 from apps.engine.admit import Admission as Answer
 from apps.engine.admit import Reason, Request
@@ -88,7 +89,8 @@ def weighed(about: Asked, now: datetime) -> tuple[Gathered, Answer]:
     """The facts and the answer."""
     gathered = gather(about.version, about.use, about.environment, now)
     answer = _narrowed(gathered, gathered.answer(about.request, now), about)
-    return gathered, through_glass(_with_nearest(answer, about, now), gathered, _glass(about, answer, now))
+    told = or_pending(_with_nearest(answer, about, now), about.version, about.use)
+    return gathered, through_glass(told, gathered, _glass(about, answer, now))
 
 
 def _glass(about: Asked, answer: Answer, now: datetime) -> Glass | None:

@@ -18,7 +18,7 @@ from apps.audit.events import EventName
 from apps.audit.models import Statement
 from apps.audit.states import Ref
 from apps.deploys.asking import Asked, Said, asked, read_request, use_of, weighed
-from apps.deploys.facts import Gathered, gather
+from apps.deploys.facts import Gathered
 from apps.deploys.models import Admission, Environment
 from apps.deploys.revocations import revocation_epoch
 from apps.engine.admit import Admission as Answer
@@ -192,8 +192,13 @@ def ask_again(*, by: Person, admission: Admission) -> Admission:
         environment=admission.environment,
         digest=admission.digest,
     )
-    now = database_now()
-    if gather(row, use, place, now).answer(request, now).outcome == admission.outcome:
+    said = Said(
+        population=admission.population,
+        jurisdiction=admission.jurisdiction,
+        exposure_eur=admission.exposure_eur,
+    )
+    about = Asked(request=request, said=said, version=row, use=use, environment=place)
+    if weighed(about, database_now())[1].outcome == admission.outcome:
         return admission
     return admit(
         by=by,
