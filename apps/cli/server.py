@@ -200,7 +200,7 @@ def _settled(client: Client, answer: Mapping[str, Any], wait: int) -> Mapping[st
     end = time.monotonic() + wait
     key = answer["id"]
     if answer.get("outcome") == "pending" and wait and not sys.stderr.isatty():
-        _tell(f"pending: people still have to sign; waiting up to {wait} s")
+        _tell(f"pending: not everything is in yet; waiting up to {wait} s")
     while answer.get("outcome") == "pending" and time.monotonic() < end:
         began, left = time.monotonic(), end - time.monotonic()
         _progress(f"pending; {left:.0f} s of patience left", 1 - left / wait)

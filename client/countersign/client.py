@@ -146,7 +146,7 @@ class Countersign:
         digest : str, optional
             Of the artifact or the version, where the file is not at hand.
         wait : float, optional
-            Seconds to wait while people still have to sign.
+            Seconds to wait while gates run or people still have to sign.
         **said : str
             What the request says of itself: ``use``, ``population``, ``jurisdiction``, ``exposure_eur``.
 
