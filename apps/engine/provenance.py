@@ -3,7 +3,7 @@
 ========== =================================================================================
 governed   computed by the workers from files that are known by digest
 asked      computed by the workers from scores that a service outside gave when it was asked
-supplied   computed from scores or decisions that came in a file, or handed in as a number
+supplied   computed from scores that came in a file, or handed in as a number
 ========== =================================================================================
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 Provenance = Literal["governed", "asked", "supplied"]
 _OF_SCORES = frozenset({"score", "predicted", "selected", "score_column", "model", "roles", "twin"})
-_BY_FORMAT: Mapping[str, Provenance] = {"endpoint": "asked", "batch": "supplied", "none": "supplied"}
+_BY_FORMAT: Mapping[str, Provenance] = {"endpoint": "asked", "batch": "supplied"}
 
 
 def provenance_of(format: str, needs: Sequence[str], arguments: Mapping[str, Any]) -> Provenance:
@@ -26,8 +26,6 @@ def provenance_of(format: str, needs: Sequence[str], arguments: Mapping[str, Any
     ('asked', 'governed')
     >>> provenance_of("onnx", ["score", "twin?"], {"against": "endpoint"})
     'asked'
-    >>> provenance_of("batch", ["score", "label"], {}), provenance_of("none", ["selected"], {})
-    ('supplied', 'supplied')
     """
     read = {need.removesuffix("?").removeprefix("reference_") for need in needs}
     if not read & _OF_SCORES:

@@ -51,9 +51,9 @@ effective: {from: 2026-01-01, until: null}
 applies_to:
   match: {model.domain: [credit]}
 gates:
-  - {id: performance.floor, check: performance.auc, pass: {min: 0.60}, accept: supplied}
-  - {id: calibration.brier, check: calibration.brier, pass: {max: 0.5}, accept: supplied}
-  - {id: fairness.ratio, check: fairness.selection_rate_ratio, pass: {min: 0.5}, accept: supplied}
+  - {id: performance.floor, check: performance.auc, pass: {min: 0.60}}
+  - {id: calibration.brier, check: calibration.brier, pass: {max: 0.5}}
+  - {id: fairness.ratio, check: fairness.selection_rate_ratio, pass: {min: 0.5}}
 """
 
 

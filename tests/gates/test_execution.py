@@ -45,7 +45,7 @@ effective: {from: 2026-01-01, until: null}
 applies_to:
   match: {model.domain: [credit]}
 gates:
-  - {id: performance.floor, check: performance.auc, pass: {min: 0.70}, accept: supplied}
+  - {id: performance.floor, check: performance.auc, pass: {min: 0.70}}
   - {id: performance.better, check: performance.auc, pass: {min: 0.99}, enforcement: advisory, severity: low}
 """
 
