@@ -45,9 +45,10 @@ def found_in(needle: str) -> list[str]:
 
 
 def _holds(cursor, table: str, column: str, kind: str, needle: str) -> bool:
-    where = f"position(%s::bytea IN {column})" if kind == "bytea" else f"strpos(lower({column}::text), %s)"
+    name, rows = connection.ops.quote_name(column), connection.ops.quote_name(table)
+    where = f"position(%s::bytea IN {name})" if kind == "bytea" else f"strpos(lower({name}::text), %s)"
     value = needle.encode() if kind == "bytea" else needle.lower()
-    question = f"SELECT EXISTS (SELECT FROM {table} WHERE {where} > 0)"  # noqa: S608 - the catalogue's names
+    question = f"SELECT EXISTS (SELECT FROM {rows} WHERE {where} > 0)"  # noqa: S608 - the catalogue's names
     cursor.execute(question, [value])
     return bool(cursor.fetchone()[0])
 
