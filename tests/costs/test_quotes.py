@@ -49,7 +49,7 @@ def test_a_model_without_enough_runs_is_compared_with_all() -> None:
     priced()
     for _ in range(3):
         spent(factories.version(), 4)
-    found = quote(factories.model("new"))
+    found = quote(factories.model("untried"))
     assert (found.basis, found.sample, found.median) == ("all", 3, Decimal(4))
     assert "of all models" in found.sentence
 
