@@ -26,6 +26,7 @@ CHANGING = {
     "approvals.Finding": "finding",
     "gates.Partition": "partition",
     "gates.Run": "run",
+    "inventory.ConversionJob": "conversion_job",
     "inventory.RegisteredModel": "model",
 }
 # When a row came to be, where that is not its first time that is never empty.

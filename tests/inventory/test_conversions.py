@@ -18,6 +18,7 @@ from apps.access.commands import end_grant
 from apps.access.models import Person
 from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
 from apps.audit.models import Event
+from apps.audit.past import reading
 from apps.audit.states import system
 from apps.audit.trail import contents
 from apps.engine.conversion_run import Converted
@@ -268,6 +269,27 @@ def test_the_message_is_sent_again_until_a_worker_comes(
     mind_conversions(by=WORKER)
     mind_conversions(by=WORKER)
     assert broker.sent == [(str(asked.pk), "heavy")]
+
+
+def test_a_conversion_is_as_it_was_before_each_move(asked: ConversionJob) -> None:
+    times = [timezone.now()]
+    leases.claim_conversion(by=WORKER, job_id=asked.pk, owner="w:1:2")
+    times.append(timezone.now())
+    give_back_conversions(by=WORKER, owner="w:1")
+    times.append(timezone.now())
+    done(asked, owner="w:2:2")
+    times.append(timezone.now())
+    seen = []
+    for at in times:
+        with reading(at):
+            job = ConversionJob.objects.get()
+            seen.append((job.state, job.fence, job.owner, job.lease_until is None, job.conversion_id is None))
+    assert seen == [
+        ("queued", 0, "", True, True),
+        ("running", 1, "w:1:2", False, True),
+        ("queued", 1, "w:1:2", True, True),
+        ("converted", 2, "w:2:2", True, False),
+    ]
 
 
 def test_whoever_may_no_longer_store_gets_nothing(asked: ConversionJob, dora: Person, adam: Person) -> None:
