@@ -72,7 +72,9 @@ def profile_column(column: Column) -> ColumnProfile:
     coded = column.coded()
     counts = np.bincount(coded.codes, minlength=len(coded.levels))
     present = [level for level in coded.levels if level != MISSING]
-    shown = sorted(zip(coded.levels, counts.tolist(), strict=True), key=lambda pair: (-pair[1], pair[0]))
+    shown = sorted(
+        zip(coded.levels, counts.tolist(), strict=True), key=lambda p: (-p[1], p[0] == MISSING, p[0])
+    )
     least, most = _range(column)
     return ColumnProfile(
         name=column.name,

@@ -34,6 +34,8 @@ OURS: dict[str, tuple[object, ...]] = {
     "groups_ours": (ROWS, 1, 10),
     "groups_parquet": ("people", 1),
     "policy_ours": (2,),
+    "offline_ours": (1,),
+    "offline_signature": (1,),
     "portfolio_ours": (1,),
     "ranking_checks": (ROWS, 1),
     "ranking_ours": (ROWS, 1),

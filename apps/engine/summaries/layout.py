@@ -16,7 +16,7 @@ from apps.engine.summaries.codec import NUMBERS
 AT_LEAST = "\0at least"
 REFERENCE = "reference_"
 JOINT = frozenset({"data.duplicates", "data.train_test_overlap"})
-_BY_ARGUMENT = frozenset({"performance.override_rate"})
+_BY_ARGUMENT = frozenset({"generative.pass_rate", "performance.override_rate"})
 _ROWWISE = frozenset({"score", "label", "target", "predicted", "selected", "deserving", "roles", "period"})
 _TABLES = frozenset({"features", "columns"})
 

@@ -30,6 +30,13 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "performance.override_rate": {"override": "approved"},
     "data.duplicates": {"key": ["x2", "x3"]},
     "data.train_test_overlap": {"key": ["x2", "x3"]},
+    "generative.pass_rate": {
+        "passed": "approved",
+        "case": "x2",
+        "repeat": "x3",
+        "judge": "sex",
+        "prompt": "x2",
+    },
 }
 ON_SCORES = (
     "performance.auc",
