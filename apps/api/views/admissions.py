@@ -103,7 +103,7 @@ def strict(request: HttpRequest) -> bool:
     query={"wait": f"integer, seconds from 0 to {LONGEST_WAIT}", "strict": "integer, as above"},
     answers={200: "The answer."},
 )
-def show(request: HttpRequest, admission_id: UUID, *, by: Person) -> HttpResponse:
+def show_admission(request: HttpRequest, admission_id: UUID, *, by: Person) -> HttpResponse:
     patience = _seconds(request.GET.get("wait", "0"))
     admission = queries.find_admission(by, admission_id)
     if pipeline := pipeline_of(request):
@@ -148,13 +148,13 @@ def feed(request: HttpRequest, *, by: Person) -> HttpResponse:
     return answer({"admissions": [rendering.admission(a) for a in found.rows], "next": found.next})
 
 
-_shown = endpoint(show, who=asking)
+_shown = endpoint(show_admission, who=asking)
 
 
 @csrf_exempt
 @answers_problems
 def admission(request: HttpRequest, admission_id: UUID) -> HttpResponseBase:
-    """The answer of `show`. A pipeline that polls its own answer gets the stored bytes by the short way."""
+    """As `show_admission`. A pipeline that polls its own answer gets the stored bytes by the short way."""
     scheme, _, raw = request.headers.get("Authorization", "").partition(" ")
     if request.method == "GET" and scheme.lower() == "bearer" and not {"wait", "at"} & set(request.GET):
         refuse_secrets_in(request)

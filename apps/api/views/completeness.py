@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     "How complete the entry of a model is, and which parts are missing.",
     answers={200: "The share of parts that are there, and each that is not.", 404: "No such model."},
 )
-def show(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
+def show_completeness(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
     return answer(completeness(queries.find_model(by, key)).as_json())
 
 
-one = endpoint(show)
+one = endpoint(show_completeness)

@@ -128,7 +128,7 @@ def report(request: HttpRequest, *, by: Person) -> HttpResponse:
     "One slot: what runs, the change before, open findings, who approved, monitoring, calls, ways back.",
     answers={200: "Everything that is known of it."},
 )
-def show(request: HttpRequest, deployment_id: UUID, *, by: Person) -> HttpResponse:
+def show_deployment(request: HttpRequest, deployment_id: UUID, *, by: Person) -> HttpResponse:
     return answer(_whole(running.asset(by, running.find_deployment(by, deployment_id))))
 
 
@@ -206,7 +206,7 @@ def revocation_list(request: HttpRequest, *, by: Person) -> HttpResponse:
 
 
 deployments = endpoint(list_slots, report)
-deployment = endpoint(show)
+deployment = endpoint(show_deployment)
 ungoverned = endpoint(inbox)
 settlements = endpoint(settlement)
 rollbacks = endpoint(back)

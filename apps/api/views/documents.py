@@ -55,8 +55,8 @@ def _told(line: documents.Line) -> dict[str, Any]:
         "label": "string",
         "digest": "string",
         "filename": "string?",
-        "expires_on": "string? (a day)",
-        "review_on": "string? (a day)",
+        "expires_on": "string (a day)?",
+        "review_on": "string (a day)?",
         "owner": "string?",
     },
     answers={201: "The document.", 404: "No such model, or the bytes are not yours.", 409: "It is there."},
@@ -85,7 +85,7 @@ def register(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
 
 
 @operation("GET", "The bytes of a document.", answers={200: "The file.", 404: "No such document."})
-def take(request: HttpRequest, key: str, document_id: UUID, *, by: Person) -> HttpResponseBase:
+def take_document(request: HttpRequest, key: str, document_id: UUID, *, by: Person) -> HttpResponseBase:
     found = documents.find_document(by, key, document_id)
     told = StreamingHttpResponse(documents.pieces(found), content_type="application/octet-stream")
     told.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(found.filename)}"
@@ -94,4 +94,4 @@ def take(request: HttpRequest, key: str, document_id: UUID, *, by: Person) -> Ht
 
 
 all_of_them = endpoint(list_documents, register)
-file = endpoint(take)
+file = endpoint(take_document)

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     f"A version as {', '.join(FORMATS)}, made from its facts.",
     answers={200: "The file.", 409: "There is no decision yet that it could speak of."},
 )
-def show(request: HttpRequest, key: str, label: str, format: str, *, by: Person) -> HttpResponse:
+def show_version_as(request: HttpRequest, key: str, label: str, format: str, *, by: Person) -> HttpResponse:
     found = made_as(by, key, label, format)
     named = {"Content-Disposition": f'attachment; filename="{found.name}"'}
     return HttpResponse(found.content, content_type=found.media, headers=named)
 
 
-version_as = endpoint(show)
+version_as = endpoint(show_version_as)

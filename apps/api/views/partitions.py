@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     request={},
     answers={201: "The partition, its parts, the gates to sum up for, and the fence.", 409: "None waits."},
 )
-def take(request: HttpRequest, run_id: UUID, *, by: Person) -> HttpResponse:
+def take_partition(request: HttpRequest, run_id: UUID, *, by: Person) -> HttpResponse:
     run = queries.find_run(by, run_id)
     Fields(body(request)).done()
     taken = commands.take_partition(by=by, run=run)
@@ -62,6 +62,6 @@ def hand_in(request: HttpRequest, run_id: UUID, partition_id: UUID, *, by: Perso
     return answer({"partition": done.pk, "state": done.state, "statement": done.statement_digest}, status=201)
 
 
-waiting = endpoint(take)
+waiting = endpoint(take_partition)
 kept = endpoint(keep)
 summaries = endpoint(hand_in)

@@ -26,7 +26,7 @@ MOST = 1_000
     "The rules of retention, retired models with their last day, and what may be removed today.",
     answers={200: "Rules (null: everything is kept for ever), at most 1,000 retired models and files."},
 )
-def show(request: HttpRequest, *, by: Person) -> HttpResponse:
+def show_retention(request: HttpRequest, *, by: Person) -> HttpResponse:
     may_see_holds(by)
     rules, found = retention(), due(clock().date())
     told = rules and {"years": dict(rules.years), "otherwise": rules.otherwise}
@@ -98,6 +98,6 @@ def _hold(hold: LegalHold) -> dict[str, Any]:
     }
 
 
-kept = endpoint(show)
+kept = endpoint(show_retention)
 holds = endpoint(list_holds, place)
 hold_release = endpoint(release)
