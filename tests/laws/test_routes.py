@@ -18,8 +18,8 @@ TABLE = Path(__file__).with_name("routes.txt")
 WRITING = ("POST", "PUT")
 
 # They write nothing and know of nobody: a report is held against what was sealed.
-# A month is no thing that somebody could hide.
-EVERYBODYS = ("costs/months", "statements/<str:month>", "costs/focus")
+# A month is no thing that somebody could hide; to sign in is for everybody.
+EVERYBODYS = ("costs/months", "statements/<str:month>", "costs/focus", " /sign-in/with/")
 FOR_EVERYBODY = frozenset({"POST /verify", "POST /api/v1/verify"})
 
 

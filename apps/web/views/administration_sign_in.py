@@ -12,7 +12,7 @@ from apps.access.guards import may, require, require_reauthentication
 from apps.access.queries import find_person
 from apps.access.roles import all_roles
 from apps.access.states import Permission, Scope
-from apps.audit.errors import Forbidden, Refused
+from apps.audit.errors import Forbidden, NotFound, Refused
 from apps.engine.errors import Problem
 from apps.web.pages import done, page, reauthenticated_at
 
@@ -46,10 +46,16 @@ def _shown(request: HttpRequest, by: Person, **more: object) -> HttpResponse:
     return render(request, "administration/sign_in.html", context)
 
 
+def _see(by: Person, *more: Permission) -> None:
+    """For whoever the page is not made for, nothing that stands on it is there."""
+    if not any(may(by, permission) for permission in (Permission.PERSON_MANAGE, *more)):
+        raise NotFound("There is nothing here, or nothing that you may see.")
+
+
 @page("POST")
 def try_provider(request: HttpRequest, provider: str, *, by: Person) -> HttpResponse:
     """Ask a provider now what it publishes."""
-    require(by, Permission.PERSON_MANAGE)
+    _see(by)
     found = federation.find_provider(provider)
     try:
         return _shown(request, by, tried=found, lines=oidc.tried(found))
@@ -78,6 +84,7 @@ def map_group(request: HttpRequest, *, by: Person) -> HttpResponse:
 @page("POST")
 def end_mapping(request: HttpRequest, mapping_id: int, *, by: Person) -> HttpResponse:
     """A group is worth a role no more."""
+    _see(by, Permission.ROLE_GRANT)
     require(by, Permission.ROLE_GRANT)
     require_reauthentication(reauthenticated_at(request))
     mapping = federation.find_mapping(mapping_id)
@@ -105,7 +112,7 @@ def hand_over(request: HttpRequest, *, by: Person) -> HttpResponse:
 @page("POST")
 def unlink(request: HttpRequest, identity_id: int, *, by: Person) -> HttpResponse:
     """End the link of somebody else; their sessions end with it."""
-    require(by, Permission.PERSON_MANAGE)
+    _see(by)
     require_reauthentication(reauthenticated_at(request))
     identity = federation.find_identity(identity_id)
     if identity.person_id == by.pk:
