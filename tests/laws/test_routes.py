@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,8 @@ def test_every_address_leads_to_one_view(world: Standing) -> None:
     for attempt in tries(world):
         match = resolve(place(attempt.route, world))
         assert match.route.lstrip("^") == attempt.route[1:] or attempt.route == "/admin/"
+
+
+def test_every_address_stands_once(world: Standing) -> None:
+    names = [attempt.name for attempt in tries(world)]
+    assert [name for name, times in Counter(names).items() if times > 1] == []
