@@ -276,7 +276,6 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
         "POST /api/v1/admissions": {**version, "environment": "production"},
         "POST /models/<str:key>/findings": finding,
         **_reports(world),
-        **_reports(world),
         "POST /models/<str:key>/versions/<str:label>/run": {"use": ""},
         f"POST {review}/sign": {"meaning": "approve", "reason": "x", "shown_digest": "x"},
         f"POST {review}/say": {"text": "why?"},
@@ -353,21 +352,6 @@ def _access_bodies(reason: dict[str, Any]) -> dict[str, dict[str, Any]]:
             "reason": "because",
         },
         "POST /administration/units": {"key": "new", "title": "New"},
-    }
-
-
-def _reports(world: Standing) -> dict[str, dict[str, Any]]:
-    """What pipelines and clusters tell of what runs."""
-    slot = {"environment": "production", "slot": "scoring/credit-pd"}
-    day = {"begins": "2026-01-01T00:00:00Z", "ends": "2026-01-02T00:00:00Z", "calls": 5}
-    answer = {"answer": "finding", "model": "credit-pd", "reason": "for a test"}
-    return {
-        "POST /api/v1/deployments": {**slot, "digest": world.deployment.digest},
-        "POST /api/v1/deployments/calls": {**slot, **day},
-        "POST /api/v1/deployments/<uuid:deployment_id>/settle": answer,
-        "POST /api/v1/deployments/<uuid:deployment_id>/rollback": {"version": "2", "reason": "for a test"},
-        "POST /deployments/<uuid:deployment_id>/settle": answer,
-        "POST /environments": {"key": "staging", "title": "Staging"},
     }
 
 
