@@ -20,8 +20,6 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
-from apps.engine.canonical import rfc3339
-
 _BATCH = 1000
 _NAME = "event-digests.jsonl"
 
@@ -30,13 +28,13 @@ def own_file() -> Path:
     return settings.EVENT_DIGESTS or Path(settings.STATE) / _NAME
 
 
-def note_after_commit(event_id: UUID, leaf: bytes, at: datetime) -> None:
+def note_after_commit(event_id: str, leaf: bytes, at: str) -> None:
     """Write the event down once it is committed; a disk that is full takes nothing back."""
     transaction.on_commit(partial(_append, event_id, leaf, at), robust=True)
 
 
-def _append(event_id: UUID, leaf: bytes, at: datetime) -> None:
-    line = f'{{"at":"{rfc3339(at)}","id":"{event_id}","leaf":"{leaf.hex()}"}}\n'
+def _append(event_id: str, leaf: bytes, at: str) -> None:
+    line = f'{{"at":"{at}","id":"{event_id}","leaf":"{leaf.hex()}"}}\n'
     _own.append(str(settings.EVENT_DIGESTS or f"{settings.STATE}/{_NAME}"), line.encode())
 
 

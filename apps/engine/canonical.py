@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -18,7 +18,21 @@ DEEPEST: Final = 100
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
 
 Json = Any
-_encode: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+_encoder: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _made_once() -> Callable[[Json], str]:
+    """The standard library's encoder, made once: `encode` makes another for each value."""
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return _encoder.encode
+    text = json.encoder.encode_basestring
+    # No look for circles: whatever is encoded was seen to end within so many levels.
+    pieces = make(None, _encoder.default, text, None, ":", ",", True, False, True)
+    return lambda value: "".join(pieces(value, 0))
+
+
+_encode: Final = _made_once()
 
 
 def canonical(doc: Json) -> bytes:
@@ -166,7 +180,8 @@ def rfc3339(moment: datetime) -> str:
     """
     if moment.tzinfo is None:
         raise BadInput(f"The time {moment} has no time zone.")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    at = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return at.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def read_time(text: Json, *, what: str) -> datetime:

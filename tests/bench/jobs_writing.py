@@ -11,7 +11,7 @@ _WRITERS = 4
 
 
 @job
-def writing(kind: str, count: str, sleep: str) -> dict[str, Any]:
+def writing(kind: str, count: str) -> dict[str, Any]:
     """Transactions that insert a loan, `kind` audited or plain; all writers begin at a lock of the parent."""
     import django
 
@@ -32,8 +32,6 @@ def writing(kind: str, count: str, sleep: str) -> dict[str, Any]:
                 audit.record(
                     by=by, action=EventName.MODEL_REGISTERED, subject=subject, after={"amount": number}
                 )
-            if float(sleep):
-                cursor.execute("SELECT pg_sleep(%s)", [float(sleep)])
 
     one(0)
     with connection.cursor() as cursor:
@@ -41,6 +39,62 @@ def writing(kind: str, count: str, sleep: str) -> dict[str, Any]:
     began = time.time()
     for number in range(int(count)):
         one(number)
+    return {"began": began, "ended": time.time(), "count": int(count)}
+
+
+@job
+def staffing() -> dict[str, Any]:
+    """Those who register models in `registering`, and their unit."""
+    import django
+
+    django.setup()
+    from apps.inventory import commands as inventory
+    from tests import factories
+
+    inventory.declare_unit(by=factories.administrator(), key="bench", title="Bench")
+    factories.developer()
+    factories.owner()
+    return {}
+
+
+@job
+def registering(kind: str, count: str) -> dict[str, Any]:
+    """A command of the service: rights, guards, the model's row and, where `audited`, its event."""
+    import uuid
+
+    import django
+
+    django.setup()
+    from django.db import connection
+
+    from apps.audit import commands as audit
+    from apps.inventory import commands as inventory
+    from apps.inventory.models import BusinessUnit
+    from tests import factories
+
+    unit, by, owner = BusinessUnit.objects.get(key="bench"), factories.developer(), factories.owner()
+    if kind == "plain":
+        audit.record = lambda **_: None  # type: ignore[assignment]
+
+    def one() -> None:
+        inventory.register_model(
+            by=by,
+            key=f"m-{uuid.uuid4().hex}",
+            title="A model of credit risk",
+            kind="classifier",
+            unit=unit,
+            owner=owner,
+            purpose="Consumer loans",
+            exposure_eur=1_000_000,
+        )
+
+    for _ in range(5):
+        one()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock_shared(7)")
+    began = time.time()
+    for _ in range(int(count)):
+        one()
     return {"began": began, "ended": time.time(), "count": int(count)}
 
 

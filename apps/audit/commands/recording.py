@@ -52,6 +52,7 @@ _BESIDE = """, beside AS (
 )"""
 _ROW = "(%s::text, %s::text, %s::bytea, %s::bytea)"
 _PREVIOUS = "prev_object_event"
+_NAMED, _UUID = b',"prev_object_event":', 38
 _COLUMNS = [field.attname for field in Event._meta.concrete_fields]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -175,20 +176,20 @@ class _Entry:
         named = b"null" if previous is None else f'"{previous}"'.encode()
         found = self._event(head + named + tail, leaf, _EPOCH + timedelta(microseconds=recorded), previous)
         note_kept()
-        note_after_commit(found.pk, found.leaf_hash, self.at)
+        note_after_commit(self.body["id"], leaf, self.body["ts"])
         return found
 
     def _around_previous(self) -> tuple[bytes, bytes]:
         """The canonical bytes before and after the name of the event before, which the database fills in."""
-        mark = secrets.token_hex(16)
+        first = {name: value for name, value in self.body.items() if name < _PREVIOUS}
+        rest = {name: value for name, value in self.body.items() if name > _PREVIOUS}
         try:
-            data = canonical({**self.body, _PREVIOUS: mark})
+            head, tail = canonical(first)[:-1] + _NAMED, b"," + canonical(rest)[1:]
         except BadInput as error:
             raise Invalid(str(error)) from error
-        size = len(data) + 4
+        size = len(head) + _UUID + len(tail)
         if size > LARGEST:
             raise Invalid(f"The event takes {size} bytes; an event may take {LARGEST}.")
-        head, _, tail = data.partition(f'"{mark}"'.encode())
         return head, tail
 
     def _event(self, body: bytes, leaf: bytes, recorded: datetime, previous: str | None) -> Event:
