@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -99,8 +99,9 @@ class Parts:
             yield batch
 
     def _room_for(self, name: str, values: Any) -> None:
-        size = text_bytes([values]) if pa.types.is_dictionary(values.type) else values.nbytes
-        if size > table_limits.MAX_BATCH_TEXT:
+        most = table_limits.MAX_BATCH_TEXT
+        size = text_bytes([values], most) if pa.types.is_dictionary(values.type) else values.nbytes
+        if size > most:
             raise BadInput(
                 f'{self.name}: the column "{name}" unpacks to {size / (1 << 30):.1f} GiB of text in '
                 f"{len(values):,} rows; at most {table_limits.MAX_BATCH_TEXT >> 20} MiB are read at once."
@@ -160,13 +161,18 @@ def is_text(kind: Any) -> bool:
     return bool(pa.types.is_string(values) or pa.types.is_large_string(values))
 
 
-def text_bytes(chunks: Iterable[Any]) -> int:
-    """What chunks of a dictionary of text take when they are written out."""
+def text_bytes(chunks: Sequence[Any], limit: int) -> int:
+    """What chunks of a dictionary of text take written out; within `limit`, an upper bound of it."""
+    lengths = [pc.fill_null(pc.binary_length(chunk.dictionary), 0) for chunk in chunks]
+    most = sum(
+        (pc.max(length).as_py() or 0) * len(chunk) for length, chunk in zip(lengths, chunks, strict=True)
+    )
+    if most <= limit:
+        return int(most)
     total = 0
-    for chunk in chunks:
-        lengths = pc.fill_null(pc.binary_length(chunk.dictionary), 0).to_numpy(zero_copy_only=False)
+    for length, chunk in zip(lengths, chunks, strict=True):
         codes = chunk.indices.drop_null().to_numpy(zero_copy_only=False)
-        total += int(lengths[codes].sum(dtype="int64")) if len(codes) else 0
+        total += int(length.to_numpy(zero_copy_only=False)[codes].sum(dtype="int64")) if len(codes) else 0
     return total
 
 

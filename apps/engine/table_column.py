@@ -201,7 +201,8 @@ def _canonical(name: str, values: Any) -> Any:
     """One of int64, uint64, float64, bool or string, whatever the Arrow type."""
     kind = values.type
     if pa.types.is_dictionary(kind):
-        if is_text(kind) and text_bytes(values.chunks) > table_limits.MAX_COLUMN_TEXT:
+        most = table_limits.MAX_COLUMN_TEXT
+        if is_text(kind) and text_bytes(values.chunks, most) > most:
             raise BadInput(table_limits.too_much_text(name))
         return _canonical(name, values.cast(kind.value_type))
     target = _target(kind)

@@ -1,4 +1,4 @@
-"""Counting small integers: the compiled twin of `np.bincount` over codes of one or two bytes."""
+"""Counting small integers: the compiled twins of `np.bincount`, and of the sum of codes that it counts."""
 
 from __future__ import annotations
 
@@ -22,3 +22,10 @@ def count_codes(code: Any, counts: Any) -> None:
         counts[3, code[i + 3]] += 1
     for i in range(whole, n):
         counts[0, code[i]] += 1
+
+
+@kernel
+def add_codes(code: Any, adds: Any, cell: Any) -> None:
+    """Add to the cell of each row what its code stands for: ``cell += adds[code]``."""
+    for i in range(len(code)):
+        cell[i] += adds[code[i]]

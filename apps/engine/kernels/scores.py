@@ -9,52 +9,73 @@ import numpy as np
 from apps.engine.kernels import kernel
 
 ROUND = 1.5 * 2.0**22  # adding and taking it away rounds a number of [0, 1] to a multiple of 2⁻³⁰
+UNIT = 2.0**30
 
 
 @kernel
-def count_scores(
-    score: Any, first: Any, of_first: Any, second: Any, of_second: Any, counts: Any, ends: Any, steps: Any
-) -> None:
-    """Add each score to `counts` (cells, Q + 3): 0, the Q steps, 1, and what is outside [0, 1].
+def count_scores(score: Any, cell: Any, counts: Any, sums: Any, room: Any) -> None:
+    """Add each score to `counts` (cells, Q + 3) and to `sums` (cells, 2), cell by cell.
 
-    The cell of row i is ``of_first[first[i]] + of_second[second[i]]``. Rows are put cell by cell into
-    `steps` (uint16, one for each row) first, as the counts of one cell stay in the cache and those of all do
-    not; `ends` (int64, one for each cell) is room to work in.
+    Rows are put in the order of their cells first: the counts of one cell stay in the cache where those of
+    all would not, and a cell's sums need no look at other rows. `room` has an array of the type of `score`
+    and one of uint16, each as long as `score`, and one of int64, (4, cells), to work in.
     """
-    width = counts.shape[1]
-    most = width - 3
-    scale = np.float64(most)
+    parted, steps, ends = room
+    _part(score, cell, ends, parted)
+    _steps(parted, counts.shape[1] - 3, steps)
+    start = 0
+    for k in range(len(counts)):
+        end = ends[0, k]
+        _count(steps[start:end], counts[k])
+        first, second = _sums(parted[start:end])
+        sums[k, 0] += first
+        sums[k, 1] += second
+        start = end
+
+
+@kernel
+def _part(score: Any, cell: Any, ends: Any, parted: Any) -> None:
+    """The scores in the order of their cells, and in the first row of `ends` where each cell ends."""
     ends[:] = 0
     for i in range(len(score)):
-        ends[of_first[first[i]] + of_second[second[i]]] += 1
+        ends[i & 3, cell[i]] += 1
     start = 0
-    for k in range(len(ends)):
-        rows = ends[k]
-        ends[k] = start
+    for k in range(ends.shape[1]):
+        rows = ends[0, k] + ends[1, k] + ends[2, k] + ends[3, k]
+        ends[0, k] = start
         start += rows
     for i in range(len(score)):
-        value = np.float64(score[i])
-        place = width - 1
-        if 0.0 <= value <= 1.0:
-            place = int(value * scale) + (1 if value > 0.0 else 0)
-            if place > most and value < 1.0:
-                place = most
-        k = of_first[first[i]] + of_second[second[i]]
-        steps[ends[k]] = place
-        ends[k] += 1
-    start = 0
-    for k in range(len(ends)):
-        for i in range(start, ends[k]):
-            counts[k, steps[i]] += 1
-        start = ends[k]
+        end = ends[0, cell[i]]
+        parted[end] = score[i]
+        ends[0, cell[i]] = end + 1
 
 
 @kernel
-def add_moments(score: Any, first: Any, of_first: Any, second: Any, of_second: Any, sums: Any) -> None:
-    """Add score and score², each rounded to 2⁻³⁰, to `sums` (4, cells, 2): exact up to 2²² rows."""
+def _steps(score: Any, most: Any, steps: Any) -> None:
+    """0, the step in ]0, 1[ that each score is in, 1, and after them what is outside: without a branch."""
+    scale = np.float64(most)
     for i in range(len(score)):
-        value = np.float64(score[i])
-        if 0.0 <= value <= 1.0:
-            lane, k = i & 3, of_first[first[i]] + of_second[second[i]]
-            sums[lane, k, 0] += (value + ROUND) - ROUND
-            sums[lane, k, 1] += (value * value + ROUND) - ROUND
+        given = np.float64(score[i])
+        inside = (given >= 0.0) & (given <= 1.0)
+        value = given if inside else np.float64(0.0)
+        last = np.int32(most) - (np.int32(1) if value < 1.0 else np.int32(0))
+        place = min(np.int32(value * scale), last) + (np.int32(1) if value > 0.0 else np.int32(0))
+        steps[i] = place if inside else np.int32(most + 2)
+
+
+@kernel
+def _count(steps: Any, counts: Any) -> None:
+    for i in range(len(steps)):
+        counts[steps[i]] += 1
+
+
+@kernel
+def _sums(score: Any) -> Any:
+    """Score and score², each rounded to 2⁻³⁰, added up in that unit; those outside [0, 1] are left out."""
+    first, second = np.int64(0), np.int64(0)
+    for i in range(len(score)):
+        given = np.float64(score[i])
+        value = given if (given >= 0.0) & (given <= 1.0) else np.float64(0.0)
+        first += np.int64(((value + ROUND) - ROUND) * UNIT)
+        second += np.int64(((value * value + ROUND) - ROUND) * UNIT)
+    return first, second

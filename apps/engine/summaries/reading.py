@@ -30,7 +30,7 @@ Found = dict[Layout, Summary | Problem]
 
 
 def gather(
-    data: DataSet, layouts: Sequence[Layout], *, limit: int = 0, files: Sequence[int] | None = None
+    data: DataSet, layouts: Sequence[Layout], *, limit: int = 0, pieces: Sequence[Piece] | None = None
 ) -> Found:
     """The summary of a data set under each layout, or the reason why there is none.
 
@@ -40,18 +40,18 @@ def gather(
         With parts.
     limit : int
         Tuples kept for each layout at most; 0: `table_limits.TUPLES`.
-    files : sequence of int, optional
-        Only these parts.
+    pieces : sequence of Piece, optional
+        Only these row groups.
     """
     wanted, limit = list(dict.fromkeys(layouts)), limit or table_limits.TUPLES
     parts = data.parts
     reader = _Reader(data, parts, wanted, limit)
-    pieces = [piece for piece in parts.pieces if files is None or piece.file in files]
+    chosen = parts.pieces if pieces is None else pieces
     held = {layout: _Held(reader.nothing(layout), limit) for layout in wanted}
     many = min(current().workers, MOST)
-    for start in range(0, len(pieces), many):
+    for start in range(0, len(chosen), many):
         read = partial(reader.piece, grids={layout: part.grid for layout, part in held.items()})
-        for found in each(read, pieces[start : start + many]):
+        for found in each(read, chosen[start : start + many]):
             for layout, part in found.items():
                 held[layout].add(part)
     data.unchanged()

@@ -21,9 +21,10 @@ import pyarrow.compute as pc
 
 from apps.engine.columns import MISSING, FloatArray, IntArray, level_text
 from apps.engine.errors import BadInput, Unmeasurable
+from apps.engine.measures.fairness.cells import count_cells
 from apps.engine.parts import Parts, Piece
 from apps.engine.resources import current, each
-from apps.engine.summaries.counting import Coding, count_scores, moments
+from apps.engine.summaries.counting import Coding, cells_of, count_scores
 from apps.engine.summaries.grid import FINEST
 
 Q = FINEST.steps
@@ -226,9 +227,8 @@ class _ScoreCounter:
         group, of_group = self._groups.of(columns[2]) if self._grouped else (label, np.zeros_like(of_label))
         cells = (label, self._is_positive()[of_label]), (group, of_group * np.int32(2))
         self._room(2 * max(1, len(self._groups.met)))
-        numbers = values.to_numpy(zero_copy_only=False)
-        count_scores(numbers, cells, self._counts)
-        self._sums += moments(numbers, cells, len(self._sums))
+        cell = cells_of(cells, len(self._counts))
+        count_scores(values.to_numpy(zero_copy_only=False), cell, self._counts, self._sums)
 
     def _is_positive(self) -> npt.NDArray[np.int32]:
         if MISSING in self._labels.met:
@@ -271,10 +271,9 @@ class _CellCounter:
         codes = [of.of(values) for of, values in zip(self._codes, columns, strict=True)]
         self._room()
         strides = np.cumprod([1, *self._sizes[:0:-1]])[::-1]
-        joint = np.zeros(len(columns[0]), dtype=np.intp)
-        for (code, of), stride in zip(codes, strides, strict=True):
-            joint += (of * stride)[code]
-        self._counts += np.bincount(joint, minlength=self._counts.size).reshape(self._sizes)
+        adds = [(code, of * stride) for (code, of), stride in zip(codes, strides, strict=True)]
+        cell = cells_of(adds, self._counts.size)
+        self._counts += count_cells(cell, self._counts.size).reshape(self._sizes)
 
     def _room(self) -> None:
         sizes = [

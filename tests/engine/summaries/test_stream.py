@@ -84,13 +84,13 @@ def test_the_compiled_kernels_give_the_same_counts() -> None:
     random = np.random.default_rng(3)
     score = np.concatenate((random.random(300_000), [0.0, 1.0, np.nan, -1.0, 2.0, np.nextafter(1.0, 0.0)]))
     code = random.integers(0, 2, len(score)).astype(np.uint8)
-    cells = (code, np.array([0, 1], np.int32)), (code, np.array([0, 2], np.int32))
+    columns = (code, np.array([0, 1], np.int32)), (code, np.array([0, 2], np.int32))
     found = []
-    for compiled in (True, False):
-        counts = np.zeros((4, Q + 3), np.int64)
+    for compiled in ("always", False):
+        counts, sums = np.zeros((4, Q + 3), np.int64), np.zeros((4, 2), np.int64)
         with using(compiled=compiled):
-            counting.count_scores(score, cells, counts)
-            found.append((counts, counting.moments(score, cells, 4)))
+            counting.count_scores(score, counting.cells_of(columns, 4), counts, sums)
+            found.append((counts, sums))
     assert (found[0][0] == found[1][0]).all()
     assert (found[0][1] == found[1][1]).all()
     assert found[0][0][:, -1].sum() == 3
