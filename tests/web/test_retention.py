@@ -132,18 +132,50 @@ def test_what_cannot_be_undone_asks_for_the_password(world, address):
     assert Person.objects.filter(username=name).exists()
 
 
+def posted(client: Client, place: str, **sent: str):
+    return client.post(f"/api/v1/{place}", sent, content_type="application/json")
+
+
 def test_the_api_tells_and_places_and_releases(world, retired):
-    placer, other = signed_in(world, "administrator"), signed_in(world, "head-of-model-risk")
+    placer, other = signed_in(world, "administrator", fresh=True), signed_in(world, "head-of-model-risk")
     due = placer.get("/api/v1/retention").json()
     assert due["rules"] == {"years": {}, "otherwise": 7}
     assert due["retired"][0]["model"] == "credit-pd"
     assert due["due"]["files"] == len(due["due"]["first"]) > 0
-    sent = {"reason": "Case 1", "first_day": "2020-01-01", "last_day": "2090-01-01"}
-    made = placer.post("/api/v1/retention/holds", sent, content_type="application/json")
+    made = posted(placer, "retention/holds", reason="Case 1", first_day="2020-01-01", last_day="2090-01-01")
     assert made.status_code == 201
     assert other.get("/api/v1/retention").json()["due"]["files"] == 0
-    place = f"/api/v1/retention/holds/{made.json()['id']}/release"
-    assert placer.post(place, {"reason": "x"}, content_type="application/json").status_code == 409
-    assert other.post(place, {"reason": "x"}, content_type="application/json").status_code == 200
+    place = f"retention/holds/{made.json()['id']}/release"
+    assert posted(placer, place, reason="x").status_code == 409
+    unproved = posted(other, place, reason="x")
+    assert (unproved.status_code, unproved.json()["code"]) == (403, "reauthenticate")
+    other.post("/reauthenticate", {"password": PASSWORD})
+    assert posted(other, place, reason="x").status_code == 200
     (line,) = other.get("/api/v1/retention/holds").json()["holds"]
     assert (line["stands"], line["released"]["by"]) == (False, world.people["head-of-model-risk"].name)
+
+
+def test_the_api_removes_what_was_shown(world, retired, django_capture_on_commit_callbacks):
+    client = signed_in(world, "head-of-model-risk")
+    due = client.get("/api/v1/retention").json()["due"]
+    sent = {"shown": due["digest"], "reason": "schedule 2034"}
+    assert posted(client, "retention/purge", **sent).json()["code"] == "reauthenticate"
+    client.post("/reauthenticate", {"password": PASSWORD})
+    assert posted(client, "retention/purge", **{**sent, "shown": "sha256:x"}).status_code == 409
+    with django_capture_on_commit_callbacks(execute=True):
+        gone = posted(client, "retention/purge", **sent).json()
+    assert (len(gone["removed"]), gone["bytes"]) == (due["files"], due["bytes"])
+    assert not any(the_store().has(one["digest"]) for one in gone["removed"])
+    assert Event.objects.filter(action="blob.purged").count() == due["files"]
+
+
+def test_the_api_erases_a_person(world):
+    client, gone = signed_in(world, "administrator"), world.people["developer"]
+    place, sent = f"people/{gone.username}/erase", {"again": gone.username, "reason": "Art. 17"}
+    assert posted(client, place, **sent).json()["code"] == "reauthenticate"
+    client.post("/reauthenticate", {"password": PASSWORD})
+    assert posted(client, place, **{**sent, "again": "x"}).status_code == 422
+    assert posted(client, "people/nobody-here/erase", again="nobody-here", reason="x").status_code == 404
+    assert posted(client, place, **sent).json() == {"username": f"erased-{gone.pk}"}
+    own = world.people["administrator"].username
+    assert posted(client, f"people/{own}/erase", again=own, reason="x").status_code == 409

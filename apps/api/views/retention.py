@@ -1,4 +1,4 @@
-"""Legal holds and what is due. Removing and erasing take a confirmed password, and so a page."""
+"""Legal holds, what is due, and what cannot be taken back, which takes a confirmed password."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 
 from apps.access import commands
+from apps.access.guards import require, require_reauthentication
 from apps.access.holding import HoldLine, hold_seen, holds_told, may_see_holds
+from apps.access.proving import proved_at
+from apps.access.queries import find_person
+from apps.access.states import Permission
 from apps.api.endpoints import answer, endpoint, operation
 from apps.api.reading import Fields, body
+from apps.audit.errors import Invalid
 from apps.audit.past import clock
+from apps.inventory import commands as inventory
 from apps.inventory.retention import due, endings, retention
 
 if TYPE_CHECKING:
@@ -66,14 +72,70 @@ def place(request: HttpRequest, *, by: Person) -> HttpResponse:
     "POST",
     "Release a legal hold that another person placed.",
     request={"reason": "string"},
-    answers={200: "The hold.", 404: "No such hold.", 409: "Placed by the same person, or released before."},
+    answers={
+        200: "The hold.",
+        403: "The session's password was not confirmed within 15 minutes.",
+        404: "No such hold.",
+        409: "Placed by the same person, or released before.",
+    },
 )
 def release(request: HttpRequest, hold_id: UUID, *, by: Person) -> HttpResponse:
-    hold, fields = hold_seen(by, hold_id), Fields(body(request))
+    hold = hold_seen(by, hold_id)
+    _proved(request, by)
+    fields = Fields(body(request))
     reason = fields.text("reason")
     fields.done()
     commands.release_hold(by=by, hold=hold, reason=reason)
     return answer(_hold(hold))
+
+
+@operation(
+    "POST",
+    "Remove the files whose time is over: the list that was shown, named by its digest (`due.digest`).",
+    request={"reason": "string", "shown": "string"},
+    answers={
+        200: "The files that are gone.",
+        403: "The session's password was not confirmed within 15 minutes.",
+        409: "What is due has changed since it was shown; nothing was removed.",
+    },
+)
+def remove(request: HttpRequest, *, by: Person) -> HttpResponse:
+    require(by, Permission.HOLD_MANAGE)
+    _proved(request, by)
+    fields = Fields(body(request))
+    reason, shown = fields.text("reason"), fields.text("shown")
+    fields.done()
+    gone = inventory.purge_blobs(by=by, reason=reason, shown=shown)
+    told = [{"digest": one.blob.digest, "size": one.blob.size, "models": list(one.models)} for one in gone]
+    return answer({"removed": told, "bytes": sum(one.blob.size for one in gone)})
+
+
+@operation(
+    "POST",
+    "Erase what is known of a person for good; the account ends. `again` is the username once more.",
+    request={"again": "string", "reason": "string"},
+    answers={
+        200: "What the account is called from now on.",
+        403: "The session's password was not confirmed within 15 minutes.",
+        404: "Nobody has this username.",
+        409: "The caller's own account, or erased before.",
+        422: "The two usernames differ; nothing was erased.",
+    },
+)
+def erase(request: HttpRequest, username: str, *, by: Person) -> HttpResponse:
+    require(by, Permission.PERSON_MANAGE)
+    _proved(request, by)
+    fields, person = Fields(body(request)), find_person(username)
+    again, reason = fields.text("again"), fields.text("reason")
+    fields.done()
+    if again != username:
+        raise Invalid("The two usernames differ; nothing was erased.", field="again")
+    return answer({"username": commands.erase_person(by=by, person=person, reason=reason).username})
+
+
+def _proved(request: HttpRequest, by: Person) -> None:
+    """What cannot be taken back asks for the password of the last minutes; no token has one."""
+    require_reauthentication(None if by.token is not None else proved_at(request.session))
 
 
 def _line(line: HoldLine) -> dict[str, Any]:
@@ -101,3 +163,5 @@ def _hold(hold: LegalHold) -> dict[str, Any]:
 kept = endpoint(show_retention)
 holds = endpoint(list_holds, place)
 hold_release = endpoint(release)
+removal = endpoint(remove)
+erasure = endpoint(erase)
