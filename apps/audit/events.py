@@ -150,6 +150,11 @@ class EventName(StrEnum):
     QUESTION_TOLD = "question.told"
     QUESTION_GIVEN_UP = "question.given_up"
     IDENTITY_USED = "identity.used"
+    REGISTRY_ASKED = "registry.asked"
+    REGISTRY_SEEN = "registry.seen"
+    REGISTRY_CHANGED = "registry.changed"
+    REGISTRY_GONE = "registry.gone"
+    REGISTRY_MARKED = "registry.marked"
     ENDPOINT_ADDED = "endpoint.added"
     ENDPOINT_AGREED = "endpoint.agreed"
     ENDPOINT_CHANGED = "endpoint.changed"
@@ -169,6 +174,10 @@ class EventName(StrEnum):
     BUDGET_EXCEEDED = "budget.exceeded"
     RATE_SET = "rate.set"
     EXCHANGE_SET = "exchange.set"
+
+    LINEAGE_STATED = "lineage.stated"
+    LINEAGE_ENDED = "lineage.ended"
+    LINEAGE_TAKEN = "lineage.taken"
 
     HOLD_PLACED = "hold.placed"
     HOLD_RELEASED = "hold.released"

@@ -11,6 +11,9 @@ from django.db.models.functions import Concat, Lower
 from apps.access.states import Reach
 from apps.audit.states import Ref
 from apps.engine.determination import OUTCOMES
+from apps.inventory.models_lineage import LineageEdge as LineageEdge
+from apps.inventory.models_lineage import LineageEvent as LineageEvent
+from apps.inventory.models_lineage import LineageNode as LineageNode
 from apps.inventory.states import CONVERSION_MOVES, ConversionState, DocumentKind, ModelKind, Part
 
 PERSON = settings.AUTH_USER_MODEL

@@ -85,3 +85,44 @@ def owed_documents(tier: int | None, *, vendor: bool) -> tuple[DocumentKind, ...
     ['development-document', 'vendor-file']
     """
     return (*OWED.get(tier or 1, OWED[1]), *((DocumentKind.VENDOR_FILE,) if vendor else ()))
+
+
+class NodeKind(StrEnum):
+    """What a thing is that feeds others or is fed."""
+
+    MODEL_VERSION = "model_version"
+    DATASET = "dataset"
+    FEATURE = "feature"
+    JOB = "job"
+    RUN = "run"
+    ENDPOINT = "endpoint"
+
+
+class EdgeKind(StrEnum):
+    """How one thing feeds another; read from the upstream thing to the downstream one."""
+
+    TRAINS = "trains"
+    TESTS = "tests"
+    DERIVES = "derives"
+    FEEDS = "feeds"
+    READS = "read_by"
+    WRITES = "writes"
+    STARTS = "starts"
+    SERVES = "served_at"
+
+
+_DATA = frozenset({NodeKind.DATASET, NodeKind.FEATURE})
+_VERSION = frozenset({NodeKind.MODEL_VERSION})
+_WORK = frozenset({NodeKind.JOB, NodeKind.RUN})
+
+# What may stand upstream and downstream of each kind of edge.
+EDGES: Mapping[str, tuple[frozenset[NodeKind], frozenset[NodeKind]]] = {
+    EdgeKind.TRAINS: (_DATA | _WORK, _VERSION),
+    EdgeKind.TESTS: (_DATA, _VERSION),
+    EdgeKind.DERIVES: (_DATA, _DATA),
+    EdgeKind.FEEDS: (_DATA | _VERSION, _VERSION | _DATA),
+    EdgeKind.READS: (_DATA | _VERSION, _WORK),
+    EdgeKind.WRITES: (_WORK, _DATA | _VERSION),
+    EdgeKind.STARTS: (frozenset({NodeKind.JOB}), frozenset({NodeKind.RUN})),
+    EdgeKind.SERVES: (_VERSION, frozenset({NodeKind.ENDPOINT})),
+}

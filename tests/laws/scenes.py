@@ -30,6 +30,7 @@ from apps.gates.models import Run
 from apps.gates.policy_files import policy_folders
 from apps.gates.states import Failure
 from apps.inventory import commands as inventory
+from apps.inventory.lineage import line, thing
 from apps.reports import commands as reports
 from apps.reports.challenges import find_about
 from tests import factories
@@ -90,6 +91,7 @@ def models() -> None:
     inventory.assign_tier(by=head, model=model, tier=2, rationale=WHY)
     inventory.decide_regime(by=head, model=model, regime="us-sr26-2", applies=True, rationale=WHY)
     inventory.determine(by=head, model=model, answers=ANSWERS, rationale=WHY)
+    lineage(developer)
     inventory.register_document(
         by=developer,
         model=model,
@@ -124,6 +126,14 @@ def models() -> None:
     inventory.keep_made(by=bank.WORKER, data=b"made here", media="text/plain")
     code(developer)
     scorecards()
+
+
+def lineage(developer: Person) -> None:
+    table, clean = thing("dataset", "trades"), thing("dataset", "trades-clean")
+    edge = inventory.state_edge(by=developer, kind="derives", upstream=table, downstream=clean)
+    inventory.end_edge(by=developer, edge=edge, reason=WHY)
+    told = [line("trains", clean, thing("model_version", "market-var", label="1"))]
+    inventory.take_lineage(by=developer, source="openlineage", key="1", digest="sha256:1", lines=told)
 
 
 def code(developer: Person) -> None:

@@ -7,6 +7,7 @@ from apps.inventory.commands.conversion_leases import give_back_conversions, min
 from apps.inventory.commands.conversions import ask_conversion, execute_conversion, open_conversion
 from apps.inventory.commands.documents import register_document
 from apps.inventory.commands.ideas import open_idea
+from apps.inventory.commands.lineage import end_edge, state_edge, take_lineage
 from apps.inventory.commands.models import change_model, declare_unit, register_model
 from apps.inventory.commands.purging import purge_blobs
 from apps.inventory.commands.scopes import decide_regime, determine
@@ -37,6 +38,7 @@ __all__ = [
     "decide_regime",
     "declare_unit",
     "determine",
+    "end_edge",
     "execute_conversion",
     "expire_uploads",
     "give_back_conversions",
@@ -56,6 +58,8 @@ __all__ = [
     "remove_strays",
     "retire_use",
     "set_quota",
+    "state_edge",
     "store_blob",
     "sweep_blobs",
+    "take_lineage",
 ]
