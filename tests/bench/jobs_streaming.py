@@ -49,6 +49,7 @@ def scenes_write(kind: str, folder: str, *sizes: str) -> dict[str, Any]:
     place, numbers = Path(folder), [int(size) for size in sizes]
     makers = {
         "people": lambda: scenes.write_people(place, numbers[0]),
+        "categories": lambda: scenes.write_people(place, numbers[0], categories=True),
         "scored": lambda: scenes.write_scored(place, numbers[0], *numbers[1:]),
         "drifting": lambda: scenes.write_drifting(place, numbers[0]),
         "network": lambda: scenes.network(place, rows=numbers[0], rounds=numbers[1]),

@@ -28,19 +28,22 @@ def people(n: int, *, seed: int = 0) -> tuple[Bytes, Bytes, Bytes, Bytes]:
     return sex, race, label, (rng.random(n) < chance).astype(np.uint8)
 
 
-def write_people(folder: Path, n: int) -> Path:
-    """The same in a Parquet file, groups as text in dictionaries."""
+def write_people(folder: Path, n: int, *, categories: bool = False) -> Path:
+    """The same in a Parquet file: groups as text, or as what pandas reads as categories."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = folder / f"people-{n}.parquet"
+    path = folder / f"people-{n}{'-categories' if categories else ''}.parquet"
     sex, race, label, predicted = people(n)
-    columns = {"sex": _text(sex, SEXES), "race": _text(race, RACES), "y": label, "p": predicted}
+    groups = {"sex": _dictionary(sex, SEXES), "race": _dictionary(race, RACES)}
+    if not categories:
+        groups = {name: codes.dictionary_decode() for name, codes in groups.items()}
+    columns = {**groups, "y": label, "p": predicted}
     pq.write_table(pa.table(columns), path, compression="zstd")
     return path
 
 
-def _text(codes: Bytes, levels: npt.NDArray[np.str_]) -> Any:
+def _dictionary(codes: Bytes, levels: npt.NDArray[np.str_]) -> Any:
     import pyarrow as pa
 
     return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(levels.tolist()))

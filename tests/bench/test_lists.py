@@ -22,7 +22,7 @@ from apps.api.endpoints import answer
 from apps.audit import commands as audit
 from apps.audit.events import EventName
 from apps.inventory.models import BusinessUnit, ModelVersion, RegisteredModel, Tiering
-from apps.inventory.queries import model_page
+from apps.inventory.listing import model_page
 from tests import factories
 from tests.bench.goals import Goal, Side, compare
 from tests.bench.measuring import FULL, PeerProblem, Ran, median, named, peer_job, seconds_of
