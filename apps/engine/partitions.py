@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from apps.engine import table_limits
+from apps.engine import slices, table_limits
 from apps.engine.columns import Column
 from apps.engine.dataset import DataSet
 from apps.engine.errors import BadInput, Problem, Unmeasurable
 from apps.engine.evaluate import measured_gate
-from apps.engine.files import file_digest, parts_digest
+from apps.engine.files import parts_digest
 from apps.engine.measure import DEVELOPMENT, HOLDOUT
 from apps.engine.parts import Parts
 from apps.engine.subject import Subject
+from apps.engine.summaries.chosen import chosen
 from apps.engine.summaries.codec import as_bytes, from_bytes
 from apps.engine.summaries.columns import layout_of_column
 from apps.engine.summaries.gates import Question, asked, layout_for
@@ -48,9 +49,9 @@ class Partition:
     columns : tuple of str
         Every column of the file.
     parts : mapping of str to str
-        The SHA-256 of each part read, by the part's name.
+        The SHA-256 of each part read, by the part's name; of a slice that of its file.
     every : tuple of str
-        The names of all parts, read or not; none where the data set is one file.
+        The names of all parts or slices, read or not; none where the data set is one file, read whole.
     summaries : mapping of Layout to Summary
         Of the rows of these parts.
     """
@@ -79,7 +80,8 @@ def measure_partition(
     gates : sequence of mapping
         As in `apps.engine.evaluate.measure_gates`.
     parts : sequence of str, optional
-        The names of the parts to read; by default all.
+        The names of the parts to read; by default all. Of a single file its slices, as `apps.engine.slices`
+        names them.
     every : sequence of str, optional
         The names of all parts of the folder, where only some of them lie here.
 
@@ -91,21 +93,15 @@ def measure_partition(
     data = subject.dataset(dataset)
     if data.columns.parts is None:
         raise BadInput(f'The data set "{dataset}" is a CSV, which is not read in parts; save it as Parquet.')
-    names = [path.name for path in data.parts.paths]
-    wanted = list(names if parts is None else parts)
-    for name in wanted:
-        if name not in names:
-            raise BadInput(f'The data set "{dataset}" has no part "{name}".')
-    files = [names.index(name) for name in wanted]
-    digests = {name: file_digest(data.parts.paths[i]) for i, name in zip(files, wanted, strict=True)}
+    read = chosen(data, parts)
     found: dict[Layout, Summary] = {}
     for layouts, limit in _passes(subject, data, gates):
-        for layout, summary in gather(data, layouts, limit=limit, files=files).items():
+        for layout, summary in gather(data, layouts, limit=limit, pieces=read.pieces).items():
             if isinstance(summary, Problem):
                 raise summary
             found[layout] = summary
-    named = tuple(names if every is None else every) if data.path.is_dir() else ()
-    return _written(Partition(dataset, tuple(data.columns), digests, named, found))
+    named = tuple(read.every if every is None or not data.path.is_dir() else every)
+    return _written(Partition(dataset, tuple(data.columns), read.digests, named, found))
 
 
 def merge_partitions(parts: Sequence[bytes]) -> list[bytes]:
@@ -203,7 +199,8 @@ class Elsewhere(DataSet):
     @property
     def digest(self) -> str:
         """As of the files: over the bytes, or over the names and digests of the parts."""
-        found = parts_digest(self._read.parts) if self._read.every else next(iter(self._read.parts.values()))
+        apart = self._read.every and not _sliced(self._read.every)
+        found = parts_digest(self._read.parts) if apart else next(iter(self._read.parts.values()))
         if self.spec.sha256 not in (None, found):
             raise BadInput(
                 f"{self._called} is not what the manifest names: its SHA-256 is {found}, "
@@ -302,6 +299,8 @@ def _joined(found: Sequence[Partition]) -> Partition:
             raise BadInput(
                 f'Two partitions of "{first.dataset}" were not summed up alike and cannot be merged.'
             )
+        if _sliced(first.every) and {*read.parts.values()} != {*first.parts.values()}:
+            raise BadInput(f'Two slices of "{first.dataset}" are of different files and cannot be merged.')
         twice = sorted(parts.keys() & read.parts.keys())
         if twice:
             raise BadInput(f'The part "{twice[0]}" of the data set "{first.dataset}" was summed up twice.')
@@ -355,4 +354,11 @@ def _partition(head: Mapping[str, Any], data: bytes, at: int) -> Partition:
     texts = [head["dataset"], *head["columns"], *head["every"], *head["parts"], *head["parts"].values()]
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("names")
+    if not slices.whole(head["every"]) or _sliced(head["parts"]) != _sliced(head["every"]):
+        raise ValueError("slices")
     return Partition(head["dataset"], tuple(head["columns"]), head["parts"], tuple(head["every"]), summaries)
+
+
+def _sliced(names: Iterable[str]) -> bool:
+    """Whether names are of slices."""
+    return any(map(slices.read, names))

@@ -133,11 +133,12 @@ def _lay_out_parts(partition: Partition, folder: Path) -> Path:
     entry = manifest["spec"]["datasets"][partition.dataset]
     # The digest that a manifest may declare is that of all parts together.
     entry.pop("sha256", None)
-    below = f"{entry['path']}/"
+    whole, below = entry["path"], f"{entry['path']}/"
     inside = {
         place: held
         for place, held in files.items()
         if place.startswith("artifact/")
+        or place == whole  # one file, of which the partition is a slice
         or (place.startswith(below) and place[len(below) :] in partition.parts)
     }
     return put_down(folder, manifest, inside)

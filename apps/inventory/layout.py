@@ -59,12 +59,17 @@ def localised(
         spec["artifact"], files[place] = {**spec["artifact"], "path": place}, artifact
     spec["datasets"] = {}
     for name, declared in manifest["spec"]["datasets"].items():
-        place = f"data/{name}/{safe_name(declared['path'], name)}"
+        place = f"data/{name}/{file_name(declared, name)}"
         spec["datasets"][name] = {**declared, "path": place}
         inside = (parts or {}).get(name)
         lying = {place: datasets[name]} if inside is None else {f"{place}/{p}": d for p, d in inside.items()}
         files |= lying
     return {**manifest, "spec": spec}, files
+
+
+def file_name(declared: Mapping[str, Any], dataset: str) -> str:
+    """What the file or the folder of a data set is called where a version is laid out."""
+    return safe_name(declared["path"], dataset)
 
 
 def safe_name(path: str, default: str) -> str:

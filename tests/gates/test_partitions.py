@@ -22,7 +22,7 @@ from apps.costs.models import Budget, CostEntry
 from apps.engine import inside, table_limits
 from apps.engine.partitions import measure_partition
 from apps.engine.subject import load
-from apps.gates import commands, measuring, queries, summing
+from apps.gates import commands, dividing, measuring, queries, summing
 from apps.gates.clock import Clock
 from apps.gates.commands import outside
 from apps.gates.dividing import MOST, shares_of
@@ -79,7 +79,7 @@ def policy(db: None):
 
 def parquet(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
+    pq.write_table(table, sink, row_group_size=40)
     return sink.getvalue().to_pybytes()
 
 
@@ -151,6 +151,35 @@ def test_ten_parts_give_the_bytes_of_one_file(run, dora) -> None:
     assert (whole.state, merged.state) == (RunState.DECIDED, RunState.DECIDED), merged.cause
     assert measurements(merged) == measurements(whole)
     assert merged.decision.outcome == whole.decision.outcome == "pass"
+
+
+def test_a_large_file_is_shared_out_by_row_groups_and_gives_its_own_bytes(
+    dora, policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = register(dora, parts=1, label="one")
+    whole = execute(request(dora, version))
+    monkeypatch.setattr(dividing, "SLICE_ROWS", whole.version.datasets.get().rows // TEN)
+    sliced = request(dora, version)
+    assert [list(p.parts) for p in partitions(sliced)] == [
+        [f"holdout.parquet/{i + 1}/10"] for i in range(TEN)
+    ]
+    lost, *others = partitions(sliced)
+    held = commands.claim_partition(by=WORKER, partition_id=lost.pk, owner="gone")
+    Partition.objects.filter(pk=held.pk).update(lease_until=Clock() - timedelta(seconds=1))
+    for number, partition in enumerate([*others, lost]):
+        commands.execute_partition(by=WORKER, partition_id=partition.pk, owner=f"w{number % 2}")
+    merged = execute(sliced)
+    assert measurements(merged) == measurements(whole)
+    assert {p.number: p.lost for p in partitions(merged)} == {0: 1} | dict.fromkeys(range(1, TEN), 0)
+
+
+def test_other_files_and_those_that_are_gone_are_not_cut(dora, policy, monkeypatch) -> None:
+    monkeypatch.setattr(dividing, "SLICE_ROWS", 2)
+    data = register(dora, parts=1, label="one").datasets.get()
+    csv = store_blob(by=dora, stream=io.BytesIO(b"score,defaulted"))
+    for digest in (csv.digest, "sha256:" + "0" * 64):
+        data.blob_id = digest
+        assert dividing._sliced(data) == []
 
 
 def test_the_last_partition_lets_the_run_begin(run) -> None:

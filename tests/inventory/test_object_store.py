@@ -54,6 +54,7 @@ def test_bytes_go_to_the_bucket_and_come_back_on_another_machine(kept, place, tm
     assert put(kept, expected=DIGEST) == DIGEST
     elsewhere = opened(place, tmp_path / "other")
     assert elsewhere.has(DIGEST)
+    assert elsewhere.begins(DIGEST, 4) == DATA[:4]
     with elsewhere.open(DIGEST) as file:
         assert file.read() == DATA
     assert elsewhere.path(DIGEST).stat().st_mode & 0o777 == 0o400
@@ -81,6 +82,8 @@ def test_too_many_bytes_never_reach_the_bucket(kept):
 def test_what_is_not_there_is_named(kept):
     with pytest.raises(NotFound, match=f"The bytes {DIGEST} are not in the store"):
         kept.path(DIGEST)
+    with pytest.raises(NotFound, match="not in the store"):
+        kept.begins(DIGEST, 4)
     assert not kept.has(DIGEST)
 
 

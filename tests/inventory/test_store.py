@@ -49,6 +49,13 @@ def test_bytes_lie_under_their_digest_for_the_service_alone(tmp_path):
         assert file.read() == DATA
 
 
+def test_how_bytes_begin_is_told_without_reading_all():
+    stored()
+    assert store.the_store().begins(DIGEST, 4) == DATA[:4]
+    with pytest.raises(NotFound, match="not in the store"):
+        store.the_store().begins("sha256:" + "0" * 64, 4)
+
+
 def test_the_same_bytes_again_are_one_row_and_one_event(tmp_path):
     assert stored() == stored(by=factories.validator())
     assert Event.objects.filter(action="blob.stored").count() == 1

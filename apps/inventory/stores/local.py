@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from apps.audit.errors import NotFound
 from apps.inventory.stores.common import (
     CHUNK,
     Entry,
@@ -55,6 +56,14 @@ class LocalStore:
     def open(self, digest: str) -> AbstractContextManager[IO[bytes]]:
         """The bytes of a digest, all of them checked before the first is given out."""
         return checked(self._place(digest), plain_digest(digest))
+
+    def begins(self, digest: str, count: int) -> bytes:
+        """The first bytes of a digest, unchecked: a hint of what they are, no more."""
+        try:
+            with self._place(digest).open("rb") as file:
+                return file.read(count)
+        except FileNotFoundError as error:
+            raise NotFound(f"The bytes {digest} are not in the store.") from error
 
     def has(self, digest: str) -> bool:
         """Whether there are bytes of a digest, unread."""
