@@ -11,6 +11,8 @@ from apps.audit.states import Ref
 from apps.deploys.models_glass import Glass as Glass
 from apps.deploys.models_glass import GlassEnd as GlassEnd
 from apps.deploys.models_glass import GlassRequest as GlassRequest
+from apps.deploys.models_registries import RegistryEntry as RegistryEntry
+from apps.deploys.models_registries import RegistryPoll as RegistryPoll
 from apps.deploys.models_running import LONGEST_SLOT as LONGEST_SLOT
 from apps.deploys.models_running import CallCount as CallCount
 from apps.deploys.models_running import Deployment as Deployment

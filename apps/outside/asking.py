@@ -97,6 +97,21 @@ def get(
     return _asked("GET", url, None, headers, allowed=allowed, most=most, seconds=seconds, resolve=resolve)
 
 
+def send(
+    method: str,
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    allowed: Allowed,
+    most: int,
+    seconds: float,
+    resolve: Resolve = resolved,
+) -> Answer:
+    """Send a body with another method, such as PATCH or DELETE; the same rules and problems as of `post`."""
+    return _asked(method, url, body, headers, allowed=allowed, most=most, seconds=seconds, resolve=resolve)
+
+
 def _asked(
     method: str,
     url: str,

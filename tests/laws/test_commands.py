@@ -78,6 +78,7 @@ WITHOUT_TRACE = {
     "send_hints",
     "send_partition_hints",
     "send_question_hints",
+    "send_registry_hints",
     "wake_lanes",
 }
 

@@ -21,6 +21,7 @@ from apps.deploys.commands.questions import (
     reconcile_integrations,
     send_question_hints,
 )
+from apps.deploys.commands.registries import look_again, mark_again, read_registry, send_registry_hints
 from apps.deploys.commands.revocations import seal_revocations
 from apps.deploys.commands.running import count_calls, report_deployment, roll_back, settle
 
@@ -36,13 +37,17 @@ __all__ = [
     "declare_environment",
     "end_break_glass",
     "give_secret",
+    "look_again",
     "make_integration",
+    "mark_again",
+    "read_registry",
     "reconcile_integrations",
     "report_deployment",
     "roll_back",
     "rotate_secret",
     "seal_revocations",
     "send_question_hints",
+    "send_registry_hints",
     "settle",
     "switch_integration",
     "take_in",

@@ -16,7 +16,7 @@ from apps.audit.errors import Refused
 from apps.audit.events import EventName
 from apps.deploys.integrations import hints
 from apps.deploys.integrations.heard import Asked, Heard
-from apps.deploys.models import Inbound, Integration, Question
+from apps.deploys.models import Inbound, Integration, Question, RegistryPoll
 
 Effect = Callable[[Inbound], None]
 
@@ -51,6 +51,8 @@ def take_in(
         return _known(by, row, heard)
     if heard.asked is not None:
         _ask(row, heard.asked)
+    if heard.look:
+        _look(row)
     if effect is not None:
         effect(row)
     after = {"integration": integration.name, "body": row.body_digest, "outcome": row.outcome}
@@ -70,6 +72,13 @@ def _known(by: Person, row: Inbound, heard: Heard) -> Taken:
         if told.update(told_at=None, told="", next_at=Now(), attempts=0, reports=0, asked_at=Now()):
             audit.record(by=by, action=EventName.INBOUND_TAKEN, subject=found, reason="It was sent again.")
     return Taken(found, new=False)
+
+
+def _look(row: Inbound) -> None:
+    """Something changed in a registry: it is read again soon, however often it is said."""
+    RegistryPoll.objects.get_or_create(integration=row.integration)
+    RegistryPoll.objects.filter(integration=row.integration, due_at__gt=Now()).update(due_at=Now())
+    hints.send_after_commit(row.integration_id, task=hints.READ)
 
 
 def _ask(row: Inbound, asked: Asked) -> None:

@@ -5,6 +5,7 @@ Nothing here decides. What cannot be asked, read or bound is told as a deny with
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,8 +23,10 @@ from apps.audit.errors import Refused
 from apps.audit.events import EventName
 from apps.audit.states import Acting
 from apps.deploys.commands.admissions import admit, ask_again
+from apps.deploys.commands.inbound import take_in
 from apps.deploys.integrations import hints, reading, versions
 from apps.deploys.integrations.adapters import ADAPTERS
+from apps.deploys.integrations.heard import Heard
 from apps.deploys.integrations.sending import Line, NotTold
 from apps.deploys.integrations.telling import Told, Way
 from apps.deploys.models import Admission, Integration, Question
@@ -221,15 +224,32 @@ def send_question_hints(*, by: Acting) -> int:
 def reconcile_integrations(*, by: Acting) -> int:
     """Ask for deliveries that never arrived, as after an outage of ours; how many were asked for."""
     asked = 0
-    for row in Integration.objects.filter(enabled=True):
-        missed = ADAPTERS[row.kind].missed if row.kind in ADAPTERS else None
-        if missed is None:
-            continue
+    for row in Integration.objects.filter(enabled=True, account__is_active=True).select_related("account"):
+        adapter = ADAPTERS.get(row.kind)
         try:
-            asked += missed(_plain(row), known=_known(row))
+            if adapter is not None and adapter.missed is not None:
+                asked += adapter.missed(_plain(row), known=_known(row))
+            if adapter is not None and adapter.waiting is not None:
+                asked += sum(_taken(row, heard) for heard in adapter.waiting(_plain(row), _sources(row)))
         except (NotTold, Refused) as fault:
             log.warning("what %s may have missed could not be asked for: %s", row.name, fault)
     return asked
+
+
+def _sources(row: Integration) -> list[str]:
+    """The projects that anything is bound to: of the others nothing is asked."""
+    return sorted({binding.source for binding in reading.bindings_of(row) if binding.source})
+
+
+def _taken(row: Integration, heard: Heard) -> bool:
+    """Take in what was found waiting, unless it was asked before, by a hook or by us."""
+    if heard.asked is None:
+        return False
+    where = dict(heard.asked.where)
+    if Question.objects.filter(integration=row, source=heard.asked.source, where=where).exists():
+        return False
+    body = json.dumps({"found": heard.delivery, **where}, sort_keys=True).encode()
+    return take_in(by=row.account, integration=row, heard=heard, body=body).new
 
 
 def _known(row: Integration) -> set[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from apps.deploys.integrations import azure, github, gitlab, jenkins
+from apps.deploys.integrations import azure, databricks, github, gitlab, jenkins, sagemaker
 from apps.deploys.integrations.heard import Delivery, Heard
-from apps.deploys.integrations.telling import Told, Way
+from apps.deploys.integrations.registries import Registry
+from apps.deploys.integrations.telling import Told, Way, nothing_to_tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,8 @@ class Adapter:
     tell: Callable[[Way, Told], None]
     manifest: Callable[[Way], bytes] | None = None
     missed: Callable[..., int] | None = None
+    # What waits there by now, whether or not it was told of: each is taken in as a delivery would be.
+    waiting: Callable[[Way, Sequence[str]], Iterator[Heard]] | None = None
     reports: int = 0
 
 
@@ -25,7 +28,17 @@ ADAPTERS: Mapping[str, Adapter] = {
     "github": Adapter(
         hear=github.hear, tell=github.tell, manifest=github.manifest, missed=github.missed, reports=9
     ),
-    "gitlab": Adapter(hear=gitlab.hear, tell=gitlab.tell, manifest=gitlab.manifest, reports=1),
+    "gitlab": Adapter(
+        hear=gitlab.hear, tell=gitlab.tell, manifest=gitlab.manifest, waiting=gitlab.waiting, reports=1
+    ),
     "azure": Adapter(hear=azure.hear, tell=azure.tell),
     "jenkins": Adapter(hear=jenkins.hear, tell=jenkins.tell),
+    "sagemaker": Adapter(hear=sagemaker.hear, tell=nothing_to_tell),
+    "databricks": Adapter(hear=databricks.hear, tell=nothing_to_tell),
+}
+
+# Those whose models are read, and marked as the deploy gate answers.
+REGISTRIES: Mapping[str, Registry] = {
+    "sagemaker": sagemaker.REGISTRY,
+    "databricks": databricks.REGISTRY,
 }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from urllib.parse import urlsplit
 
@@ -22,7 +20,7 @@ _LONGEST_TOKEN = 8192
 
 def hear(given: Delivery) -> Heard:
     """A call of the check, once it carries the secret of its service connection."""
-    if not proving.same(given.secrets, _carried(given.headers.get("Authorization", ""))):
+    if not proving.same(given.secrets, proving.carried(given.headers.get("Authorization", ""))):
         raise heard.unproved()
     ids = {name: given.headers.get(name, "") for name in _IDS}
     for name, value in ids.items():
@@ -31,19 +29,6 @@ def hear(given: Delivery) -> Heard:
     asked = _asked(given, ids)
     delivery = f"{ids['PlanId']}/{ids['JobId']}/{ids['TaskInstanceId']}"
     return Heard(delivery=delivery, what="check", outcome=f"a question about {asked.place}", asked=asked)
-
-
-def _carried(header: str) -> str:
-    """The secret of a bearer, or the password of basic credentials."""
-    scheme, _, told = header.partition(" ")
-    if scheme.lower() == "bearer":
-        return told.strip()
-    if scheme.lower() != "basic":
-        return ""
-    try:
-        return base64.b64decode(told.strip(), validate=True).decode().partition(":")[2]
-    except (binascii.Error, ValueError):
-        return ""
 
 
 def _asked(given: Delivery, ids: dict[str, str]) -> Asked:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from apps.audit.errors import Invalid, NotFound
 from apps.deploys.integrations import heard, proving
 from apps.deploys.integrations.heard import Asked, Delivery, Heard
-from apps.deploys.integrations.sending import expected
+from apps.deploys.integrations.sending import expected, found_json
 from apps.deploys.integrations.telling import Told, Way
 
 MANIFEST = "governance/model.yaml"
 COMMENT = 1000
+_BLOCKED = {"status": "blocked", "order_by": "id", "sort": "desc", "per_page": "100"}
 _CHECK = {"allow": "passed", "deny": "failed", "pending": "pending"}
 
 
@@ -82,6 +84,28 @@ def _deployment(body: dict[str, Any]) -> Asked:
         raise Invalid("The delivery names no usable commit.", field="commit_url")
     where = {"deployment": deployment}
     return Asked(source=source, place=place, commit=commit, ref=heard.text(body, "ref"), where=where)
+
+
+def waiting(way: Way, projects: Sequence[str]) -> Iterator[Heard]:
+    """Deployments that are blocked in these projects now, as after an outage of ours."""
+    headers = {"PRIVATE-TOKEN": way.secret("token")}
+    for project in projects:
+        url = f"{way.settings['base']}/api/v4/projects/{project}/deployments?{urlencode(_BLOCKED)}"
+        rows = found_json(expected(way.line.get(url, headers), 200, of="GitLab"), of="GitLab")
+        for row in rows if isinstance(rows, list) else ():
+            if asked := _blocked(project, row):
+                delivery = f"waiting-{project}-{asked.where['deployment']}"
+                yield Heard(delivery=delivery, what="blocked deployment", outcome="a question", asked=asked)
+
+
+def _blocked(project: str, row: Any) -> Asked | None:
+    """A blocked deployment as GitLab lists it; None where it cannot be answered."""
+    deployment, place = heard.number(row, "id"), heard.text(row, "environment", "name")
+    commit, blocked = heard.text(row, "sha"), heard.text(row, "status") == "blocked"
+    if not (deployment and place and blocked and heard.COMMIT.fullmatch(commit)):
+        return None
+    where = {"deployment": deployment}
+    return Asked(source=project, place=place, commit=commit, ref=heard.text(row, "ref"), where=where)
 
 
 def tell(way: Way, told: Told) -> None:

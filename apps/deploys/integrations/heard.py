@@ -55,6 +55,8 @@ class Heard:
     outcome: str
     asked: Asked | None = None
     again: bool = False
+    # A hint that a registry changed: it is read again soon.
+    look: bool = False
 
 
 def unproved() -> Unproved:

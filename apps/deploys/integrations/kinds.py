@@ -82,6 +82,16 @@ _CERTIFICATE = Setting(
     required=False,
 )
 
+_OTHERS = Setting(
+    name="others",
+    title="Where somebody else changes the mark",
+    choices=("put-right", "tell"),
+    default="put-right",
+    help="A finding is opened in any case; an approval that somebody took away is not given back by itself.",
+)
+_DESTINATION = "Comes as X-Countersign-Key with every event; typed in at the connection of EventBridge."
+_NOTIFICATION = "Comes with every notification of a job; typed in at its destination, with any user name."
+
 KINDS: dict[str, Kind] = {
     kind.key: kind
     for kind in (
@@ -178,6 +188,69 @@ KINDS: dict[str, Kind] = {
             secrets=(_BEARER,),
             hook="jenkins",
             guide="jenkins",
+        ),
+        Kind(
+            key="sagemaker",
+            title="Amazon SageMaker model registry",
+            sentence="Model packages are read; their approval status is what the deploy gate answers.",
+            settings=(
+                Setting(name="region", title="Region", form=re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")),
+                Setting(name="key_id", title="Access key id", form=re.compile(r"[A-Z0-9]{16,128}")),
+                Setting(
+                    name="groups",
+                    title="Groups whose name holds",
+                    form=re.compile(r"[A-Za-z0-9-]{1,63}"),
+                    help="Empty reads every group of model packages.",
+                    required=False,
+                ),
+                Setting(
+                    name="endpoint",
+                    title="Endpoint",
+                    form=URL,
+                    help="Only where it is not the usual one, as inside a private network.",
+                    required=False,
+                ),
+                _OTHERS,
+            ),
+            secrets=(
+                Secret(name="webhook", title="Key of the API destination", help=_DESTINATION),
+                Secret(
+                    name="secret_key",
+                    title="Secret access key",
+                    help="It may list, describe and update model packages.",
+                    given=True,
+                ),
+            ),
+            hook="sagemaker",
+            guide="sagemaker",
+        ),
+        Kind(
+            key="databricks",
+            title="Databricks Unity Catalog",
+            sentence="Model versions are read; the tag that a deployment job awaits is set while the deploy "
+            "gate allows the version, and taken away when it does not.",
+            settings=(
+                Setting(name="workspace", title="Workspace", form=URL, help="https://dbc-….databricks.com"),
+                Setting(
+                    name="schemas",
+                    title="Schemas",
+                    form=re.compile(r"[\w-]{1,100}\.[\w-]{1,100}( [\w-]{1,100}\.[\w-]{1,100}){0,19}"),
+                    help="catalog.schema; of several, with blanks between.",
+                ),
+                Setting(
+                    name="task",
+                    title="Name of the approval task",
+                    form=re.compile(r"[A-Za-z0-9_ ]{1,100}"),
+                    help="The task of the deployment job; the tag has the same name.",
+                ),
+                _OTHERS,
+            ),
+            secrets=(
+                Secret(name="webhook", title="Password of the notification", help=_NOTIFICATION),
+                Secret(name="token", title="Access token", help="Of a service principal.", given=True),
+            ),
+            hook="databricks",
+            guide="databricks",
         ),
         Kind(
             key="kubernetes",

@@ -27,6 +27,25 @@ def same(secrets: Sequence[bytes], told: str) -> bool:
     return _any(hmac.compare_digest(secret, told.encode()) for secret in secrets if secret and told)
 
 
+def carried(header: str) -> str:
+    """The secret that an Authorization header carries: of a bearer, or the password of basic credentials.
+
+    Examples
+    --------
+    >>> carried("Bearer open"), carried("Basic eDpvcGVu"), carried("Basic !"), carried("Digest x")
+    ('open', 'open', '', '')
+    """
+    scheme, _, told = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return told.strip()
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(told.strip(), validate=True).decode().partition(":")[2]
+    except (binascii.Error, ValueError):
+        return ""
+
+
 def signed_hex(secrets: Sequence[bytes], raw: bytes, told: str) -> bool:
     """Whether the hexadecimal HMAC-SHA256 of the raw body was told.
 

@@ -45,19 +45,25 @@ class Line:
 
     def post(self, url: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> asking.Answer:
         """Send a JSON object."""
+        return self.send("POST", url, json.dumps(body, allow_nan=False).encode(), headers)
+
+    def send(self, method: str, url: str, raw: bytes, headers: Mapping[str, str]) -> asking.Answer:
+        """Send bytes with a method; JSON, where the headers say nothing else."""
         told = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "countersign"}
-        return self._tried(url, {**told, **headers}, json.dumps(body, allow_nan=False).encode())
+        return self._tried(url, {**told, **headers}, raw, method)
 
     def get(self, url: str, headers: Mapping[str, str]) -> asking.Answer:
         """Fetch something small."""
         return self._tried(url, {"Accept": "application/json", "User-Agent": "countersign", **headers}, None)
 
-    def _tried(self, url: str, headers: Mapping[str, str], body: bytes | None) -> asking.Answer:
+    def _tried(
+        self, url: str, headers: Mapping[str, str], body: bytes | None, method: str = "GET"
+    ) -> asking.Answer:
         allowed = self.allowed(url)
         try:
             if body is None:
                 return asking.get(url, headers, allowed=allowed, most=MOST, seconds=SECONDS)
-            return asking.post(url, body, headers, allowed=allowed, most=MOST, seconds=SECONDS)
+            return asking.send(method, url, body, headers, allowed=allowed, most=MOST, seconds=SECONDS)
         except asking.Away as away:
             raise NotTold(str(away), after=away.after) from None
         except BadInput as problem:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from apps.audit.errors import Refused
 from apps.deploys.integrations.sending import Line
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|~])")
@@ -47,6 +48,11 @@ class Way:
     commit: str = ""
     where: Mapping[str, Any] = field(default_factory=dict)
     token: str = ""
+
+
+def nothing_to_tell(way: Way, told: Told) -> None:
+    """What asks nothing is told nothing."""
+    raise Refused("Nothing was asked from there, so nothing is told.")
 
 
 def inert(text: str) -> str:

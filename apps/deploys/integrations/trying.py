@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from apps.access.issuers import issuer_at
 from apps.audit.errors import Refused
-from apps.deploys.integrations import github, reading
+from apps.deploys.integrations import databricks, github, sagemaker
 from apps.deploys.integrations.sending import Line, NotTold, expected
-from apps.deploys.integrations.telling import Way
+from apps.deploys.integrations.standing import way_of
 from apps.deploys.models import Integration
 from apps.outside.permits import Permits
 
@@ -30,13 +30,13 @@ def may_be_tried(row: Integration) -> bool:
 
 
 def _github(row: Integration) -> str:
-    headers = {"Authorization": f"Bearer {github.app_token(_way(row))}"}
+    headers = {"Authorization": f"Bearer {github.app_token(way_of(row))}"}
     expected(Line(row.hosts).get(f"{row.settings['api']}/app", headers), 200, of="GitHub")
     return "GitHub knows this App and takes its key."
 
 
 def _gitlab(row: Integration) -> str:
-    headers = {"PRIVATE-TOKEN": _way(row).secret("token")}
+    headers = {"PRIVATE-TOKEN": way_of(row).secret("token")}
     expected(Line(row.hosts).get(f"{row.settings['base']}/api/v4/user", headers), 200, of="GitLab")
     return "GitLab takes this access token."
 
@@ -47,12 +47,18 @@ def _issuer(row: Integration) -> str:
     return f"{issuer.url} describes itself and names its keys."
 
 
-def _way(row: Integration) -> Way:
-    def secret(name: str) -> str:
-        found = reading.unlocked(row, name)
-        return found[0].decode() if found else ""
-
-    return Way(line=Line(row.hosts), settings=row.settings, secret=secret)
+def _sagemaker(row: Integration) -> str:
+    return sagemaker.tried(way_of(row))
 
 
-_WAYS: Mapping[str, Callable[[Integration], str]] = {"github": _github, "gitlab": _gitlab, "ci-oidc": _issuer}
+def _databricks(row: Integration) -> str:
+    return databricks.tried(way_of(row))
+
+
+_WAYS: Mapping[str, Callable[[Integration], str]] = {
+    "github": _github,
+    "gitlab": _gitlab,
+    "ci-oidc": _issuer,
+    "sagemaker": _sagemaker,
+    "databricks": _databricks,
+}
