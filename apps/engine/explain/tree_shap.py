@@ -87,10 +87,16 @@ class TreeShap:
 
         Rows are worked through in blocks, on threads; a row's values depend on no other row.
         """
-        return self.explained(matrix)[0]
+        return self._valued(matrix)[0]
 
     def explained(self, matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Shapley values (n, F) and, from a walk down the trees that is no part of them, the margins (n,)."""
+        total, work = self._valued(matrix)
+        margins = each(lambda item: self._margins(item[1], len(total[item[0]])), work)
+        return total, np.concatenate([*margins, np.zeros(0)])
+
+    def _valued(self, matrix: FloatArray) -> tuple[FloatArray, list[tuple[slice, Codes]]]:
+        """The values, and the blocks of rows with their codes."""
         total = np.zeros((len(matrix), self.ensemble.features))
         blocks = [slice(i, i + _BLOCK) for i in range(0, len(matrix), _BLOCK)]
         codes = each(lambda part: self.coder.encode(matrix[part]), blocks)
@@ -99,8 +105,7 @@ class TreeShap:
             each(lambda item: self._swept(item[1], total[item[0]]), work)
         else:
             self._tabled(work, total)
-        margins = each(lambda item: self._margins(item[1], len(total[item[0]])), work)
-        return total, np.concatenate([*margins, np.zeros(0)])
+        return total, work
 
     def _swept(self, codes: Codes, total: FloatArray) -> None:
         total[:] = sweep.values(self.plan, codes, self.ensemble.features)[:, : len(total)].T
