@@ -135,6 +135,7 @@ def _inputs(check: Check) -> list[str]:
         lines.append("- Is handed the weight column where the manifest names one; see Conventions.")
     if "count" in needs:
         lines.append("- Needs counts only: the parts of a data set can be summarised apart and merged.")
+    lines.append(f"- Takes {check.takes.words()}.")
     return ["## Inputs\n", *lines, ""]
 
 

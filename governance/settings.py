@@ -229,6 +229,9 @@ COST_CURRENCY = _env.currency("COUNTERSIGN_CURRENCY", "EUR")
 # How long uploaded bytes of retired models are kept; without a file for ever.
 RETENTION = _env.text("COUNTERSIGN_RETENTION")
 
+# How long a request may wait for a thread of the web before it is told to come again.
+LONGEST_WAIT_SECONDS = _env.whole("COUNTERSIGN_LONGEST_WAIT_SECONDS", 10, least=1)
+
 RUN_LEASE_SECONDS = _env.whole("COUNTERSIGN_RUN_LEASE_SECONDS", 30, least=1)
 # How long a worker that is asked to stop leaves its runs to end before it hands them over.
 RUN_DRAIN_SECONDS = _env.whole("COUNTERSIGN_DRAIN_SECONDS", 60)
@@ -237,6 +240,8 @@ IMAGE_DIGEST = _env.text("COUNTERSIGN_IMAGE_DIGEST")
 # The classes of hardware (memory, gpu) that a person approves before any run may use them.
 HARDWARE_APPROVAL = _env.among("COUNTERSIGN_HARDWARE_APPROVAL", ("memory", "gpu"))
 RUN_WALL_SECONDS = _env.whole("COUNTERSIGN_RUN_WALL_SECONDS", 900, least=1)
+# Data of more rows are shared out over workers; of more than some two million they always are.
+RUN_SHARE_ROWS = _env.whole("COUNTERSIGN_SHARE_ROWS", 1 << 21, least=1)
 # Whether nothing is measured where this kernel lacks a wall around it, or what stands will do.
 WALLS = _env.choice("COUNTERSIGN_WALLS", ("required", "best"))
 

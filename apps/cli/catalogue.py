@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from typing import Any
 
 from apps.cli.output import as_json, put
@@ -53,6 +54,7 @@ def document(check: Check) -> dict[str, Any]:
         "direction": check.direction,
         "needs": list(check.needs),
         "hardware": check.hardware,
+        "takes": asdict(check.takes),
         **{name: getattr(check, name) for name in _PROSE},
         "references": list(check.references),
         "arguments": {
@@ -67,7 +69,7 @@ def document(check: Check) -> dict[str, Any]:
 def explained(check: Check) -> str:
     """One entry as text for a terminal."""
     facts = f"{check.unit}, {check.range}; {check.direction} is better; version {check.version}"
-    facts += f"; computed on {check.hardware}"
+    facts += f"; computed on {check.hardware}; takes {check.takes.words()}"
     lines = [f"{check.id}: {check.title}", "", *wrapped(facts)]
     for name in _PROSE:
         lines += ["", name.replace("_", " ").capitalize(), *wrapped(getattr(check, name))]

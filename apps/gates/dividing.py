@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from django.conf import settings
+
 from apps.audit.errors import Refused
 from apps.engine import slices, table_limits
 from apps.engine.catalogue import find
@@ -39,7 +41,7 @@ def shares_of(version: ModelVersion, gates: Iterable[Gate]) -> list[Share]:
     wanted = {name for gate in gates for name in _summed(gate)}
     parts, found = parts_of(version), list[Share]()
     for data in version.datasets.filter(name__in=wanted).order_by("name"):
-        if table_limits.large(data.rows, 1):
+        if data.rows > min(settings.RUN_SHARE_ROWS, table_limits.HELD_ROWS):
             shares = _sliced(data) if data.name not in parts else _shared_out(parts[data.name])
             found += [Share(data.name, number, some) for number, some in enumerate(shares)]
     return found

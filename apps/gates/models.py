@@ -132,6 +132,9 @@ class Run(models.Model):
     )
     # The class of its most demanding check, and the classes that its policies let a person approve first.
     hardware = models.CharField(max_length=10, default="cpu", db_default="cpu")
+    # What it will probably hold at its peak, and the check that holds most of it; 0 is not known.
+    memory_bytes = models.BigIntegerField(default=0, db_default=0)
+    memory_check = models.CharField(max_length=120, blank=True, default="", db_default="")
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     gates_total = models.PositiveIntegerField(default=0)

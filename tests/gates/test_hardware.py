@@ -12,8 +12,9 @@ from django.conf import settings
 from apps.audit.errors import Forbidden, Invalid, Refused
 from apps.audit.models import Event
 from apps.audit.states import system
-from apps.engine import inside
-from apps.gates import commands, measuring, queries
+from apps.engine import inside, table_limits
+from apps.engine.catalogue import find
+from apps.gates import commands, hardware, measuring, queries
 from apps.gates.hardware import class_of, lane_of
 from apps.gates.models import HardwareConsent, Run
 from apps.gates.states import Failure, RunState, WaitsFor
@@ -140,6 +141,49 @@ def test_a_class_that_nobody_calls_dear_runs_at_once(dora, tmp_path: Path) -> No
     run = requested(dora, tmp_path / "given")
     assert (run.lane, run.waits_for) == ("gpu", "")
     assert execute(run).state == RunState.DECIDED
+
+
+def test_a_run_that_would_hold_much_is_of_the_class_memory_and_says_by_which_check(
+    dora, hana, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released(POLICY.replace("hardware: gpu, ", "").replace("[gpu]", "[memory]"))
+    small = requested(dora, tmp_path / "small")
+    auc = find("performance.auc").takes
+    assert (small.hardware, small.lane, small.waits_for) == ("cpu", "quick", "")
+    assert (small.memory_bytes, small.memory_check) == (auc.memory(800, 3), "performance.auc")
+    monkeypatch.setattr(hardware, "ROOMY", small.memory_bytes - 1)
+    commands.cancel(by=dora, run=small)
+    run = commands.request_run(by=dora, version=small.version, use=small.use)
+    assert (run.hardware, run.lane, run.waits_for) == ("memory", "heavy", WaitsFor.CONSENT)
+    commands.consent_hardware(by=hana, run=run, granted=True, reason="It is needed.")
+    assert execute(run).state == RunState.DECIDED
+
+
+def test_a_large_table_that_is_summed_up_takes_no_more_than_a_small_one() -> None:
+    check, rows = find("performance.auc"), 1_000_000_000
+    small = hardware._memory(check, [(table_limits.HELD_ROWS, 20)], True)
+    assert hardware._memory(check, [(rows, 20)], True) == small
+    assert hardware._memory(find("robustness.weak_segments"), [(rows, 20)], False) < 4 << 30
+
+
+def test_a_model_that_scores_and_a_reference_take_more() -> None:
+    sizes = [(1_000_000, 20)] * 2
+    slope = hardware._memory(find("calibration.slope"), sizes, True)
+    assert hardware._memory(find("calibration.slope"), sizes, False) < slope
+
+
+@pytest.mark.parametrize(
+    ("check", "mib"),  # the peak of a child with gradient-boosted trees, a million rows of twenty features
+    [
+        ("calibration.slope", 856),
+        ("data.outliers", 1084),
+        ("data.train_test_overlap", 940),
+        ("explainability.global_importance", 1507),
+    ],
+)
+def test_the_estimate_is_near_what_was_measured(check: str, mib: int) -> None:
+    told = hardware._memory(find(check), [(1_000_000, 20)] * 2, True) >> 20
+    assert mib * 0.95 <= told <= mib * 1.5
 
 
 class OutOfMemoryError(RuntimeError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.engine.catalogue.common import CONFIDENCE
 from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.takes import SCORES
 
 BINS = Arg(name="bins", type="integer", default=10, minimum=2, maximum=10_000, help="How many bins.")
 BINNING = Arg(
@@ -39,6 +40,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases=EDGES,
         interval="normal, on the standard error of the mean squared error, cut to [0, 1]; none for one row",
         cost="one pass; one sort for quantile bins",
+        takes=SCORES,
         references=(
             "Brier (1950), Monthly Weather Review 78, 1-3",
             "Murphy (1973), Journal of Applied Meteorology 12, 595-600",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.takes import SCORES
 
 GRADE = Arg(name="grade", type="string", help="The column of grades; by default the distinct scores.")
 ADJUST = Arg(
@@ -34,6 +35,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="none: a p-value",
         cost="one pass",
+        takes=SCORES,
         references=("Basel Committee on Banking Supervision (2005), Working Paper 14",),
         purpose="Tests whether a grade's PD is too low.",
         mechanism="Compares defaults with the binomial law in each grade.",
@@ -62,6 +64,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="none: a p-value",
         cost="one pass",
+        takes=SCORES,
         references=(
             "European Central Bank (2019), Instructions for reporting the validation results of internal "
             "models, 2.5.3",
@@ -96,6 +99,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="none: zones",
         cost="one pass",
+        takes=SCORES,
         references=(
             "Basel Committee on Banking Supervision (1996), Supervisory framework for the use of backtesting",
         ),
@@ -130,6 +134,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="none: a one-sided bound at the confidence asked for",
         cost="one pass",
+        takes=SCORES,
         references=(
             "Pluto, Tasche (2005), Estimating probabilities of default for low default portfolios, section 3",
         ),

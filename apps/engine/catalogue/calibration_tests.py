@@ -5,6 +5,7 @@ from __future__ import annotations
 from apps.engine.catalogue.calibration_brier import BINNING, BINS
 from apps.engine.catalogue.common import CONFIDENCE
 from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.takes import SCORES
 
 QUANTILES = Arg(
     name="binning",
@@ -34,6 +35,7 @@ CHECKS: tuple[Check, ...] = (
             "less how far draws lie from the sample; above, raised by how far they fall below their mean"
         ),
         cost="one pass and a sort",
+        takes=SCORES,
         references=(
             "Naeini, Cooper, Hauskrecht (2015), AAAI, 2901-2907",
             "Kumar, Liang, Ma (2019), NeurIPS 32",
@@ -71,6 +73,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="Wilson for each bin's rate, with weights on Kish's effective size; none for the share",
         cost="one pass and a sort",
+        takes=SCORES,
         references=("Murphy, Winkler (1977), Applied Statistics 26, 41-47",),
         purpose="Draws the reliability curve and counts where it holds.",
         mechanism="Compares each bin's mean score with the interval of its rate.",
@@ -95,6 +98,7 @@ CHECKS: tuple[Check, ...] = (
             "normal, on the standard error of the differences, with weights linearised; none for one row"
         ),
         cost="one pass, sums exact",
+        takes=SCORES,
         references=("Van Calster et al. (2019), BMC Medicine 17, 230",),
         purpose="Shows whether the score is right on average.",
         mechanism="Averages score minus outcome; tests it against the variance the scores imply.",
@@ -126,6 +130,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="Wald; with weights on the robust (sandwich) standard error",
         cost="a regression on the distinct scores",
+        takes=SCORES,
         references=(
             "Cox (1958), Biometrika 45, 562-565",
             "Van Calster et al. (2019), BMC Medicine 17, 230",
@@ -159,6 +164,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="none: a p-value",
         cost="one pass and a sort",
+        takes=SCORES,
         references=("Hosmer, Lemeshow (1980), Communications in Statistics A 9, 1043-1069",),
         purpose="Tests whether binned outcomes fit the scores.",
         mechanism="Pearson's chi-square over bins.",
@@ -194,6 +200,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="none: a p-value",
         cost="one pass, sums exact",
+        takes=SCORES,
         references=("Spiegelhalter (1986), Statistics in Medicine 5, 421-433",),
         purpose="Tests calibration without bins.",
         mechanism="Compares the Brier score with what the scores themselves imply.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.takes import BY_COLUMN
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -26,6 +27,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="No contract or no rows: insufficient. An unknown term, or a wrong value of one: refused.",
         interval="none: the count is exact",
         cost="one pass over each column agreed",
+        takes=BY_COLUMN,
         references=("ISO/IEC 5259-2:2024, data quality measures",),
         purpose="Keeps data out that are not what was agreed, before any other number rests on them.",
         mechanism="Compares each column with its terms and names column, value and count.",

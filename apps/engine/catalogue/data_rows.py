@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.engine.catalogue.common import CONFIDENCE
 from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.takes import BY_COLUMN
 
 _ISO = "ISO/IEC 5259-2:2024, data quality measures"
 
@@ -24,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="No rows: insufficient. A column that the file lacks: refused by name.",
         interval="none: the count is exact",
         cost="a sort a column",
+        takes=BY_COLUMN,
         references=(_ISO,),
         purpose="Repeated rows count twice in every other number and narrow its interval wrongly.",
         mechanism="Counts different rows.",
@@ -53,6 +55,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="No rows in one data set, or no features: insufficient. A feature missing: refused.",
         interval="Wilson, as if rows were drawn",
         cost="a sort a feature over both data sets",
+        takes=BY_COLUMN,
         references=(
             "Kaufman, Rosset, Perlich, Stitelman (2012), ACM TKDD 6(4), 15",
             "Wilson (1927), JASA 22, 209-212",
@@ -95,6 +98,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="none: the count is exact",
         cost="one pass over the periods",
+        takes=BY_COLUMN,
         references=("Kaufman, Rosset, Perlich, Stitelman (2012), ACM TKDD 6(4), 15",),
         purpose="Shows whether the test is out of time, as use will be.",
         mechanism="Compares each row's period with the last one trained on.",

@@ -6,6 +6,7 @@ from apps.engine.catalogue.common import CONFIDENCE
 from apps.engine.catalogue.spec import Arg, Check
 from apps.engine.catalogue.stability_psi import BINS_WANTED
 from apps.engine.catalogue.stability_shifts import BINS
+from apps.engine.catalogue.takes import BY_COLUMN
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -40,6 +41,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="bootstrap of the counts, percentiles moved by the bias; the largest ends over columns",
         cost="a sort a column; draws of the bin counts",
+        takes=BY_COLUMN,
         references=(
             "Gibbs, Su (2002), International Statistical Review 70, 419-435",
             "Regulation (EU) 2024/1689, Article 10(3)",
@@ -92,6 +94,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="Wilson, fences taken as given; the largest ends over features",
         cost="a partial sort a feature",
+        takes=BY_COLUMN,
         references=(
             "Tukey (1977), Exploratory Data Analysis, ch. 2",
             "Leys, Ley, Klein, Bernard, Licata (2013), J. Exp. Social Psychology 49, 764-766",

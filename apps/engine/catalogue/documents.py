@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.takes import NOTHING
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -23,6 +24,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="none: the count is exact",
         cost="negligible",
+        takes=NOTHING,
         references=(
             "Mitchell et al. (2019), Model cards for model reporting",
             "Regulation (EU) 2024/1689, Article 11 and Annex IV: technical documentation",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apps.engine.catalogue.spec import REQUIRED, Arg, Check
+from apps.engine.catalogue.takes import EXPLAINED, NEIGHBOURS, SAMPLED
 
 _METHOD = Arg(
     name="method",
@@ -96,6 +97,7 @@ CHECKS: tuple[Check, ...] = (
         cost=(
             "trees: about a second per 20,000 rows and 200 trees; black boxes: 200 × features scores per row"
         ),
+        takes=EXPLAINED,
         references=_REFERENCES,
         purpose="Shows what the score rests on, and whether it hangs on one feature.",
         mechanism="Explains a sample of rows and averages the size of each feature's contribution.",
@@ -129,6 +131,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="No model to run: undefined. No rows: insufficient.",
         interval="none: a largest value over the rows explained",
         cost="as explainability.global_importance",
+        takes=EXPLAINED,
         references=(*_REFERENCES, "Shapley (1953), A value for n-person games"),
         purpose="Proves that the explanations belong to this model: they add up to its score.",
         mechanism="Adds up each row's contributions and compares with the model's own output.",
@@ -153,6 +156,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="No model to run: undefined. A row that the file does not have is an error.",
         interval="none: one row",
         cost="negligible for exact methods; 200 × features scores for black boxes",
+        takes=EXPLAINED,
         references=_REFERENCES,
         purpose="Answers why one person got this score.",
         mechanism="Splits the distance of the row's output from the background's mean over the features.",
@@ -195,6 +199,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="Wilson, over the adverse decisions explained; with weights on Kish's effective size",
         cost="as explainability.global_importance, for at most 1,000 adverse decisions",
+        takes=EXPLAINED,
         references=(
             "12 CFR 1002.9(b)(2) and official interpretation (Regulation B)",
             "15 U.S.C. 1681g(f)(1)(C) and 1681m(a)(2) (FCRA)",
@@ -250,6 +255,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="As explainability.reason_codes.",
         interval="Percentiles over the resamples",
         cost="draws × the cost of explaining at most 500 rows",
+        takes=EXPLAINED,
         references=("Jaccard (1912), The distribution of the flora in the alpine zone",),
         purpose="Shows that a person's reasons do not depend on which background rows were drawn.",
         mechanism="Draws the background again and compares the sets of reasons.",
@@ -288,6 +294,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="Percentiles over resamples, widened where needed so that they hold the value",
         cost="as explainability.global_importance",
+        takes=EXPLAINED,
         references=("Spearman (1904), The proof and measurement of association between two things",),
         purpose=(
             "Shows whether the ranking of features is a finding or an accident, and what a new version moved."
@@ -332,6 +339,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="No protected attribute, or no feature moves the score: undefined.",
         interval="Percentile bootstrap over rows, widened where needed so that it holds the value",
         cost="as explainability.global_importance",
+        takes=EXPLAINED,
         references=(
             "Cramér (1946), Mathematical Methods of Statistics",
             "Pearson (1905), On the general theory of skew correlation and non-linear regression",
@@ -375,6 +383,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="A feature without any value: insufficient. One value alone, or no model: undefined.",
         interval="Normal, of each point of the curve over rows; none for the range",
         cost="points × rows scores",
+        takes=SAMPLED,
         references=("Friedman (2001), Greedy function approximation, Annals of Statistics 29",),
         purpose="Draws how the score answers to one feature.",
         mechanism="Sets the feature to each point in every row and averages the scores.",
@@ -416,6 +425,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="none",
         cost="H squared: (features + pairs) × rows² scores; Shapley: 2 × features sweeps of the trees",
+        takes=EXPLAINED,
         references=(
             "Friedman, Popescu (2008), Predictive learning via rule ensembles",
             "Lundberg, Erion, Lee (2018), Consistent individualized feature attribution for tree ensembles",
@@ -463,6 +473,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="Constant score: undefined. Fewer rows than folds: insufficient.",
         interval="Normal, over the folds",
         cost="folds + 1 fits of a small tree",
+        takes=NEIGHBOURS,
         references=(
             "Craven, Shavlik (1996), Extracting tree-structured representations of trained networks",
         ),

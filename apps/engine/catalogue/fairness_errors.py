@@ -12,6 +12,7 @@ from apps.engine.catalogue.common import (
 )
 from apps.engine.catalogue.fairness_rates import RATE_NAMES
 from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.takes import COUNTS
 
 _NEEDS = ("predicted", "label", "protected", "weight?", "count?")
 _POSITIVE = "Positive is the label value that the score predicts. "
@@ -33,6 +34,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases=GROUP_EDGES + GROUP_WEIGHTS,
         interval="Wilson for rates; Newcombe for differences",
         cost=_COST,
+        takes=COUNTS,
         references=("Hardt, Price, Srebro (2016), NeurIPS 29",),
         purpose="Shows whether either kind of error falls on one group more.",
         mechanism="Compares both rates between groups and takes the larger gap.",
@@ -55,6 +57,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases=GROUP_EDGES + GROUP_WEIGHTS + " A higher rate of zero: undefined.",
         interval=_KATZ,
         cost=_COST,
+        takes=COUNTS,
         references=("Hardt, Price, Srebro (2016), NeurIPS 29",),
         purpose="The same comparison as a ratio, which counts where rates are low.",
         mechanism="Divides both rates between groups and takes the lower ratio.",
@@ -81,6 +84,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases=GROUP_EDGES + GROUP_WEIGHTS + " A higher rate of zero: undefined.",
         interval=_KATZ,
         cost=_COST,
+        takes=COUNTS,
         references=("Chouldechova (2017), Big Data 5, 153-163",),
         purpose="Shows whether one kind of error is commoner in one group.",
         mechanism="Counts the error among those at risk of it in each group.",
@@ -110,6 +114,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases=GROUP_EDGES + GROUP_WEIGHTS + " Nobody predicted positive in a compared group: undefined.",
         interval=_KATZ,
         cost=_COST,
+        takes=COUNTS,
         references=("Chouldechova (2017), Big Data 5, 153-163",),
         purpose="Shows whether a positive prediction means the same in every group.",
         mechanism="Compares the share of true positives among the predicted ones.",

@@ -12,6 +12,7 @@ from apps.engine.catalogue.common import (
     MIN_GROUP_SIZE,
 )
 from apps.engine.catalogue.spec import REQUIRED, Arg, Check
+from apps.engine.catalogue.takes import COUNTS, NOTHING
 
 _COST = "one pass over the rows; everything else from counts"
 
@@ -40,6 +41,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="Robins, Breslow and Greenland, on the log scale; the lowest ends over groups",
         cost=_COST,
+        takes=COUNTS,
         references=(
             "Mantel, Haenszel (1959), JNCI 22, 719-748",
             "Robins, Breslow, Greenland (1986), Biometrics 42, 311-323",
@@ -91,6 +93,7 @@ CHECKS: tuple[Check, ...] = (
             "weights of cells at Kish's effective size"
         ),
         cost=_COST,
+        takes=COUNTS,
         references=("Foulds, Islam, Keya, Pan (2020), ICDE, 1918-1921",),
         purpose="One bound for all intersections at once.",
         mechanism="Compares smoothed rates of both outcomes between all pairs of groups.",
@@ -119,6 +122,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="bootstrap of the counts of the three benefits; with weights at Kish's effective size",
         cost=_COST,
+        takes=COUNTS,
         references=("Speicher et al. (2018), KDD, 2239-2248", "Shorrocks (1980), Econometrica 48, 613-625"),
         purpose="How unequally errors share benefits among people, and how much of it lies between groups.",
         mechanism="Gives each person 0, 1 or 2 and measures the inequality.",
@@ -148,6 +152,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="Nothing prohibited, or no inputs: insufficient.",
         interval="none: the count is exact",
         cost="negligible",
+        takes=NOTHING,
         references=("12 CFR 1002.4(a), 1002.6(b)",),
         purpose="Keeps prohibited bases out of the model's inputs.",
         mechanism="Compares names.",
@@ -179,6 +184,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="Wilson, over the expected share; with weights on Kish's effective size",
         cost="one pass over the rows",
+        takes=COUNTS,
         references=("Wilson (1927), JASA 22, 209-212",),
         purpose="Shows who is missing from the data that every other number rests on.",
         mechanism="Compares shares of rows with the shares of the population served.",

@@ -11,6 +11,7 @@ from apps.engine.catalogue.common import (
     PROPORTION,
 )
 from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.takes import COUNTS
 
 RATE_NAMES = (
     "selection_rate", "base_rate", "tpr", "tnr", "fpr", "fnr", "ppv", "npv", "fdr", "for", "accuracy",
@@ -40,6 +41,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases=GROUP_EDGES + GROUP_WEIGHTS + " Any other rate with denominator zero is null.",
         interval=_NEWCOMBE,
         cost=_COST,
+        takes=COUNTS,
         references=("Mitchell et al. (2021), Annual Review of Statistics 8, 141-163",),
         purpose="The complete table behind every other group comparison.",
         mechanism="Counts tn, fp, fn, tp in each group and divides.",
@@ -76,6 +78,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases=GROUP_EDGES + GROUP_WEIGHTS + " A reference rate of zero: undefined.",
         interval=_KATZ,
         cost=_COST,
+        takes=COUNTS,
         references=(
             "29 CFR 1607.4(D)",
             "Katz, Baptista, Azen, Pike (1978), Biometrics 34, 469-474",
@@ -104,6 +107,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases=GROUP_EDGES + GROUP_WEIGHTS,
         interval=_NEWCOMBE,
         cost=_COST,
+        takes=COUNTS,
         references=("Newcombe (1998), Statistics in Medicine 17, 873-890",),
         purpose="Shows the gap in favourable decisions in points, also where rates are low.",
         mechanism="Subtracts each group's rate from the reference's, in integers.",
@@ -128,6 +132,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases=GROUP_EDGES + GROUP_WEIGHTS,
         interval=_NEWCOMBE,
         cost=_COST,
+        takes=COUNTS,
         references=(
             "Hardt, Price, Srebro (2016), NeurIPS 29",
             "Newcombe (1998), Statistics in Medicine 17, 873-890",
@@ -164,6 +169,7 @@ CHECKS: tuple[Check, ...] = (
         "differ: undefined, for the tests count people.",
         interval="none for the outcome; Katz log for each ratio",
         cost=_COST,
+        takes=COUNTS,
         references=(
             "29 CFR 1607.4(D)",
             "Lancaster (1961), JASA 56, 223-234",

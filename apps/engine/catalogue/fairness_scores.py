@@ -13,6 +13,7 @@ from apps.engine.catalogue.common import (
     MIN_GROUP_SIZE,
 )
 from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.takes import COUNTS, SCORES
 
 _WELCH = "normal, on the sum of the two groups' squared standard errors"
 _OTHERS = "; against overall on those of the group and of all others, times the others' share"
@@ -68,6 +69,7 @@ CHECKS: tuple[Check, ...] = (
         + " They count as rows in the standard deviation, whose divisor is their sum less 1.",
         interval=_WELCH + _OTHERS,
         cost="one pass, sums exact",
+        takes=SCORES,
         references=("Cohen (1988), Statistical Power Analysis, ch. 2",),
         purpose="Shows a shift of whole score distributions, before any cut-off.",
         mechanism="Compares mean scores in units of the scores' spread.",
@@ -92,6 +94,7 @@ CHECKS: tuple[Check, ...] = (
         + _WEIGHTED,
         interval=_WELCH + _OTHERS,
         cost="one pass, sums exact",
+        takes=SCORES,
         references=("Pleiss et al. (2017), NeurIPS 30",),
         purpose="Shows whether the score promises one group more or less than comes true.",
         mechanism="Averages score minus outcome in each group.",
@@ -116,6 +119,7 @@ CHECKS: tuple[Check, ...] = (
         + _WEIGHTED,
         interval="DeLong, groups disjoint; against overall on the group's alone, which is too wide",
         cost="two sorts a group",
+        takes=SCORES,
         references=("DeLong, DeLong, Clarke-Pearson (1988), Biometrics 44, 837-845",),
         purpose="Shows whether the model ranks people of one group worse.",
         mechanism="Computes each group's AUC on its own rows.",
@@ -142,6 +146,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="Katz log",
         cost="one pass over the rows",
+        takes=COUNTS,
         references=("6 RCNY § 5-300, § 5-301(b), (d)",),
         purpose="The table that the city's rule asks a bias audit to publish.",
         mechanism="Selection rates by sex, race or ethnicity, and their intersection.",
@@ -170,6 +175,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="Katz log, the median taken as given",
         cost="one pass and a median",
+        takes=SCORES,
         references=("6 RCNY § 5-300, § 5-301(c), (d)",),
         purpose="The table that the city's rule asks a bias audit of a scoring tool to publish.",
         mechanism="Counts who scores above the median in each category.",

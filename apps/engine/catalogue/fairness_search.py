@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.engine.catalogue.common import ATTRIBUTES, CONFIDENCE, MIN_GROUP_SHARE, MIN_GROUP_SIZE
 from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.takes import NEIGHBOURS, SCORES
 
 OVER = Arg(
     name="over",
@@ -30,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="At most k rows, or no features: insufficient. Rows that differ in weight: undefined.",
         interval="normal on the people judged, neighbours taken as given",
         cost="rows x pool x features; bounded by both",
+        takes=NEIGHBOURS,
         references=("Zemel, Wu, Swersky, Pitassi, Dwork (2013), ICML, PMLR 28(3), 325-333",),
         purpose="Shows whether people alike in everything that may count get the same.",
         mechanism="Compares each decision with those of the nearest people.",
@@ -85,6 +87,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="No features, or no group of min_group_size rows with as many others: insufficient.",
         interval="DeLong on the predictions, the fits taken as given; the largest ends over groups",
         cost="a sort a feature; rows x cells squared",
+        takes=NEIGHBOURS,
         references=(
             "Feldman, Friedler, Moeller, Scheidegger, Venkatasubramanian (2015), KDD, 259-268",
             "DeLong, DeLong, Clarke-Pearson (1988), Biometrics 44, 837-845",
@@ -163,6 +166,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="none: the alternative is chosen on the rows that it is judged on; confirm it on others",
         cost="a sort a group",
+        takes=SCORES,
         references=(
             "Hardt, Price, Srebro (2016), NeurIPS 29, 3315-3323",
             "Agarwal, Beygelzimer, Dudik, Langford, Wallach (2018), ICML, PMLR 80, 60-69",

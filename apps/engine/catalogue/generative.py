@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.engine.catalogue.common import CONFIDENCE
 from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.takes import COUNTS
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -30,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
             "Wilson at the effective size of a sample clustered by case: repeats of one case are no new cases"
         ),
         cost="one pass over the rows",
+        takes=COUNTS,
         references=(
             "Miller (2024), Adding error bars to evals, arXiv:2411.00640",
             "Kish (1965), Survey Sampling, Wiley, chapter 5",

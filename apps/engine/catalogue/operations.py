@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.takes import SAMPLED
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -18,6 +19,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="No model to run: undefined. No rows: insufficient.",
         interval="none; the table gives p50, p95, p99 and the largest",
         cost="calls × one score",
+        takes=SAMPLED,
         references=("ISO/IEC 25023:2016, time behaviour and resource utilisation",),
         purpose="Shows whether the model answers in time.",
         mechanism="Times repeated calls after a warm-up.",
@@ -44,6 +46,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="No model to run: undefined. No rows: insufficient.",
         interval="Slowest and fastest repeat",
         cost="repeats × rows scores",
+        takes=SAMPLED,
         references=("ISO/IEC 25023:2016, time behaviour and resource utilisation",),
         purpose="Shows whether a portfolio is scored in its window.",
         mechanism="Times repeated large calls after one that is not timed.",
@@ -70,6 +73,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="No model to run: undefined. No rows: insufficient.",
         interval="none",
         cost="one large scoring call",
+        takes=SAMPLED,
         references=("ISO/IEC 25023:2016, time behaviour and resource utilisation",),
         purpose="Shows what a container must be given.",
         mechanism="Scores the rows and reads the operating system's high-water mark.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.engine.catalogue.common import CONFIDENCE, PROPORTION
 from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.takes import COUNTS
 
 _FAWCETT = ("Fawcett (2006), Pattern Recognition Letters 27, 861-874",)
 _COST = "one pass over the rows"
@@ -35,6 +36,7 @@ def _rate(  # one text differs from rate to rate, the rest is shared
         edge_cases=_EDGES,
         interval=_WILSON,
         cost=_COST,
+        takes=COUNTS,
         references=_FAWCETT,
         purpose=purpose,
         mechanism="Counts the cells of the confusion matrix and divides.",
@@ -100,6 +102,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="No rows or one class: insufficient.",
         interval=_BOOTSTRAP,
         cost=_COST,
+        takes=COUNTS,
         references=("Brodersen et al. (2010), ICPR, 3121-3124",),
         purpose="Accuracy that unequal classes do not inflate.",
         mechanism="Averages the share found right in each class.",
@@ -124,6 +127,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval=_BOOTSTRAP,
         cost=_COST,
+        takes=COUNTS,
         references=("van Rijsbergen (1979), Information Retrieval, ch. 7",),
         purpose="One figure for finding positives and being right about them.",
         mechanism="The harmonic mean of precision and recall, recall weighted by beta.",
@@ -149,6 +153,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases=("No rows or one class: insufficient. All predicted alike: undefined."),
         interval=_BOOTSTRAP,
         cost=_COST,
+        takes=COUNTS,
         references=("Matthews (1975), Biochimica et Biophysica Acta 405, 442-451",),
         purpose="One figure that is high only where all four cells are good.",
         mechanism="The correlation of two yes-or-no variables.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.engine.catalogue.common import CONFIDENCE, PROPORTION
 from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.takes import COUNTS, SCORES
 
 _RANK_EDGES = (
     "One class, no rows or a constant score: insufficient. A missing or infinite score: undefined "
@@ -33,6 +34,7 @@ CHECKS: tuple[Check, ...] = (
             "the exact binomial bound on disjoint pairs; none with one row in a class"
         ),
         cost="two sorts and a merge: n log n",
+        takes=SCORES,
         references=(
             "DeLong, DeLong, Clarke-Pearson (1988), Biometrics 44, 837-845",
             "Sun, Xu (2014), IEEE Signal Processing Letters 21, 1389-1393",
@@ -72,6 +74,7 @@ CHECKS: tuple[Check, ...] = (
             "newcombe at the cut found, the search for it not counted. With weights on Kish's effective sizes"
         ),
         cost="two sorts and a merge: n log n",
+        takes=SCORES,
         references=(
             "Siddiqi (2006), Credit Risk Scorecards, ch. 6",
             "Newcombe (1998), Stat. Med. 17, 873-890",
@@ -113,6 +116,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="Wilson; Clopper-Pearson or Jeffreys on request; with weights on Kish's effective size",
         cost="one pass over the rows",
+        takes=COUNTS,
         references=("Fawcett (2006), Pattern Recognition Letters 27, 861-874",),
         purpose="Shows which errors the decision makes, and how many.",
         mechanism="Counts the four cells once and derives every rate from them.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.engine.catalogue.common import CONFIDENCE, PROPORTION
 from apps.engine.catalogue.spec import REQUIRED, Arg, Check
+from apps.engine.catalogue.takes import COUNTS, SCORES
 
 _EDGES = "No rows: insufficient. A score or target missing or infinite: undefined with the count."
 _NUMBERS = ("score", "target", "weight?", "count?")
@@ -23,6 +24,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases=_EDGES + " Probability 0 given to what came true, or a score outside 0 to 1: undefined.",
         interval="normal, on the standard error of the mean",
         cost=_COST,
+        takes=SCORES,
         references=("Good (1952), J. Royal Statistical Society B 14, 107-114",),
         purpose="Accuracy of probabilities, hard on confident errors.",
         mechanism="Averages the surprise at each outcome.",
@@ -48,6 +50,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases=_EDGES,
         interval="normal, on the standard error of the mean",
         cost=_COST,
+        takes=SCORES,
         references=("Willmott, Matsuura (2005), Climate Research 30, 79-82",),
         purpose="The typical size of an error, in the target's unit.",
         mechanism="Averages absolute errors.",
@@ -70,6 +73,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases=_EDGES,
         interval="that of the mean squared error, under the root",
         cost=_COST,
+        takes=SCORES,
         references=("Willmott, Matsuura (2005), Climate Research 30, 79-82",),
         purpose="The size of errors, large ones counting more.",
         mechanism="Averages squared errors and takes the root.",
@@ -92,6 +96,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases=_EDGES + " All targets equal: undefined.",
         interval="normal, on the linearised ratio of the two sums",
         cost=_COST,
+        takes=SCORES,
         references=("Kvalseth (1985), The American Statistician 39, 279-285",),
         purpose="How much better the model is than the mean.",
         mechanism="Compares squared errors with the target's variance.",
@@ -116,6 +121,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="Wilson; Clopper-Pearson or Jeffreys on request; with weights on Kish's effective size",
         cost="one pass over the column",
+        takes=COUNTS,
         references=("Siddiqi (2006), Credit Risk Scorecards, ch. 9",),
         purpose="Shows how far people trust the model, or work around it.",
         mechanism="Counts a flag.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.engine.catalogue.common import CONFIDENCE
 from apps.engine.catalogue.spec import REQUIRED, Arg, Check
+from apps.engine.catalogue.takes import SCORES
 
 _EDGES = "One class, no rows or a constant score: insufficient. A score missing or infinite: undefined."
 _COST = "sorts: n log n"
@@ -24,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="As performance.auc.",
         interval="that of the AUC, doubled less one",
         cost=_COST,
+        takes=SCORES,
         references=("Engelmann, Hayden, Tasche (2003), Risk 16(1), 82-86",),
         purpose="The measure of ranking that credit risk uses.",
         mechanism="Rescales the AUC so that chance is 0.",
@@ -46,6 +48,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases=_EDGES,
         interval="DeLong, paired, with weights linearised; none with one row in a class",
         cost=_COST,
+        takes=SCORES,
         references=("DeLong, DeLong, Clarke-Pearson (1988), Biometrics 44, 837-845",),
         purpose="Shows whether a version is better or worse than the one before, or than a challenger.",
         mechanism="Compares placements of both scores row by row.",
@@ -77,6 +80,7 @@ CHECKS: tuple[Check, ...] = (
             "at Kish's effective size"
         ),
         cost=_COST,
+        takes=SCORES,
         references=("Davis, Goadrich (2006), ICML, 233-240",),
         purpose="Ranking where positives are rare.",
         mechanism="Averages precision over all levels of recall.",
@@ -104,6 +108,7 @@ CHECKS: tuple[Check, ...] = (
             "as given"
         ),
         cost=_COST,
+        takes=SCORES,
         references=_SIDDIQI,
         purpose="Shows what looking at the top of the ranking buys.",
         mechanism="Cuts the ranking at a share and compares rates; the table has every band.",
@@ -132,6 +137,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases=_EDGES,
         interval="none: the count is exact; each band's rate has Wilson's",
         cost=_COST,
+        takes=SCORES,
         references=_SIDDIQI,
         purpose="Shows whether a higher score means a higher rate throughout.",
         mechanism="Compares the positive rate of each band with the next.",
@@ -160,6 +166,7 @@ CHECKS: tuple[Check, ...] = (
             "the bias"
         ),
         cost=_COST,
+        takes=SCORES,
         references=("Hirschman (1964), American Economic Review 54, 761",),
         purpose="Shows whether most people fall into one grade.",
         mechanism="Squares and adds the bands' shares.",

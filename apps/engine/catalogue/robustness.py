@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.takes import BY_COLUMN, SAMPLED, SCORES
 
 _CONFIDENCE = Arg(
     name="confidence", type="number", default=0.95, minimum=0.5, maximum=0.9999, help="Of the interval."
@@ -29,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="Percentile bootstrap over rows, each with all its copies",
         cost="(draws + features) × rows scores",
+        takes=SAMPLED,
         references=("ISO/IEC TR 24029-1:2021, Assessment of the robustness of neural networks",),
         purpose="Shows how many decisions hang on differences as small as errors of measurement.",
         mechanism="Adds small noise to the inputs and counts decisions that turn.",
@@ -61,6 +63,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="No direction declared, or of no numeric feature: an error. No model to run: undefined.",
         interval="Wilson, over rows",
         cost="declared features × grid × rows scores",
+        takes=SAMPLED,
         references=("Sill (1998), Monotonic networks, NeurIPS 10",),
         purpose="Shows that the score moves the way the subject demands, for every person.",
         mechanism="Moves one feature at a time and looks for steps back.",
@@ -94,6 +97,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="No model to run, or nothing but missing values: undefined.",
         interval="none: every feature is tried",
         cost="features × rows scores",
+        takes=SAMPLED,
         references=("NIST AI 100-1 (2023), AI Risk Management Framework 1.0",),
         purpose="Shows what happens on the day a source fails.",
         mechanism="Blanks one feature at a time and scores.",
@@ -119,6 +123,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="No numeric feature, or no model to run: undefined.",
         interval="none: every probe is run",
         cost="4 × features × rows scores",
+        takes=SAMPLED,
         references=("NIST AI 100-1 (2023), AI Risk Management Framework 1.0",),
         purpose="Shows that a wrong unit or a slipped digit does not give an impossible score.",
         mechanism="Sets one feature at a time far outside and scores.",
@@ -151,6 +156,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="No segment large enough: insufficient. Rows that differ in weight: undefined.",
         interval="none: exact tests with the number of comparisons printed",
         cost="one pass per segment",
+        takes=BY_COLUMN,
         references=(
             "Fisher (1935), The logic of inductive inference",
             "Holm (1979), A simple sequentially rejective multiple test procedure",
@@ -180,6 +186,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="No other scores, or a row one alone scores: undefined. None with both: insufficient.",
         interval="none: every row is compared",
         cost="one pass",
+        takes=SCORES,
         references=("SR 26-2 and SR 11-7: implementation testing",),
         purpose="Proves that the model in production is the model that was validated.",
         mechanism="Scores the rows, and compares with scores that came along or that a service gives.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.takes import NOTHING
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -25,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="No artifact (format none): undefined. An empty or damaged file is a finding.",
         interval="none: the count is exact",
         cost="one pass over the file; compressed content is unpacked to a bounded temporary file",
+        takes=NOTHING,
         references=(
             "CWE-502, Deserialization of Untrusted Data",
             "Python documentation, module pickle: warning on untrusted data",
@@ -54,6 +56,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="No artifact (format none): undefined. A file that cannot be read is an error.",
         interval="none: the comparison is exact",
         cost="one pass over the file",
+        takes=NOTHING,
         references=("FIPS 180-4, Secure Hash Standard",),
         purpose="Shows that what was measured is what was registered.",
         mechanism=(
@@ -82,6 +85,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="none: the count is exact",
         cost="negligible",
+        takes=NOTHING,
         references=("CycloneDX 1.7, vulnerabilities and their analysis state",),
         purpose="Brings the supply chain's known flaws into the decision.",
         mechanism="Counts entries of the scan that the manifest carries.",

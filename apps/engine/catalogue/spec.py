@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from apps.engine.catalogue.takes import Takes
+
 Direction = Literal["higher", "lower", "nearest", "none"]
 ArgType = Literal[
     "number", "integer", "boolean", "string", "strings", "attributes", "numbers", "object", "bins"
@@ -71,6 +73,10 @@ class Check:
         Whether a higher or a lower number is better; decides what *tighter* means in a policy.
     needs : tuple of str
         The keyword arguments that the runner fills from the subject; see `apps.engine.inputs`.
+    takes : Takes
+        Processors, memory and GPU.
+    hardware : {"cpu", "memory", "gpu"}
+        The least class that it can be computed on at all.
     """
 
     id: str
@@ -80,6 +86,7 @@ class Check:
     range: str
     direction: Direction
     needs: tuple[str, ...]
+    takes: Takes
     definition: str
     conventions: str
     edge_cases: str

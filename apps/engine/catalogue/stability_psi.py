@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.engine.catalogue.common import CONFIDENCE
 from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.takes import SCORES
 
 BINS_WANTED = Arg(
     name="bins_wanted",
@@ -64,6 +65,7 @@ CHECKS: tuple[Check, ...] = (
             "holding the value; with weights of Kish's effective sizes"
         ),
         cost="a partial sort of the reference and a count an edge",
+        takes=SCORES,
         references=(
             "Siddiqi (2006), Credit Risk Scorecards, ch. 9",
             "Yurdakul, Naranjo (2020), Journal of Risk Model Validation 14(4), 89-100",

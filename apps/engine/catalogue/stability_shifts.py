@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.engine.catalogue.spec import Arg, Check
 from apps.engine.catalogue.stability_psi import BIN_CONVENTIONS, BINS_WANTED
+from apps.engine.catalogue.takes import BY_COLUMN
 
 COLUMNS = Arg(name="columns", type="strings", help="Features looked at; by default all that fit.")
 ADJUST = Arg(
@@ -53,6 +54,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="No rows in either data set: insufficient. A feature that one of them lacks: refused.",
         interval="none: a figure for each feature",
         cost="a partial sort a column",
+        takes=BY_COLUMN,
         references=("Siddiqi (2006), Credit Risk Scorecards, ch. 9",),
         purpose="Shows which input moved.",
         mechanism="Compares shares of each feature's bins between the data sets.",
@@ -84,6 +86,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="none: a figure for each feature",
         cost="a sort a column, which the other shifts share",
+        takes=BY_COLUMN,
         references=("Stephens (1970), J. Royal Statistical Society B 32, 115-122",),
         purpose="Shows the largest change of a numeric input, without bins.",
         mechanism="Compares cumulative shares at every value.",
@@ -116,6 +119,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="none: a figure for each feature",
         cost="a sort a column, which the other shifts share",
+        takes=BY_COLUMN,
         references=("Ramdas, Garcia, Cuturi (2017), Entropy 19(2), 47",),
         purpose="Shows how far a numeric input moved.",
         mechanism="The least average distance that values must travel.",
@@ -143,6 +147,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="none: a figure for each feature",
         cost="one pass a column",
+        takes=BY_COLUMN,
         references=("Cramér (1946), Mathematical Methods of Statistics, ch. 21",),
         purpose="Shows which categorical input moved.",
         mechanism="Pearson's chi-square, scaled by the rows.",
@@ -165,6 +170,7 @@ CHECKS: tuple[Check, ...] = (
         edge_cases="No rows in either data set: insufficient. A feature that one of them lacks: refused.",
         interval="none: the shares are exact",
         cost="one pass a column",
+        takes=BY_COLUMN,
         references=("ISO/IEC 5259-2:2024, data quality measures",),
         purpose="Finds a source that stopped delivering.",
         mechanism="Counts missing values in both data sets.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apps.engine.catalogue.spec import Arg, Check
+from apps.engine.catalogue.takes import SCORES
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -30,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
         ),
         interval="MOVER of the two periods' intervals; the largest ends over periods; none without both",
         cost="that of the measure, once a period",
+        takes=SCORES,
         references=(
             "Zou, Donner (2008), Statistics in Medicine 27, 1693-1702",
             "Mann (1945), Econometrica 13, 245-259",

@@ -26,7 +26,7 @@ from apps.gates.commands.leases import hold
 from apps.gates.commands.partitions import divide, revive
 from apps.gates.commands.spending import affordable, charge
 from apps.gates.dividing import NEVER
-from apps.gates.hardware import class_of, dear, lane_of
+from apps.gates.hardware import dear, estimate, lane_of
 from apps.gates.models import Run, Schedule
 from apps.gates.progress import Tally
 from apps.gates.states import ENDED, Purpose, RunState, WaitsFor
@@ -135,7 +135,8 @@ def _plan(run: Run, policies: Sequence[Policy]) -> None:
     gates = [g for g in gates_for(policies) if g.speaks_of(run.pinned["fields"])]
     run.gates_total = len(gates)
     run.progress = Tally.rows(gates)
-    run.hardware = class_of(gates)
+    takes = estimate(run.version, gates)
+    run.hardware, run.memory_bytes, run.memory_check = takes.hardware, takes.memory, takes.check
     rows = max(run.version.datasets.values_list("rows", flat=True), default=0)
     run.lane = lane_of(run.hardware, rows)
     if dear(run.hardware, policies):
