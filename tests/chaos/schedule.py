@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 
 from django.db import InterfaceError, OperationalError, connection
 
-from apps.gates.models import Run
-from apps.gates.states import RunState
+from apps.gates.models import Partition, Run
+from apps.gates.states import PartitionState, RunState
 from tests.chaos.whole import LEASE_S, Whole
 
+DATABASE_AWAY_S = 5
 GROUPS = ("web", "relay", "sequencer", "worker-quick", "worker-heavy")
 FAULTS = (*GROUPS, "child", "child", "broker", "wiped broker", "postmaster", "freeze", "term")
 
@@ -99,11 +100,21 @@ def strike(whole: Whole, fault: str) -> bool:
         return struck
     if fault == "postmaster":
         return _end(stack.pid("PostgreSQL"), signal.SIGKILL)
+    if fault == "database away":
+        return away(stack.pid("PostgreSQL"))
     if fault == "child":
         return _end(_working(), signal.SIGKILL)
     if fault == "freeze":
         return freeze(_working())
     return _end(stack.pid("worker-quick"), signal.SIGTERM)
+
+
+def away(pid: int | None) -> bool:
+    """Restart the database as an administrator does: nobody is let in, everybody is sent away at once."""
+    if not _end(pid, signal.SIGINT):
+        return False
+    time.sleep(DATABASE_AWAY_S)
+    return True
 
 
 def freeze(pid: int | None, seconds: float = LEASE_S + 1.5) -> bool:
@@ -117,16 +128,19 @@ def freeze(pid: int | None, seconds: float = LEASE_S + 1.5) -> bool:
 
 
 def _working(patience: float = 3.0) -> int | None:
-    """The process of the pool that works on a run, as soon as there is one."""
+    """A process of the pool that works on a run or on a partition, as soon as there is one."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         try:
-            run = Run.objects.filter(state=RunState.RUNNING).order_by("?").first()
+            at_work = [
+                *Run.objects.filter(state=RunState.RUNNING).values_list("owner", flat=True),
+                *Partition.objects.filter(state=PartitionState.RUNNING).values_list("owner", flat=True),
+            ]
         except (OperationalError, InterfaceError):
             connection.close()
             return None
-        if run is not None:
-            return int(run.owner.rpartition(":")[2])
+        if at_work:
+            return int(random.choice(at_work).rpartition(":")[2])  # noqa: S311 - whoever is at work
         time.sleep(0.05)
     return None
 
@@ -165,7 +179,8 @@ def storm(whole: Whole, client: Client, *, seed: int, kills: int) -> Counter[str
     asking.start()
     deadline = time.monotonic() + 60 + 8 * kills
     while struck.total() < kills and time.monotonic() < deadline:
-        fault = chance.choice(FAULTS)
+        middle = struck.total() >= kills // 2 and not struck["database away"]
+        fault = "database away" if middle else chance.choice(FAULTS)
         struck[fault] += strike(whole, fault)
         pause = time.monotonic() + chance.uniform(0.2, 2.5)
         while time.monotonic() < pause:

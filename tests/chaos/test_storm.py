@@ -18,11 +18,11 @@ from pytest_django import DjangoDbBlocker
 
 from apps.audit.models import Event
 from apps.costs.models import CostEntry
-from apps.gates.models import Decision, Run
-from apps.gates.states import ENDED, RunState
+from apps.gates.models import Decision, Partition, Run
+from apps.gates.states import ENDED, PartitionState, RunState
 from tests.chaos.brokers import present
 from tests.chaos.schedule import Client, calm, storm
-from tests.chaos.whole import Whole, patient, whole
+from tests.chaos.whole import PARTS, Whole, patient, whole
 
 pytestmark = [
     pytest.mark.slow,
@@ -80,7 +80,16 @@ def judge(client: Client) -> None:
     assert CostEntry.objects.filter(run__in=told).count() == len(told)
     for action in ("run.requested", "run.decided"):
         assert Event.objects.filter(action=action, object_id__in=told).count() == len(told)
+    parts = Partition.objects.filter(run__in=told)
+    assert {part.state for part in parts} <= {PartitionState.MEASURED}, [(p.state, p.cause) for p in parts]
+    assert parts.count() == PARTS * runs_in_parts(runs)
+    measured = Event.objects.filter(action="partition.measured")
+    assert measured.count() == parts.count() == len({part.statement_digest for part in parts})
     assert not Run.objects.filter(Q(lost__gte=10) | Q(attempt__gte=3)).exists()
+
+
+def runs_in_parts(runs: list[Run]) -> int:
+    return sum(run.version.label == "parts" for run in runs)
 
 
 def note(name: str, struck: dict[str, int], client: Client, seconds: float) -> None:
@@ -91,7 +100,9 @@ def note(name: str, struck: dict[str, int], client: Client, seconds: float) -> N
         "faults": dict(sorted(struck.items())),
         "acknowledged": len(client.acknowledged),
         "answers": {str(status): count for status, count in sorted(client.answers.items())},
+        "in_parts": runs_in_parts(list(Run.objects.all())),
         "lost_leases": sum(Run.objects.values_list("lost", flat=True)),
+        "lost_partitions": sum(Partition.objects.values_list("lost", flat=True)),
         "handed_over": Event.objects.filter(action="run.returned").count(),
         "most_lost": max(Run.objects.values_list("lost", flat=True), default=0),
         "settled_after_s": round(seconds, 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
@@ -12,11 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+import pyarrow.parquet as pq
 import pytest
+import yaml
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from apps.access import commands as access
+from apps.inventory.commands import register_version
 from apps.inventory.models import ModelVersion
 from governance.local.installation import Installation
 from governance.local.places import Places
@@ -28,6 +34,7 @@ from tests.stack import LiveStack, running
 
 _T = TypeVar("_T")
 LEASE_S = 3
+PARTS = 4
 # One cheap gate: what is tried here is the queue, not the measuring.
 POLICY = """\
 apiVersion: governance/v1
@@ -97,6 +104,7 @@ def _environment(folder: Path, own: Broker | None) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "governance.settings",
         "COUNTERSIGN_STATE": str(folder),
         "COUNTERSIGN_RUN_LEASE_SECONDS": str(LEASE_S),
+        "COUNTERSIGN_SHARE_ROWS": "100",
         "COUNTERSIGN_LOG_LEVEL": "WARNING",
         "CELERY_BROKER_URL": own.url if own else "",
     }
@@ -118,16 +126,34 @@ def _connect(folder: Path) -> None:
 
 
 def _people_and_models() -> tuple[str, list[str]]:
-    """Somebody who may ask, one small policy, three versions of a model."""
+    """Somebody who may ask, one small policy, three versions of a model and one whose data are in parts."""
     dev = factories.developer()
     factories.head()
     author = factories.person("policy-author", "model-risk-policy")
     second = factories.person("policy-second", "model-risk-policy")
     rows.release(author, second, POLICY.encode())
     made: list[ModelVersion] = [bank.version(label=str(number)) for number in range(3)]
+    made.append(in_parts(made[0]))
     scopes = ("model.see", "run.request")
     token = access.issue_token(by=dev, person=dev, name="chaos", scopes=scopes)[1]
     return token, [version.label for version in made]
+
+
+def in_parts(like: ModelVersion) -> ModelVersion:
+    """A version of the same model, whose data are so many small parts."""
+    table = arrow_csv.read_csv(io.BytesIO(factories.table(PARTS * 40)))
+    parts = {}
+    for number in range(PARTS):
+        sink = pa.BufferOutputStream()
+        pq.write_table(table.slice(number * 40, 40), sink)
+        parts[f"p{number}.parquet"] = factories.blob(sink.getvalue().to_pybytes()).digest
+    sets = {"holdout": factories.holdout(path="holdout")}
+    manifest = factories.manifest(like.model.key, "parts", datasets=sets)
+    return register_version(
+        by=factories.developer(),
+        manifest=yaml.safe_dump(manifest).encode(),
+        blobs={"datasets": {"holdout": {"parts": parts}}},
+    )
 
 
 def patient(ask: Callable[[], _T], patience: float = 60) -> _T:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
+from apps.gates.dividing import NEVER
 from governance.celery import QUEUES
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -128,6 +129,49 @@ def test_the_depth_that_scales_a_lane_is_a_query_that_runs(db: None) -> None:
         with connection.cursor() as cursor:
             cursor.execute(found["spec"]["triggers"][0]["metadata"]["query"])
             assert cursor.fetchone() == (0,)
+
+
+def test_partitions_that_wait_scale_a_lane_as_runs_do(db: None) -> None:
+    from django.db import connection
+
+    from apps.gates.models import Partition, Run
+    from tests.gates import rows
+
+    run = rows.run(rows.person("dora"))
+    Run.objects.filter(pk=run.pk).update(waits_for="partitions", not_before=NEVER)
+    for number in range(3):
+        Partition.objects.create(run=run, dataset="holdout", number=number, parts={}, lane=run.lane)
+    query = {
+        found["metadata"]["name"].rpartition("-")[2]: found["spec"]["triggers"][0]["metadata"]["query"]
+        for found in rendered()
+        if found["kind"] == "ScaledObject"
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(query[run.lane])
+        assert cursor.fetchone() == (3,)
+
+
+# What KEDA's own definition of the resource knows: names and types, besides those of every object.
+SCALED = {
+    "scaleTargetRef": dict,
+    "minReplicaCount": int,
+    "maxReplicaCount": int,
+    "cooldownPeriod": int,
+    "triggers": list,
+}
+TRIGGER = {"type": str, "metadata": dict, "authenticationRef": dict}
+
+
+def test_scaled_objects_hold_what_the_resource_knows_and_nothing_else() -> None:
+    secrets = {found["metadata"]["name"] for found in rendered() if found["kind"] == "TriggerAuthentication"}
+    for found in (found for found in rendered() if found["kind"] == "ScaledObject"):
+        assert found["apiVersion"] == "keda.sh/v1alpha1"
+        assert {name: type(value) for name, value in found["spec"].items()} == SCALED
+        assert found["spec"]["scaleTargetRef"].keys() == {"name"}
+        (trigger,) = found["spec"]["triggers"]
+        assert {name: type(value) for name, value in trigger.items()} == TRIGGER
+        assert all(isinstance(value, str) for value in trigger["metadata"].values())
+        assert trigger["authenticationRef"]["name"] in secrets
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
