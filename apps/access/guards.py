@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.access import queries
+from apps.access.held import holds, holds_anywhere
 from apps.access.models import LONGEST_TOKEN, Person, RoleGrant
 from apps.access.roles import all_roles
 from apps.access.states import (
@@ -35,6 +36,11 @@ REAUTHENTICATION = timedelta(minutes=15)
 
 def may(by: Person, permission: Permission, subject: Scoped | None = None) -> bool:
     """Whether the person holds a permission on a subject now. Nothing stands above the grants."""
+    found = holds(by, permission, subject)
+    return _looked_up(by, permission, subject) if found is None else found
+
+
+def _looked_up(by: Person, permission: Permission, subject: Scoped | None) -> bool:
     return queries.grants_of(by, permission).filter(queries.reaching(subject)).exists()
 
 
@@ -49,13 +55,13 @@ def require(by: Person, permission: Permission, subject: Scoped | None = None) -
 
 def require_anywhere(by: Person, permission: Permission) -> None:
     """Forbidden unless the person holds the permission for some part of the organisation."""
-    if not queries.grants_of(by, permission).exists():
+    if not holds_anywhere(by, permission):
         raise Forbidden(f"{_only(permission)} may do this; you do not hold that role.")
 
 
 def may_anywhere(by: Person, permission: Permission) -> bool:
     """Whether the person holds the permission for some part of the organisation."""
-    return queries.grants_of(by, permission).exists()
+    return holds_anywhere(by, permission)
 
 
 def _only(permission: Permission) -> str:

@@ -35,12 +35,13 @@ def standing_grants() -> QuerySet[RoleGrant]:
 
 def grants_of(by: Person, permission: Permission) -> QuerySet[RoleGrant]:
     """The person's grants that carry a permission now; none when the token in use does not."""
-    if by.pk is None or not _carried(by, permission):
+    if by.pk is None or not carried(by, permission):
         return RoleGrant.objects.none()
     return standing_grants().filter(carrying(permission), person_id=by.pk)
 
 
-def _carried(by: Person, permission: Permission) -> bool:
+def carried(by: Person, permission: Permission) -> bool:
+    """Whether the token in use lets a permission through, if one is in use."""
     return by.token is None or (permission in by.token.scopes and permission not in PERSONAL)
 
 
@@ -85,12 +86,12 @@ def permissions_on(by: Person, subject: Scoped | None = None) -> frozenset[Permi
         return frozenset()
     roles = standing_grants().filter(reaching(subject), person_id=by.pk).values_list("role", flat=True)
     held = {permission for role in roles_by_key(roles).values() for permission in role.permissions}
-    return frozenset(permission for permission in held if _carried(by, permission))
+    return frozenset(permission for permission in held if carried(by, permission))
 
 
 def held_anywhere(by: Person) -> frozenset[Permission]:
     """Everything that the person may do somewhere now."""
-    return frozenset(p for role in roles_held(by) for p in role.permissions if _carried(by, p))
+    return frozenset(p for role in roles_held(by) for p in role.permissions if carried(by, p))
 
 
 def permissions_anywhere(person: Person) -> frozenset[Permission]:

@@ -6,15 +6,18 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from django.apps import apps
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import BooleanField, F, QuerySet
+from django.db.models import BooleanField, F, Model, QuerySet
 from django.db.models.expressions import Expression
 from django.db.models.sql.compiler import SQLCompiler
 
-from apps.access.models import RoleGrant
+from apps.access.models import RoleGrant, RoleVersion
 from apps.access.states import Permission, roles_with
 
-UNITS = "inventory_businessunit"  # a table of the inventory, which stands above this app
+
+def _table(model: type[Model], connection: BaseDatabaseWrapper) -> str:
+    return connection.ops.quote_name(model._meta.db_table)
 
 
 class Carrying(Expression):
@@ -35,8 +38,9 @@ class Carrying(Expression):
 
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
         role, _ = compiler.compile(self.role)
-        own = """SELECT r.key FROM access_roleversion r WHERE r.permissions @> %s::jsonb AND NOT EXISTS (
-            SELECT 1 FROM access_roleversion n WHERE n.key = r.key AND n.number > r.number)"""
+        table = _table(RoleVersion, connection)
+        own = f"""SELECT r.key FROM {table} r WHERE r.permissions @> %s::jsonb AND NOT EXISTS (
+            SELECT 1 FROM {table} n WHERE n.key = r.key AND n.number > r.number)"""  # noqa: S608 - names alone
         held = json.dumps([str(self.permission)])
         return f"({role} = ANY(%s) OR {role} IN ({own}))", [list(roles_with(self.permission)), held]
 
@@ -64,8 +68,9 @@ class Within(Expression):
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
         grants, params = self.grants.query.get_compiler(connection=connection).as_sql()
         unit, key = (compiler.compile(column)[0] for column in self.columns)
+        units = _table(apps.get_model("inventory", "BusinessUnit"), connection)  # it stands above this app
         told = f"""(EXISTS (SELECT 1 FROM ({grants}) g WHERE g.scope = 'organisation')
             OR {unit} IN (
-                SELECT u.id FROM ({grants}) g JOIN {UNITS} u ON u.key = g.scope_key WHERE g.scope = 'unit')
+                SELECT u.id FROM ({grants}) g JOIN {units} u ON u.key = g.scope_key WHERE g.scope = 'unit')
             OR {key} IN (SELECT g.scope_key FROM ({grants}) g WHERE g.scope = 'model'))"""  # noqa: S608
         return told, [*params] * 3

@@ -14,17 +14,18 @@ if TYPE_CHECKING:
     from apps.deploys.models import Admission
     from apps.gates.models import Decision, Evidence, Partition, PolicyProposal, PolicyRelease, Run
     from apps.gates.queries import PartitionProgress
+    from apps.inventory.listed import Listed, OwnerShown
     from apps.inventory.models import DataSet, ModelVersion, RegisteredModel
     from apps.reports.models import Report, ReportRequest
 
 Json = dict[str, Any]
 
 
-def person(row: Person | None) -> Json | None:
+def person(row: Person | OwnerShown | None) -> Json | None:
     return None if row is None else {"username": row.username, "name": row.name}
 
 
-def model(row: RegisteredModel) -> Json:
+def model(row: RegisteredModel | Listed) -> Json:
     return {
         "key": row.key,
         "title": row.title,

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
-from apps.approvals.models import Approval, Attestation
-from apps.approvals.states import ApprovalState
-from apps.audit.past import clock
-from apps.gates.models import Schedule
-from apps.inventory.documents import Line, holding
-from apps.inventory.models import Determination, ModelVersion, RegisteredModel, Tiering, Use, VendorReview
+from apps.approvals.entries import Entry, Known, known_of
+from apps.inventory.models import RegisteredModel
 from apps.inventory.states import owed_documents
 
 ATTESTED_WITHIN = timedelta(days=365)
@@ -61,39 +57,12 @@ class Completeness:
         }
 
 
-@dataclass(slots=True)
-class _Known:
-    """What the rows say of one model."""
-
-    model: RegisteredModel
-    today: date
-    tier: int | None = None
-    uses: list[Use] = field(default_factory=list)
-    newest: ModelVersion | None = None
-    determination: Determination | None = None
-    lines: list[Line] = field(default_factory=list)
-    approved: bool = False
-    monitored: bool = False
-    attested_on: date | None = None
-    reviewed: bool = False
-
-    @property
-    def spec(self) -> Mapping[str, Any]:
-        return self.newest.manifest["spec"] if self.newest else {}
-
-    @property
-    def sourced(self) -> bool:
-        """Whether every data set of the newest version says where it comes from."""
-        told = [entry.get("source") for entry in self.spec.get("datasets", {}).values()]
-        return bool(told) and all(told)
-
-
 @dataclass(frozen=True, slots=True)
 class _Rule:
     id: str
     title: str
     where: str
-    there: Callable[[_Known], bool]
+    there: Callable[[Known], bool]
     tiers: tuple[int, ...] = EVERY
     vendor_only: bool = False
 
@@ -102,20 +71,20 @@ _RULES: tuple[_Rule, ...] = (
     _Rule("owner", "an owner who may sign in", "", lambda k: k.model.owner.is_active),
     _Rule("purpose", "the purpose", "/entry", lambda k: bool(k.model.purpose.strip())),
     _Rule("limitations", "the limitations", "/entry", lambda k: bool(k.model.limitations.strip())),
-    _Rule("use", "a use that goes on", "", lambda k: any(u.retired_at is None for u in k.uses)),
+    _Rule("use", "a use that goes on", "", lambda k: k.used),
     _Rule("tier", "a tier", "/tier", lambda k: k.tier is not None),
     _Rule(
         "determination",
         "a determination that is not due again",
         "/determination",
-        lambda k: k.determination is not None and k.determination.ask_again > k.today,
+        lambda k: k.ask_again is not None and k.ask_again > k.today,
     ),
-    _Rule("version", "a version", "/versions/new", lambda k: k.newest is not None),
+    _Rule("version", "a version", "/versions/new", lambda k: k.told is not None),
     _Rule(
         "intended_use",
         "the intended users and use, in the newest version's model.yaml",
         "/versions/new",
-        lambda k: bool(k.spec.get("intended_use") or k.spec.get("population")),
+        lambda k: k.intended,
         tiers=(1, 2),
     ),
     _Rule(
@@ -144,60 +113,21 @@ def completeness(model: RegisteredModel) -> Completeness:
     return completeness_of([model])[model.pk]
 
 
-def completeness_of(models: Sequence[RegisteredModel]) -> dict[int, Completeness]:
-    """The same of many, with a query for each kind of row."""
-    return {known.model.pk: Completeness(tuple(_parts(known))) for known in _known(models).values()}
+def completeness_of(models: Sequence[Entry]) -> dict[int, Completeness]:
+    """The same of many."""
+    return {key: completeness_by(known) for key, known in known_of(models).items()}
 
 
-def _parts(known: _Known) -> Iterable[Part]:
+def completeness_by(known: Known) -> Completeness:
+    """The same by what the rows were found to say."""
+    return Completeness(tuple(_parts(known)))
+
+
+def _parts(known: Known) -> Iterable[Part]:
     tier = known.tier or 1  # one that nobody judged owes what the gravest owes
     for rule in _RULES:
         if tier in rule.tiers and (known.model.vendor or not rule.vendor_only):
             yield Part(rule.id, rule.title, rule.there(known), rule.where)
-    standing = {line.document.kind for line in known.lines if not line.expired}
-    expired = {line.document.kind for line in known.lines if line.expired}
     for kind in owed_documents(known.tier, vendor=known.model.vendor):
-        told = f"a {kind} in force" + (": the one there is has expired" if kind in expired else "")
-        yield Part(f"document.{kind}", told, kind in standing, f"/documents?kind={kind}#add")
-
-
-def _known(models: Sequence[RegisteredModel]) -> dict[int, _Known]:
-    now = clock()
-    found = {model.pk: _Known(model, now.date()) for model in models}
-    keys = list(found)
-    for use in Use.objects.filter(model__in=keys):
-        found[use.model_id].uses.append(use)
-    for model_id, tier in _newest(Tiering.objects.filter(assigned_at__lte=now), keys, "assigned_at", "tier"):
-        found[model_id].tier = tier
-    versions = ModelVersion.objects.filter(model__in=keys, registered_at__lte=now)
-    for version in versions.order_by("model_id", "-registered_at", "-id").distinct("model_id"):
-        found[version.model_id].newest = version
-    told = Determination.objects.filter(model__in=keys, determined_at__lte=now)
-    for row in told.order_by("model_id", "-determined_at", "-id").distinct("model_id"):
-        found[row.model_id].determination = row
-    for document in holding(models):
-        found[document.model_id].lines.append(Line(document, now.date()))
-    _people_and_machines(found, keys)
-    return found
-
-
-def _newest(rows: Any, keys: list[int], time: str, column: str) -> Iterable[tuple[int, Any]]:
-    mine = rows.filter(model__in=keys).order_by("model_id", f"-{time}", "-id").distinct("model_id")
-    return mine.values_list("model_id", column)  # type: ignore[no-any-return]
-
-
-def _people_and_machines(found: dict[int, _Known], keys: list[int]) -> None:
-    """What later parts of the lifecycle say of a model."""
-    now = clock()
-    granted = Approval.objects.filter(use__model__in=keys, use__retired_at=None, expires_at__gt=now)
-    for key in granted.filter(state=ApprovalState.GRANTED).values_list("use__model_id", flat=True):
-        found[key].approved = True
-    for key in Schedule.objects.filter(use__model__in=keys, ended_at=None).values_list(
-        "use__model_id", flat=True
-    ):
-        found[key].monitored = True
-    attested = Attestation.objects.filter(attested_at__lte=now)
-    for key, at in _newest(attested, keys, "attested_at", "attested_at"):
-        found[key].attested_on = at.date()
-    for key in VendorReview.objects.filter(model__in=keys).values_list("model_id", flat=True).distinct():
-        found[key].reviewed = True
+        told = f"a {kind} in force" + (": the one there is has expired" if kind in known.expired else "")
+        yield Part(f"document.{kind}", told, kind in known.in_force, f"/documents?kind={kind}#add")

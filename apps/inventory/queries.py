@@ -1,10 +1,8 @@
-"""The reads of the inventory: one model, one version, pages of fifty, the fields that policies ask for."""
+"""The reads of the inventory: one model, one version, the fields that policies ask for."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -12,61 +10,37 @@ from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import (
-    CharField,
-    Exists,
-    F,
-    Field,
-    Func,
     Model,
     OuterRef,
     Q,
     QuerySet,
-    SmallIntegerField,
 )
 from django.utils import timezone
 
 from apps.access.guards import may, require, require_anywhere
 from apps.access.models import Person
-from apps.access.queries import grants_of, visible_models
-from apps.access.states import Permission, Scope
-from apps.access.text import clean, storable
+from apps.access.queries import visible_models
+from apps.access.states import Permission
+from apps.access.text import storable
 from apps.audit.errors import Invalid, NotFound
-from apps.audit.past import clock
-from apps.engine.determination import OUTCOMES
-from apps.engine.policy.vocabulary import nearest
 from apps.engine.regimes import applying, known
+from apps.inventory.listed import Listed
 from apps.inventory.models import (
     Blob,
     BusinessUnit,
     Contribution,
-    Determination,
     Idea,
-    ModelDocument,
     ModelVersion,
     RegimeDecision,
     RegisteredModel,
-    Tiering,
     Upload,
     Use,
 )
-from apps.inventory.states import ModelKind, Standing
+from apps.inventory.states import Standing
 from apps.inventory.store import open as open_bytes
 from apps.inventory.store import plain_digest
 
 Row = TypeVar("Row", bound=Model)
-PAGE = 50
-MOST_WORDS = 8
-TIERS = ("1", "2", "3", "4")
-SCOPES = ("in", "out", "undecided")
-DETERMINATIONS = (*OUTCOMES, "none", "due")
-
-
-@dataclass(frozen=True, slots=True)
-class ModelPage:
-    """Models in the order of their keys; `next` is the cursor of the page after, if there is one."""
-
-    rows: list[RegisteredModel]
-    next: str | None
 
 
 def find_model(by: Person, key: str) -> RegisteredModel:
@@ -162,176 +136,10 @@ def has_blob(by: Person, digest: str) -> bool:
     return storable(digest) and there.filter(pk=digest).exists()
 
 
-def _newest(table: str, column: str, time: str, kind: Field[Any, Any]) -> Func:
-    """What the newest row says of a model: written out, as every page of a list asks it."""
-    told = f"SELECT t.{column} FROM {table} t WHERE t.model_id = %(expressions)s"  # noqa: S608 - names alone
-    newest = f"({told} ORDER BY t.{time} DESC, t.id DESC LIMIT 1)"
-    return Func(F("pk"), template=newest, output_field=kind)
-
-
-_TIER = _newest("inventory_tiering", "tier", "assigned_at", SmallIntegerField())
-_LABEL = _newest("inventory_modelversion", "label", "registered_at", CharField())
-_DETERMINED = _newest("inventory_determination", "outcome", "determined_at", CharField())
-
-
-def with_standing(rows: QuerySet[RegisteredModel]) -> QuerySet[RegisteredModel]:
-    """Models with what a list shows of them: `tier`, `newest_label`, `determined`."""
-    return rows.annotate(tier=_TIER, newest_label=_LABEL, determined=_DETERMINED)
-
-
-def model_page(by: Person, filters: Mapping[str, str] | None = None, cursor: str | None = None) -> ModelPage:
-    """Fifty models that the person may see, after the cursor.
-
-    Filters: ``q`` (words in key, title or purpose), ``tier``, ``kind``, ``domain``, ``unit``, ``owner``,
-    ``vendor`` (yes or no), ``regime`` (its id) with ``scope`` (in, out, undecided), ``determination``.
-    """
-    rows = visible_models(by).filter(_wanted(filters or {}))
-    for name, narrowed in _NARROWED.items():
-        if filters and filters.get(name):
-            rows = narrowed(rows, filters[name], filters)
-    if cursor:
-        rows = rows.filter(key__gt=read_cursor(cursor))
-    shown = with_standing(rows).select_related("unit", "owner").order_by("key")
-    found = list(shown[: PAGE + 1])
-    more = len(found) > PAGE
-    return ModelPage(found[:PAGE], make_cursor(found[PAGE - 1].key) if more else None)
-
-
-_COLUMNS = {"kind": "kind", "domain": "domain", "unit": "unit__key", "owner": "owner__username"}
-_TRUTH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-
-
-def _wanted(filters: Mapping[str, str]) -> Q:
-    found = Q()
-    for name, value in filters.items():
-        text = clean(value, field=name, longest=300)
-        if name == "q":
-            found &= _searched(text)
-        elif name == "vendor" and text.lower() in _TRUTH:
-            found &= Q(vendor=_TRUTH[text.lower()])
-        elif name in _COLUMNS:
-            found &= Q(**{_COLUMNS[name]: text})
-        elif name not in (*_NARROWED, "scope"):
-            raise Invalid(f'"{name}" cannot be filtered by "{text}".', field=name)
-    return found
-
-
-def _searched(text: str) -> Q:
-    """Every word must stand in the key, the title or the purpose."""
-    found = Q()
-    for word in text.lower().split()[:MOST_WORDS]:
-        found &= Q(searched__contains=word)
-    return found
-
-
-Models = QuerySet[RegisteredModel]
-
-
-def _of_tier(rows: Models, tier: str, _: Mapping[str, str]) -> Models:
-    if tier not in TIERS:
-        raise Invalid(f'"{tier}" is no tier; tiers are {", ".join(TIERS)}.', field="tier")
-    newest = Tiering.objects.order_by("model_id", "-assigned_at", "-id").distinct("model_id")
-    return rows.filter(
-        pk__in=Tiering.objects.filter(pk__in=newest.values("pk"), tier=tier).values("model_id")
-    )
-
-
-def _of_regime(rows: Models, regime: str, filters: Mapping[str, str]) -> Models:
-    """By what was decided last of a regime; undecided counts as in scope."""
-    if regime not in known():
-        raise Invalid(f'There is no regime "{regime}".{nearest(regime, known())}', field="regime")
-    scope = filters.get("scope") or "in"
-    if scope not in SCOPES:
-        raise Invalid(f'"{scope}" is no scope; it is one of {", ".join(SCOPES)}.', field="scope")
-    mine = RegimeDecision.objects.filter(regime=regime).order_by("model_id", "-decided_at", "-id")
-    newest = RegimeDecision.objects.filter(pk__in=mine.distinct("model_id").values("pk"))
-    if scope == "undecided":
-        return rows.exclude(pk__in=newest.values("model_id"))
-    out = newest.filter(applies=False).values("model_id")
-    return rows.filter(pk__in=out) if scope == "out" else rows.exclude(pk__in=out)
-
-
-def _of_determination(rows: Models, wanted: str, _: Mapping[str, str]) -> Models:
-    """By the newest determination; `none` where nobody made one, `due` where it must be made again."""
-    if wanted not in DETERMINATIONS:
-        known_words = ", ".join(DETERMINATIONS)
-        raise Invalid(f'"{wanted}" is no determination; it is one of {known_words}.', field="determination")
-    each = Determination.objects.order_by("model_id", "-determined_at", "-id").distinct("model_id")
-    newest = Determination.objects.filter(pk__in=each.values("pk"))
-    if wanted == "none":
-        return rows.exclude(pk__in=newest.values("model_id"))
-    due = Q(ask_again__lte=clock().date())
-    return rows.filter(pk__in=newest.filter(due if wanted == "due" else Q(outcome=wanted)).values("model_id"))
-
-
-def _lacking(rows: Models, part: str, _: Mapping[str, str]) -> Models:
-    """Models whose entry lacks a part."""
-    if part not in LACKING:
-        raise Invalid(f'"{part}" is no part of an entry; it is one of {", ".join(LACKING)}.', field="missing")
-    return rows.filter(LACKING[part])
-
-
-LACKING: Mapping[str, Q] = {
-    "purpose": Q(purpose=""),
-    "limitations": Q(limitations=""),
-    "use": ~Q(pk__in=Use.objects.filter(retired_at=None).values("model_id")),
-    "tier": ~Q(pk__in=Tiering.objects.values("model_id")),
-    "determination": ~Q(pk__in=Determination.objects.values("model_id")),
-    "version": ~Q(pk__in=ModelVersion.objects.values("model_id")),
-    "documents": ~Q(pk__in=ModelDocument.objects.values("model_id")),
-}
-_NARROWED: Mapping[str, Callable[[Models, str, Mapping[str, str]], Models]] = {
-    "tier": _of_tier,
-    "regime": _of_regime,
-    "determination": _of_determination,
-    "missing": _lacking,
-}
-
-
-def make_cursor(key: str) -> str:
-    """An opaque text for the place after a key."""
-    return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
-
-
-def read_cursor(cursor: str) -> str:
-    """The key behind a cursor."""
-    try:
-        key = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-    except (ValueError, binascii.Error):
-        key = ""
-    if not key or not key.isprintable() or len(key) > 200:
-        raise Invalid("The cursor is none that this service made.", field="cursor")
-    return key
-
-
-def _units_within(by: Person) -> QuerySet[BusinessUnit]:
-    """The units of which the person may see something, told by the grants: there are thousands of models."""
-    held = list(grants_of(by, Permission.MODEL_SEE).values_list("scope", "scope_key"))
-    rows = BusinessUnit.objects.order_by("title")
-    if any(scope == Scope.ORGANISATION for scope, _ in held):
-        return rows
-    single = RegisteredModel.objects.filter(key__in=[key for scope, key in held if scope == Scope.MODEL])
-    named = [key for scope, key in held if scope == Scope.UNIT]
-    used = Exists(RegisteredModel.objects.filter(unit=OuterRef("pk")))
-    return rows.filter(Q(key__in=named) & Q(used) | Q(pk__in=single.values("unit_id")))
-
-
-def filter_choices(by: Person) -> dict[str, list[Any]]:
-    """What the list can be filtered by, of what the person may see."""
-    units = _units_within(by)
-    return {
-        "tiers": list(TIERS),
-        "kinds": [str(kind) for kind in ModelKind],
-        "units": list(units),
-        "regimes": list(known()),
-        "scopes": list(SCOPES),
-        "determinations": list(DETERMINATIONS),
-        "lacking": list(LACKING),
-    }
-
-
-def current_tier(model: RegisteredModel, *, as_of: datetime | None = None) -> int | None:
+def current_tier(model: RegisteredModel | Listed, *, as_of: datetime | None = None) -> int | None:
     """The newest tier given to a model, now or as it stood at a time; None before the first."""
+    if isinstance(model, Listed):
+        return model.tier
     if as_of is None and "tier" in model.__dict__:
         return model.__dict__["tier"]  # type: ignore[no-any-return]
     rows = model.tierings.order_by("-assigned_at", "-id")

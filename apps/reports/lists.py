@@ -16,8 +16,9 @@ from apps.audit.errors import Invalid
 from apps.audit.trail import event_page
 from apps.costs.statements import statement
 from apps.gates.queries import run_page, visible_decisions
-from apps.inventory.models import RegisteredModel
-from apps.inventory.queries import model_page, visible_versions
+from apps.inventory.listed import Listed
+from apps.inventory.listing import LONGEST_PAGE, model_page
+from apps.inventory.queries import visible_versions
 from apps.reports.queries import visible_reports
 from apps.reports.tables import TABLES
 
@@ -91,10 +92,10 @@ def pages(page: Callable[[str | None], Page]) -> Iterator[Any]:
         yield from found.rows
 
 
-def _models(by: Person, filters: Filters) -> Iterator[RegisteredModel]:
+def _models(by: Person, filters: Filters) -> Iterator[Listed]:
     everywhere = may(by, Permission.EXPORT_MAKE)
     own = set() if everywhere else set(models_with(by, Permission.EXPORT_MAKE).values_list("pk", flat=True))
-    found = pages(lambda cursor: model_page(by, filters, cursor))
+    found = pages(lambda cursor: model_page(by, filters, cursor, size=LONGEST_PAGE))
     return (row for row in found if everywhere or row.pk in own)
 
 

@@ -23,8 +23,9 @@ from apps.engine.csv_safe import csv_parts
 from apps.engine.cyclonedx import Card, bill_of_materials
 from apps.engine.oscal import assessment_results
 from apps.gates.models import Decision, Run
+from apps.inventory.listing import with_standing
 from apps.inventory.models import ModelVersion, RegisteredModel
-from apps.inventory.queries import current_tier, with_standing
+from apps.inventory.queries import current_tier
 from apps.reports.models import Report
 from apps.reports.packs_archive import zip_entry
 from apps.reports.packs_scope import PackScope

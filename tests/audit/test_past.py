@@ -17,7 +17,7 @@ from apps.audit.models import Event
 from apps.audit.past import AS_THEY_ARE, CHANGING, GOVERNED, born, clock, moment, reading
 from apps.inventory import commands as inventory
 from apps.inventory.models import RegisteredModel, Use
-from apps.inventory.queries import model_page
+from apps.inventory.listing import model_page
 from tests import factories
 from tests.audit.people import MODEL, RELAY
 

@@ -5,22 +5,20 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
+from apps.api import rendering
 from apps.audit.errors import Invalid, NotFound
 from apps.engine.regimes import known
 from apps.inventory.commands import assign_tier, retire_use
+from apps.inventory.filtering import filter_choices
+from apps.inventory.listing import LONGEST_PAGE, PAGE, make_cursor, model_page, read_cursor
 from apps.inventory.models import ModelVersion, RegisteredModel
 from apps.inventory.queries import (
-    PAGE,
     current_tier,
-    filter_choices,
     find_model,
     find_use,
     find_version,
     find_version_by_digest,
     has_blob,
-    make_cursor,
-    model_page,
-    read_cursor,
     standing,
     subject_fields,
 )
@@ -115,12 +113,45 @@ def test_a_filter_that_means_nothing_is_refused(filters):
         model_page(factories.validator(), filters)
 
 
-def test_a_page_takes_one_query_however_many_models(django_assert_num_queries):
+def test_a_page_takes_as_many_queries_however_many_models(django_assert_num_queries):
     many(PAGE + 1)
     person = factories.validator()
-    with django_assert_num_queries(1):
-        page = model_page(person, {"kind": "scorecard"})
-        assert [(m.unit.key, m.owner.username, current_tier(m), m.newest_label) for m in page.rows]
+    for filters, number in (({}, 2), ({"kind": "scorecard"}, 3)):
+        with django_assert_num_queries(number):
+            page = model_page(person, filters)
+            assert [(m.unit.key, m.owner.username, current_tier(m), m.newest_label) for m in page.rows]
+
+
+def test_a_list_says_the_same_as_the_record():
+    version = factories.version()
+    assign_tier(by=factories.head(), model=version.model, tier=2, rationale="by exposure")
+    row = find_model(factories.validator(), "credit-pd")
+    (listed,) = model_page(factories.validator()).rows
+    assert rendering.model(listed) == rendering.model(row)
+    assert (str(listed), str(listed.owner), listed.newest_label) == (str(row), str(row.owner), version.label)
+
+
+def test_a_page_is_as_long_as_asked_for():
+    many(PAGE + 3)
+    assert len(model_page(factories.validator(), size=LONGEST_PAGE).rows) == PAGE + 3
+    page = model_page(factories.validator(), size=2)
+    assert [m.key for m in page.rows] == ["model-00000", "model-00001"]
+    assert keys(factories.validator(), {}, page.next)[0] == "model-00002"
+    with pytest.raises(Invalid, match="1 to 1000, not 0"):
+        model_page(factories.validator(), size=0)
+
+
+def test_a_list_shows_what_a_unit_and_a_single_model_let_through():
+    markets = factories.unit("markets")
+    for key, unit in (("a", markets), ("b", factories.unit()), ("c", factories.unit()), ("d", markets)):
+        factories.model(key, of=unit)
+    reader = factories.person("reader", "auditor", scope="unit", key="markets")
+    assert keys(reader) == ["a", "d"]
+    factories.grant(reader, "validator", scope="model", key="c")
+    assert keys(reader) == keys(reader, {"kind": "classifier"}) == ["a", "c", "d"]
+    assert keys(reader, {}, make_cursor("a")) == ["c", "d"]
+    assert [unit.key for unit in filter_choices(model_page(reader).within)["units"]] == ["markets", "retail"]
+    assert keys(factories.person("nobody")) == []
 
 
 @pytest.mark.slow
@@ -147,7 +178,7 @@ def test_nobody_learns_of_what_they_may_not_see():
         with pytest.raises(NotFound, match="There is no"):
             ask()
     assert keys(stranger) == []
-    assert filter_choices(stranger)["units"] == []
+    assert filter_choices(model_page(stranger).within)["units"] == []
     assert not has_blob(stranger, version.datasets.get().digest)
     assert has_blob(factories.validator(), version.datasets.get().digest)
     assert find_version(factories.validator(), "credit-pd", "1") == version

@@ -17,6 +17,7 @@ from apps.audit.errors import Forbidden
 from apps.engine.errors import Problem
 from apps.engine.manifest import read_manifest
 from apps.inventory import commands, queries, store
+from apps.inventory.listing import LONGEST_PAGE, PAGE, model_page
 
 if TYPE_CHECKING:
     from apps.access.models import Person
@@ -37,14 +38,26 @@ MODEL_FILTERS = (
 
 @operation(
     "GET",
-    "List the models that the caller may see, 50 a page.",
-    query=dict.fromkeys((*MODEL_FILTERS, "cursor"), "string"),
+    f"List the models that the caller may see, {PAGE} a page or as many as asked for.",
+    query={
+        **dict.fromkeys((*MODEL_FILTERS, "cursor"), "string"),
+        "limit": f"integer, models a page, 1 to {LONGEST_PAGE}",
+    },
     answers={200: "Models and the next cursor."},
 )
 def list_models(request: HttpRequest, *, by: Person) -> HttpResponse:
     filters = {k: request.GET[k] for k in MODEL_FILTERS if request.GET.get(k)}
-    found = queries.model_page(by, filters, request.GET.get("cursor"))
+    found = model_page(by, filters, request.GET.get("cursor"), size=_size(request))
     return answer({"models": [rendering.model(m) for m in found.rows], "next": found.next})
+
+
+def _size(request: HttpRequest) -> int:
+    asked = request.GET.get("limit", str(PAGE))
+    if not (asked.isascii() and asked.isdigit() and len(asked) < 6):
+        raise ApiProblem(
+            422, f'"limit" is 1 to {LONGEST_PAGE}, not {asked[:20]!r}.', code="invalid", field="limit"
+        )
+    return int(asked)
 
 
 @operation(

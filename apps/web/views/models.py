@@ -12,17 +12,19 @@ from apps.access.guards import may, may_anywhere, require, why_not
 from apps.access.states import Permission
 from apps.approvals import commands as approvals
 from apps.approvals import queries as approval_queries
-from apps.approvals.completeness import completeness, completeness_of
+from apps.approvals.completeness import completeness, completeness_by
+from apps.approvals.entries import known_of
 from apps.approvals.guards import fillable, no_live_approval, of_today, submittable
-from apps.approvals.queries import open_counts
 from apps.costs.queries import cost_of
 from apps.costs.quoting import quote
 from apps.deploys.queries import deployable
 from apps.gates import commands as gates
-from apps.gates.queries import latest_decision, newest_outcomes, run_page
+from apps.gates.queries import latest_decision, run_page
 from apps.gates.states import Purpose
 from apps.inventory import queries
 from apps.inventory.conversions import origin_of
+from apps.inventory.filtering import filter_choices
+from apps.inventory.listing import model_page
 from apps.inventory.sealed import ground_of
 from apps.reports.formats import FORMATS
 from apps.web.challenges import decided, version_log
@@ -40,16 +42,15 @@ FILTERS = ("q", "tier", "kind", "domain", "unit", "vendor", "regime", "scope", "
 def model_list(request: HttpRequest, *, by: Person) -> HttpResponse:
     """Every model that the person may see, 50 a page."""
     filters = {name: request.GET[name] for name in FILTERS if request.GET.get(name)}
-    found = queries.model_page(by, filters, request.GET.get("after"))
-    outcomes, findings = newest_outcomes(found.rows), open_counts(found.rows)
-    whole = completeness_of(found.rows)
-    lines = [(m, outcomes.get(m.pk, ""), findings.get(m.pk, 0), whole[m.pk]) for m in found.rows]
+    found = model_page(by, filters, request.GET.get("after"))
+    known = known_of(found.rows)
+    lines = [(m, known[m.pk], completeness_by(known[m.pk])) for m in found.rows]
     context = {
         "title": "Models",
         "found": found,
         "lines": lines,
         "filters": filters,
-        "choices": queries.filter_choices(by),
+        "choices": filter_choices(found.within),
         "may_register": may_anywhere(by, Permission.MODEL_REGISTER),
     }
     name = "models/rows.html" if request.headers.get("HX-Request") else "models/list.html"
