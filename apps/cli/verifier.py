@@ -38,6 +38,11 @@ def add(commands: Any) -> None:
     add("--answers", metavar="DIR", required=True, help="answers of the deploy gate, as <digest>.json")
     add("--revocations", metavar="FILE", required=True, help="the newest signed list, read at each question")
     add("--threshold", type=int, default=1, metavar="N", help="how many different keys must have signed")
+    add(
+        "--in-log",
+        action="store_true",
+        help="refuse answers without the proof that their decision is in the log",
+    )
     add("--prefix", default=kubernetes.PREFIX, help="before the slash of the annotations")
     add("--listen", default="127.0.0.1:8443", metavar="HOST:PORT")
     add("--certificate", metavar="FILE", help="PEM, with its key; without it only plain HTTP is spoken")
@@ -77,6 +82,7 @@ class Verifier:
             keys=key_set(args.keys),
             environment=args.environment,
             threshold=args.threshold,
+            logged=args.in_log,
         )
         return cls(asked, Path(args.answers), Path(args.revocations), args.prefix)
 
@@ -94,6 +100,7 @@ class Verifier:
                 environment=held.environment,
                 epoch=self._newest(now),
                 threshold=held.threshold,
+                logged=held.logged,
             )
             return allowed_here(answers_in(self.answers, artifact), asked)
         except Problem as problem:

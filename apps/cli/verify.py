@@ -49,6 +49,11 @@ def add(commands: Any) -> None:
     add("--revocations", metavar="FILE", help="the newest list of revocations: older answers are refused")
     add("--epoch", type=int, metavar="N", help="the newest revocation epoch that was seen before")
     add("--threshold", type=int, default=1, metavar="N", help="how many different keys must have signed")
+    add(
+        "--in-log",
+        action="store_true",
+        help="refuse an answer without the proof that its decision is in the log",
+    )
     add("--trust-embedded", action="store_true", help="accept keys that are only inside the file")
     add("--artifact", metavar="PATH", help="the artifact at hand, which a statement must be about")
     add("--environment", metavar="E", help="the environment that an admission must be for")
@@ -88,6 +93,7 @@ def _question(args: argparse.Namespace) -> Question:
         witnesses=[Cosigner.parse(text) for text in args.witness_key],
         epoch=_epoch(args, keys, at),
         threshold=args.threshold,
+        logged=args.in_log,
     )
 
 

@@ -4,6 +4,9 @@ A cluster holds pinned keys, the newest signed list of revocations and the answe
 Each answer names the epoch in which it was given. Whatever takes a permission away begins a new epoch, and a
 verifier that has seen the newer one refuses every answer from before it; the service gives those that still
 hold once more.
+
+An answer may also carry the proof that the decision under it stands in the log: whoever holds the signing key
+of answers alone, and no place in a log that others watch, then allows nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import Any, Final
 
 from apps.engine.canonical import read_json, rfc3339
 from apps.engine.keys import KeySet
+from apps.engine.note import LogProof
 from apps.engine.statement import DIGEST, NotGenuine, signed_at, verify
 
 REVOCATIONS: Final = "https://countersign.dev/revocations/v1"
@@ -65,6 +69,54 @@ def policies_named(predicate: Mapping[str, Any]) -> None:
         named = told.get("sha256") if isinstance(told, Mapping) else None
         if not isinstance(named, str) or not DIGEST.fullmatch(f"sha256:{named}"):
             raise NotGenuine("The admission allows, yet does not name its policy by digest.")
+
+
+def in_log(predicate: Mapping[str, Any], keys: KeySet | None, *, required: bool) -> int | None:
+    """The index at which the log holds the decision that an answer rests on; None where none is told.
+
+    Parameters
+    ----------
+    predicate : Mapping
+        Of the answer. What it tells of the log must hold, whether it is required or not.
+    keys : KeySet or None
+        Pinned; those of the log must be among them.
+    required : bool
+        Whether an answer that tells nothing of the log is refused.
+
+    Raises
+    ------
+    Problem
+        With the first thing that is wrong.
+
+    Examples
+    --------
+    >>> in_log({"countersign": {}}, None, required=False)
+    """
+    terms = predicate.get("countersign")
+    told = terms.get("log") if isinstance(terms, Mapping) else None
+    if told is None and not required:
+        return None
+    if not isinstance(told, Mapping) or keys is None:
+        raise NotGenuine("The admission does not prove that its decision stands in the log.")
+    decision, text = told.get("statement"), told.get("proof")
+    if not isinstance(text, str) or not isinstance(decision, str) or decision not in _rests_on(predicate):
+        raise NotGenuine("What the admission proves of the log is not about a statement that it rests on.")
+    proof = LogProof.parse(text.encode())
+    proof.verify(proof.extra, keys)
+    event = read_json(proof.extra, what="The event in the log")
+    after = event.get("after") if isinstance(event, Mapping) else None
+    if not isinstance(after, Mapping) or after.get("statement") != decision:
+        raise NotGenuine("The event that the admission proves sealed another statement than its decision.")
+    return proof.index
+
+
+def _rests_on(predicate: Mapping[str, Any]) -> set[str]:
+    """The digests of the statements that an answer names as its inputs."""
+    every = predicate.get("inputAttestations")
+    found = (
+        [one.get("digest") for one in every if isinstance(one, Mapping)] if isinstance(every, list) else []
+    )
+    return {f"sha256:{one.get('sha256')}" for one in found if isinstance(one, Mapping)}
 
 
 def newest_epoch(data: bytes, keys: KeySet, *, at: datetime, oldest: timedelta = OLDEST_LIST) -> int:

@@ -37,6 +37,8 @@ class Question:
         The newest revocation epoch that is known: answers of the deploy gate from before it are refused.
     threshold : int
         How many different keys must have signed a statement.
+    logged : bool
+        Whether an admission that allows must prove that its decision stands in the log.
     """
 
     at: datetime
@@ -48,6 +50,7 @@ class Question:
     into_reports: bool = True
     epoch: int | None = None
     threshold: int = 1
+    logged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,7 +58,7 @@ def _json(data: bytes, question: Question) -> Verified:
     statement = verify(envelope, keys, at=question.at, threshold=question.threshold)
     if question.artifact is not None:
         _about(statement, question.artifact)
-    answer = _READ.get(str(statement.get("predicateType")), _fact)(statement, question)
+    answer = _READ.get(str(statement.get("predicateType")), _fact)(statement, replace(question, keys=keys))
     if doc is not envelope:
         _outer_agrees(doc, statement)
     return replace(answer, pinned=pinned, warnings=() if pinned else (NOT_PINNED,))
@@ -120,6 +120,7 @@ def _admission(statement: Mapping[str, Any], question: Question) -> Verified:
     if allowed:
         offline.policies_named(predicate)
     offline.in_epoch(terms, question.epoch)
+    index = offline.in_log(predicate, question.keys, required=question.logged) if allowed else None
     end = _end(terms, allowed)
     if end is not None and question.at >= end:
         raise NotGenuine(f"The admission ended at {rfc3339(end)}.")
@@ -128,6 +129,7 @@ def _admission(statement: Mapping[str, Any], question: Question) -> Verified:
         ("answer", "allowed" if allowed else "DENIED"),
         ("environment", str(environment)),
         *([("valid until", rfc3339(end))] if end else []),
+        *([("in the log", f"its decision, at {index}")] if index is not None else []),
         *_says(statement),
         *[("limit", f"{k} = {v}") for k, v in sorted(_mapping(terms.get("limits")).items())],
         *[("reason", _sentence(reason)) for reason in reasons],

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from apps.approvals import commands as approvals
+from apps.audit.anchors import anchor_file
 from apps.audit.queries import keys, statement
 from apps.deploys.commands import seal_revocations
 from apps.deploys.models import RevocationList
@@ -18,6 +19,7 @@ from tests import factories
 from tests.deploys.test_admissions import ask
 from tests.flows import bank
 from tests.standing import token
+from tests.verifier.sequencing import sequenced_now
 
 pytestmark = pytest.mark.usefixtures("small_bank")
 
@@ -52,6 +54,21 @@ def test_what_was_allowed_is_refused_without_the_service_once_it_is_revoked() ->
     allowed, why = told_here(answer, artifact)
     assert not allowed
     assert "Ask again" in why
+
+
+def test_an_answer_proves_without_the_service_that_its_decision_is_in_the_log() -> None:
+    approval = bank.granted()
+    artifact = approval.version.artifact_id or approval.version.digest
+    early = bytes(ask().answer)
+    sequenced_now()
+    try:
+        late = bytes(ask().answer)
+    finally:
+        anchor_file().path.unlink()
+
+    asked = Question(at=database_now(), keys=keys(), artifact=artifact, environment="production", logged=True)
+    assert "does not prove" in allowed_here([early], asked)[1], "it was given before the log was written"
+    assert allowed_here([late], asked) == (True, "")
 
 
 def test_a_cluster_fetches_the_list_with_its_token(client) -> None:

@@ -13,7 +13,9 @@ import pytest
 from apps.cli.main import main
 from apps.engine.allowed import allowed_here
 from apps.engine.canonical import canonical, digest, rfc3339
-from apps.engine.keys import KeySet
+from apps.engine.keys import FileSigner, KeySet
+from apps.engine.merkle import leaf_hash, node_hash
+from apps.engine.note import Checkpoint, LogProof, sign_checkpoint
 from apps.engine.offline import REVOCATIONS, newest_epoch
 from apps.engine.statement import NotGenuine, Subject, make_statement, sign
 from apps.engine.verified import Question
@@ -80,6 +82,51 @@ def test_whatever_is_not_exactly_its_own_is_refused(envelope, changes, sentence)
     assert sentence in why(envelope, **changes)
 
 
+# The decision stands in the log ---------------------------------------------------------------------------
+
+DECISION, BESIDE = digest(b"decision"), b"another event"
+INPUTS = [{"uri": f"countersign://statements/{DECISION}", "digest": {"sha256": DECISION[7:]}}]
+
+
+def in_log(
+    *, sealed: Any = DECISION, signer: FileSigner = SIGNER, index: int = 0, entry: bytes = b"", **said: Any
+) -> dict[str, Any]:
+    """An admission whose decision is the first of two events of a log."""
+    event = canonical({"action": "run.decided", "after": {"statement": sealed}})
+    root = node_hash(leaf_hash(entry or event), leaf_hash(BESIDE))
+    note = sign_checkpoint(Checkpoint("bank.example/audit", 2, root), signer)
+    proof = LogProof(index, (leaf_hash(BESIDE),), note, extra=event).to_bytes().decode()
+    told = {"statement": said.pop("statement", DECISION), "proof": said.pop("proof", proof)}
+    return admission(log=told, inputAttestations=INPUTS, **said)
+
+
+def test_a_decision_that_is_proved_to_stand_in_the_log_may_be_required() -> None:
+    assert why(in_log(), logged=True) == ""
+    assert why(admission(), logged=False) == ""
+    assert "does not prove" in why(admission(), logged=True)
+
+
+@pytest.mark.parametrize(
+    ("envelope", "changes", "sentence"),
+    [
+        (in_log(signer=OTHER), {}, "No trusted key signed this"),
+        (in_log(entry=b"something else"), {}, "root"),
+        (in_log(index=1), {}, "root"),
+        (in_log(index=2), {}, "no leaf 2"),
+        (in_log(sealed=digest(b"other")), {}, "sealed another statement"),
+        (in_log(sealed=None), {}, "sealed another statement"),
+        (in_log(statement=digest(b"other")), {}, "not about a statement that it rests on"),
+        (in_log(statement=["x"]), {}, "not about a statement that it rests on"),
+        (in_log(proof="c2sp.org/tlog-proof@v1"), {}, "A proof begins with"),
+        (in_log(proof=None), {}, "not about a statement"),
+        (admission(log="there"), {}, "does not prove"),
+        (admission(log=None), {"logged": True}, "does not prove"),
+    ],
+)
+def test_a_proof_that_is_told_must_hold_whether_it_is_required_or_not(envelope, changes, sentence) -> None:
+    assert sentence in why(envelope, **changes)
+
+
 def test_two_different_keys_meet_a_threshold_of_two() -> None:
     both = KeySet((*key_set().records, *key_set(OTHER).records))
     payload = base64.b64decode(admission()["statement"]["payload"])
@@ -133,6 +180,13 @@ def test_after_a_revocation_the_older_answer_is_refused(cluster, capsys) -> None
     (cluster / "revocations.json").write_bytes(revocations(9))
     assert run(cluster) == 1
     assert "the newest is 9" in capsys.readouterr().out
+
+
+def test_the_program_asks_for_the_log_where_it_is_told_to(cluster, capsys) -> None:
+    assert run(cluster, "--in-log") == 1
+    assert "does not prove" in capsys.readouterr().out
+    (cluster / "model.onnx.admission.json").write_text(json.dumps(in_log(revocationEpoch=8)))
+    assert run(cluster, "--in-log") == 0
 
 
 def test_an_older_list_than_was_seen_is_refused(cluster, capsys) -> None:

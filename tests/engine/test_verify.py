@@ -37,6 +37,7 @@ def admission(**changes: object) -> dict[str, object]:
         "verifier": {"id": "countersign"},
         "timeVerified": rfc3339(NOW - timedelta(hours=1)),
         "verificationResult": "PASSED",
+        "inputAttestations": [],
         "policy": {"uri": "countersign://policies/tier1@12", "digest": {"sha256": "0" * 64}},
         "countersign": terms,
     }
