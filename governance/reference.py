@@ -155,7 +155,9 @@ def _body(operation: dict[str, Any]) -> str:
 
 
 def _answers(operation: dict[str, Any]) -> str:
-    return " ".join(f"{s}: {r['description']}" for s, r in operation["responses"].items() if s != "default")
+    return " ".join(
+        f"{s}: {r['description']}" for s, r in operation["responses"].items() if "description" in r
+    )
 
 
 # Roles --------------------------------------------------------------------------------------------------

@@ -47,6 +47,7 @@ class Operation:
     query: Mapping[str, str] = field(default_factory=dict)
     answers: Mapping[int, str] = field(default_factory=dict)
     media: str = "application/json"
+    produces: tuple[str, ...] = ("application/json",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,12 @@ def operation(
     query: Mapping[str, str] | None = None,
     answers: Mapping[int, str] | None = None,
     media: str = "application/json",
+    produces: tuple[str, ...] = ("application/json",),
 ) -> Callable[[Handler], Operation]:
-    """Declare a function as one method of an endpoint; it is called with ``request`` and ``by``."""
+    """Declare a function as one method of an endpoint; it is called with ``request`` and ``by``.
+
+    `media` is what its body must be, `produces` what an answer that is no problem may be.
+    """
 
     def declare(handler: Handler) -> Operation:
         return Operation(
@@ -77,6 +82,7 @@ def operation(
             query=query or {},
             answers=answers or {200: "The answer."},
             media=media,
+            produces=produces,
         )
 
     return declare

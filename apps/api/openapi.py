@@ -31,6 +31,9 @@ _PROBLEM = {
         "field": {"type": "string"},
     },
 }
+# A refusal of any operation: of the request, or because the service cannot answer at this moment.
+_REFUSALS = ("4XX", "503", "507")
+_JSON = {"type": ["object", "array"]}
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -91,11 +94,11 @@ def _item(route: str, view: Any) -> dict[str, Any]:
 
 
 def _operation(op: Operation, *, public: bool, past: bool) -> dict[str, Any]:
-    responses: dict[str, Any] = {str(status): {"description": text} for status, text in op.answers.items()}
+    responses = {str(status): _answer(op, status, text) for status, text in op.answers.items()}
     told: dict[str, Any] = {
         "operationId": op.handler.__name__,
         "summary": op.summary,
-        "responses": responses | {"default": {"$ref": "#/components/responses/Problem"}},
+        "responses": {status: {"$ref": "#/components/responses/Problem"} for status in _REFUSALS} | responses,
         "security": [] if public else [{"token": []}],
     }
     parameters = [_query(name, text) for name, text in op.query.items()]
@@ -108,6 +111,18 @@ def _operation(op: Operation, *, public: bool, past: bool) -> dict[str, Any]:
     if op.request or op.method == "PUT":
         told["requestBody"] = {"required": True, "content": {op.media: {"schema": _schema(op)}}}
     return told
+
+
+def _answer(op: Operation, status: int, text: str) -> dict[str, Any]:
+    """An answer; where the status itself is the answer, a refusal may be no problem document."""
+    if op.method == "HEAD" or status == 204:
+        return {"description": text}
+    content: dict[str, Any] = {media: {} for media in op.produces}
+    if "application/json" in content:
+        content["application/json"] = {"schema": _JSON}
+    if status >= 400:
+        content["application/problem+json"] = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {"description": text, "content": content}
 
 
 def _query(name: str, text: str) -> dict[str, Any]:

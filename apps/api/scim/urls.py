@@ -27,7 +27,7 @@ urlpatterns = [
         ),
     ),
     re_path(
-        r"^.*$",
+        r"^[\s\S]*$",
         answers(
             get=views.nothing,
             post=views.nothing,

@@ -101,7 +101,12 @@ def strict(request: HttpRequest) -> bool:
     "GET",
     "One answer of the deploy gate, as given; `wait` long-polls a pending one.",
     query={"wait": f"integer, seconds from 0 to {LONGEST_WAIT}", "strict": "integer, as above"},
-    answers={200: "The answer."},
+    answers={
+        200: "The answer.",
+        403: "With strict=1: deny.",
+        409: "With strict=1: pending.",
+        503: "With strict=1: it could not be decided; or the stored answer is not the one that was sealed.",
+    },
 )
 def show_admission(request: HttpRequest, admission_id: UUID, *, by: Person) -> HttpResponse:
     patience = _seconds(request.GET.get("wait", "0"))

@@ -124,7 +124,9 @@ def _bill(bill: statements.UnitBill) -> dict[str, Any]:
     }
 
 
-@operation("GET", "Every entry of a month as FOCUS 1.2.", answers={200: "A CSV file."}, media="text/csv")
+@operation(
+    "GET", "Every entry of a month as FOCUS 1.2.", answers={200: "A CSV file."}, produces=("text/csv",)
+)
 def show_focus(request: HttpRequest, month: str, *, by: Person) -> HttpResponseBase:
     require(by, Permission.COST_SEE)
     day = queries.named_month(month)

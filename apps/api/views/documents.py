@@ -84,7 +84,12 @@ def register(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
     return answer(_told(line), status=201)
 
 
-@operation("GET", "The bytes of a document.", answers={200: "The file.", 404: "No such document."})
+@operation(
+    "GET",
+    "The bytes of a document.",
+    answers={200: "The file.", 404: "No such document."},
+    produces=("application/octet-stream",),
+)
 def take_document(request: HttpRequest, key: str, document_id: UUID, *, by: Person) -> HttpResponseBase:
     found = documents.find_document(by, key, document_id)
     told = StreamingHttpResponse(documents.pieces(found), content_type="application/octet-stream")

@@ -16,7 +16,7 @@ from apps.audit.errors import Invalid, NotFound
 from apps.audit.queries import inclusion, statement
 from apps.deploys.queries import decision_feed
 from apps.reports import lists
-from apps.reports.commands.exporting import export_list, known_format
+from apps.reports.commands.exporting import MEDIA, export_list, known_format
 from apps.reports.commands.packing import make_pack
 from apps.reports.packs_scope import asked_scope
 
@@ -31,7 +31,7 @@ _NAMES = ("list", "format", *(name for names in lists.FILTERS.values() for name 
     "A list as a file: CSV, XLSX or JSON Lines. That it was taken is an event.",
     query=dict.fromkeys(_NAMES, "string"),
     answers={200: "The file.", 403: "Only who may export."},
-    media="text/csv",
+    produces=tuple(media.partition(";")[0] for media in MEDIA.values()),
 )
 def take_list(request: HttpRequest, *, by: Person) -> HttpResponseBase:
     name = lists.known_list(request.GET.get("list", "models"))
@@ -60,7 +60,7 @@ def _sent(file: IO[bytes], name: str, media: str, digest: str) -> HttpResponseBa
     "An auditor pack: of one model, of a time, or of everything. That it was made is an event.",
     request={"model": "string", "from": "string", "to": "string"},
     answers={200: "The archive.", 403: "Only who may export.", 409: "Too large here, or no checkpoint yet."},
-    media="application/zip",
+    produces=("application/zip",),
 )
 def take_pack(request: HttpRequest, *, by: Person) -> HttpResponseBase:
     if request.headers.get("Idempotency-Key"):
@@ -77,7 +77,7 @@ def take_pack(request: HttpRequest, *, by: Person) -> HttpResponseBase:
     "GET",
     "The receipt of a statement: that the log holds the event which sealed it, as C2SP tlog-proof text.",
     answers={200: "The proof.", 404: "No such statement, or not in the log yet."},
-    media="text/plain",
+    produces=("text/plain",),
 )
 def show_receipt(request: HttpRequest, digest: str, *, by: Person) -> HttpResponse:
     seen = may(by, Permission.EVENT_SEE) or visible_statement(by, digest)

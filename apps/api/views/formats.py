@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     "GET",
     f"A version as {', '.join(FORMATS)}, made from its facts.",
     answers={200: "The file.", 409: "There is no decision yet that it could speak of."},
+    produces=tuple(dict.fromkeys(one.media.partition(";")[0] for one in FORMATS.values())),
 )
 def show_version_as(request: HttpRequest, key: str, label: str, format: str, *, by: Person) -> HttpResponse:
     found = made_as(by, key, label, format)

@@ -40,6 +40,7 @@ def list_policies(request: HttpRequest, *, by: Person) -> HttpResponse:
     "Accept: application/x-ndjson a line for each step, then the impact in the last.",
     request={"policy": "string"},
     answers={200: "Decisions that change, by model, with reasons; and what cannot be replayed."},
+    produces=("application/json", LINES),
 )
 def show_impact(request: HttpRequest, *, by: Person) -> HttpResponseBase:
     fields = Fields(body(request))

@@ -53,7 +53,12 @@ def show_proof(request: HttpRequest, event_id: UUID, *, by: Person) -> HttpRespo
     return answer({"id": event.id, "body": event.text, "proof": told})
 
 
-@operation("GET", "The newest witnessed checkpoint of the log, as a signed note.", answers={200: "The note."})
+@operation(
+    "GET",
+    "The newest witnessed checkpoint of the log, as a signed note.",
+    answers={200: "The note."},
+    produces=("text/plain",),
+)
 def show_checkpoint(request: HttpRequest, *, by: Person | None) -> HttpResponse:
     newest = audit.witnessed_checkpoint()
     if newest is None:
@@ -102,7 +107,12 @@ def list_asked(request: HttpRequest, *, by: Person) -> HttpResponse:
     return answer({"reports": [rendering.report_request(row) for row in reports.asked_by(by)]})
 
 
-@operation("GET", "The newest revision of a report's PDF.", answers={200: "The file."})
+@operation(
+    "GET",
+    "The newest revision of a report's PDF.",
+    answers={200: "The file."},
+    produces=("application/pdf",),
+)
 def show_file(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpResponse:
     report = readable(by, report_id)
     found = HttpResponse(reports.report_pdf(report), content_type="application/pdf")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     "GET",
     "The answers of the service that a run asked, for `countersign replay --recorded`.",
     answers={200: "Lines of JSON.", 403: "For those who export.", 404: "The run asked no service."},
+    produces=(MEDIA,),
 )
 def show_transcript(_: HttpRequest, run_id: UUID, *, by: Person) -> HttpResponseBase:
     digest, pieces = transcript_of(by, queries.find_run(by, run_id))

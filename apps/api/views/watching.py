@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from apps.access.models import Person
 
 
-@operation("GET", "Measurements in the format of Prometheus.", answers={200: "Text."}, media="text/plain")
+@operation(
+    "GET", "Measurements in the format of Prometheus.", answers={200: "Text."}, produces=("text/plain",)
+)
 def show_metrics(request: HttpRequest, *, by: Person) -> HttpResponse:
     require(by, Permission.SYSTEM_SEE)
     return HttpResponse(measurements(), content_type=CONTENT_TYPE)
