@@ -180,5 +180,5 @@ urlpatterns = [
     path("attestations/rounds/<uuid:round_id>/end", attestation_rounds.ending),
     path("subscriptions", notices.subscriptions),
     path("models/<str:key>/versions/<str:label>/<str:format>", formats.version_as),
-    re_path(r"^.*$", not_found),
+    re_path(r"^[\s\S]*$", not_found),
 ]
