@@ -27,12 +27,13 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under a head; an empty one says why it is empty."""
+    """Rows under a head; an empty one says why it is empty. The column `drawn` is also shown as bars."""
 
     caption: str
     head: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     empty: str = "Nothing is on record."
+    drawn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,33 @@ class Document:
 
 
 def words(text: object, provenance: str = RECORDED, evidence: str = "") -> Cell:
-    """A cell of text."""
-    return Cell(str(text) if text not in (None, "") else "–", provenance, evidence)
+    """A cell of text; one that has none comes from nowhere."""
+    return Cell(str(text), provenance, evidence) if text not in (None, "") else Cell("–")
+
+
+def rounded(value: float, digits: int = 4) -> str:
+    """A number with so many digits after its point; fewer where many stand before it.
+
+    >>> rounded(0.72984), rounded(181.25137), rounded(78416.9002), rounded(0.00001234)
+    ('0.7298', '181.25', '78417', '1.23e-05')
+    """
+    if value and abs(value) < 10**-digits / 2:
+        return f"{value:.3g}"
+    return f"{value:.{max(0, digits - len(str(int(abs(value)))) + 1)}f}"
+
+
+def label(text: object) -> Cell:
+    """The name of what stands beside it, which nothing has to prove."""
+    return Cell(str(text))
+
+
+def many(count: int, one: str, more: str) -> str:
+    """A number and its noun.
+
+    >>> many(0, "finding is", "findings are"), many(1, "finding is", "findings are")
+    ('No finding is', '1 finding is')
+    """
+    return f"{count or 'No'} {one if count < 2 else more}"
 
 
 def who(person: Person, provenance: str = RECORDED, evidence: str = "") -> Cell:
@@ -73,5 +99,5 @@ def number(value: float | int | None, provenance: str, evidence: str = "", *, di
     """A cell with a number; what is missing is shown as missing."""
     if value is None:
         return Cell("–", provenance, evidence, number=True)
-    shown = str(value) if isinstance(value, int) else f"{value:.{digits}f}"
+    shown = str(value) if isinstance(value, int) else rounded(value, digits)
     return Cell(shown, provenance, evidence, number=True)

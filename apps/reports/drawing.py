@@ -18,6 +18,7 @@ from apps.engine.canonical import digest as digest_of
 from apps.reports import charts
 from apps.reports.documents import Document, Table
 from apps.reports.grouped import grouped
+from apps.reports.laying import bars_of, widths
 from apps.reports.painting import Painted
 from apps.reports.pictures import Picture
 from apps.reports.templates import rendered
@@ -72,8 +73,9 @@ def draw_document(document: Document, *, made_at: datetime, authority: str = "")
     """A report of any kind as a page and as PDF, its content attached as JSON."""
     content = document.as_json()
     marks: dict[str, int] = {}
+    pictures: list[Picture] = []
     sections = [
-        {**asdict(section), "tables": [_marked(table, marks) for table in section.tables]}
+        {**asdict(section), "tables": [_shown(table, marks, pictures) for table in section.tables]}
         for section in document.sections
     ]
     context = {
@@ -86,8 +88,24 @@ def draw_document(document: Document, *, made_at: datetime, authority: str = "")
         "authority": authority,
         "fonts": font_faces(),
     }
-    pdf = _pdf(rendered("document.html", context), content, made_at)
-    return Made(pdf, rendered("document.html", {**context, "fonts": []}))
+    painted = {str(place): one for place, one in enumerate(pictures)}
+    pdf = _pdf(rendered("document.html", context), content, made_at, painted)
+    inline = [one.svg() for one in pictures]
+    return Made(pdf, rendered("document.html", {**context, "fonts": [], "inline": inline}))
+
+
+def _shown(table: Table, marks: dict[str, int], pictures: list[Picture]) -> dict[str, Any]:
+    """A table as the page has it: widths of its columns, and the place of its picture among all, if any."""
+    drawn = bars_of(table)
+    pictures += [drawn] if drawn else []
+    told = {
+        "drawn": table.drawn,
+        "place": len(pictures) - 1,
+        "picture": drawn and f"{PICTURE}{len(pictures) - 1}",
+    }
+    numbers = [bool(table.rows) and all(row[n].number for row in table.rows) for n in range(len(table.head))]
+    heads = [{"name": name, "number": one} for name, one in zip(table.head, numbers, strict=True)]
+    return {**_marked(table, marks), **told, "heads": heads, "widths": widths(table)}
 
 
 def _marked(table: Table, marks: dict[str, int]) -> dict[str, Any]:

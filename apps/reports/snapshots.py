@@ -32,6 +32,7 @@ def _section(section: Section) -> dict[str, Any]:
             "head": list(table.head),
             "rows": [[_cell(cell) for cell in row] for row in table.rows],
             "empty": table.empty,
+            **({"drawn": table.drawn} if table.drawn else {}),
         }
         for table in section.tables
     ]
@@ -57,6 +58,7 @@ def document_of(said: Mapping[str, Any], digest: str) -> Document:
                     table["head"],
                     [[_told(cell, names, digest) for cell in row] for row in table["rows"]],
                     table["empty"],
+                    table.get("drawn", ""),
                 )
                 for table in section["tables"]
             ],

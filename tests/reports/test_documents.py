@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,14 +17,18 @@ from django.utils import timezone
 from pypdf import PdfReader
 
 from apps.approvals.commands import challenge, comment
+from apps.approvals.models import Approval
 from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
 from apps.audit.models import Event
 from apps.audit.queries import read_statement
+from apps.deploys.commands import ask_to_break_glass, break_glass
 from apps.reports import drawing, kinds, queries
 from apps.reports.challenges import find_about
 from apps.reports.commands import ask_report, make_asked, make_document, make_report
 from apps.reports.documents import Document, Section, Table, number, words
 from apps.reports.facts import readable_statement
+from apps.reports.kinds.weaknesses import limits_table, permitted
+from apps.reports.laying import bars_of
 from apps.reports.models import Report
 from apps.reports.snapshots import document_of
 from apps.reports.states import ReportKind
@@ -85,7 +90,7 @@ def test_a_bias_audit_without_its_measurements_is_refused() -> None:
 
 
 def test_a_bias_audit_shows_rates_and_ratios_by_category(monkeypatch: pytest.MonkeyPatch) -> None:
-    from apps.reports.kinds import model, sealed
+    from apps.reports.kinds import regulated, sealed
 
     group = {"attribute": "sex", "group": "F", "n": 40, "value": 0.25, "ratio": 0.5, "status": "measured"}
     gate = {
@@ -100,7 +105,7 @@ def test_a_bias_audit_shows_rates_and_ratios_by_category(monkeypatch: pytest.Mon
     one = sealed.Sealed(
         use, "sha256:" + "2" * 64, {"outcome": "pass", "gates": [gate]}, {gate["evidence"]: said}
     )
-    monkeypatch.setattr(model, "sealed_decisions", lambda _: [one])
+    monkeypatch.setattr(regulated, "sealed_decisions", lambda _: [one])
     table = content(ReportKind.BIAS_AUDIT, version=bank.version()).sections[0].tables[0]
     assert [cell.text for cell in table.rows[0]] == ["F", "40", "0.250", "0.500", "measured"]
 
@@ -109,7 +114,7 @@ def test_reports_over_many_models() -> None:
     bank.finding(bank.version())
     told = text_of(content(ReportKind.PORTFOLIO))
     assert "credit-pd" in told
-    assert "1 findings are open" in told
+    assert "1 finding is open" in told
     assert "credit-pd" in text_of(content(ReportKind.ATTESTATIONS, scope=PERIOD))
     assert "Validator" in text_of(content(ReportKind.ACCESS_REVIEW))
     told = text_of(content(ReportKind.COVERAGE, scope={"framework": "us-sr26-2"}))
@@ -262,3 +267,64 @@ def test_a_page_of_ones_own_fetches_nothing(tmp_path: Path, monkeypatch: pytest.
     made = drawing.draw_document(Document("T", "a", ["s"], []), made_at=timezone.now())
     assert list(PdfReader(io.BytesIO(made.pdf)).attachments) == ["evidence.json"]
     assert b"root:x:0" not in made.pdf
+
+
+def test_a_column_of_numbers_is_drawn_as_bars_in_the_pdf_and_on_the_page() -> None:
+    rows = [[words(name), number(value, "counted")] for name, value in (("A & <b>", 4), ("B", 0.5))]
+    table = Table("Models by tier", ("Tier", "Models"), rows, drawn="Models")
+    made = drawing.draw_document(
+        Document("Report", "about", ["One."], [Section("Counted", [], [table])]), made_at=timezone.now()
+    )
+    assert made.page.count("<svg") == 1
+    assert "A &amp; &lt;b&gt;" in made.page
+    assert "picture:" not in made.page
+    assert len(made.pdf) > 10_000
+    assert bars_of(Table("None", ("Tier", "Models"), rows[:1], drawn="Models")) is None
+
+
+def test_emergency_releases_stand_in_every_report_that_they_concern() -> None:
+    version = bank.granted().version
+    asker, other = factories.risk_officer(), factories.head()
+    request = ask_to_break_glass(
+        by=asker,
+        version=version,
+        use=bank.use_of(version),
+        environment=bank.production(),
+        minutes=30,
+        reason="Payments stand still.",
+        ticket="INC-7",
+        reauthenticated_at=timezone.now(),
+    )
+    assert "No version ran without" in text_of(content(ReportKind.ATTESTATIONS, scope=PERIOD))
+    given = break_glass(by=other, request=request, reauthenticated_at=timezone.now())
+    for kind, more in (
+        (ReportKind.DOSSIER, {"version": version}),
+        (ReportKind.ATTESTATIONS, {"scope": PERIOD}),
+        (ReportKind.ACCESS_REVIEW, {}),
+        (ReportKind.PORTFOLIO, {}),
+    ):
+        found = content(kind, **more)
+        told = text_of(found)
+        assert any("1 emergency release" in sentence for sentence in found.summary)
+        for said in ("INC-7: Payments stand still.", asker.name, other.name, given.statement_digest):
+            assert said in told
+
+
+def test_a_dossier_tells_limits_and_findings_in_full() -> None:
+    approval = bank.submitted()
+    version = approval.version
+    row = bank.finding(version)
+    told = text_of(content(ReportKind.DOSSIER, version=version))
+    for said in (row.title, row.owner.name, "No approval of it holds"):
+        assert said in told
+    granted = Approval(
+        use=approval.use,
+        state="granted",
+        expires_at=timezone.now() + timedelta(days=9),
+        limits={"environments": ["staging"], "note": "No loans above 5,000."},
+        statement_digest="sha256:" + "1" * 64,
+    )
+    lines = limits_table([granted], timezone.now()).rows
+    assert [line[2].text for line in lines] == ["staging", "No loans above 5,000."]
+    assert all(cell.provenance == "sealed" for line in lines for cell in line)
+    assert "within 2 limits" in permitted([granted], timezone.now())[0]

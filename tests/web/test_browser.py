@@ -145,6 +145,7 @@ def test_dark_follows_the_system_and_paper_stays_light(site: Site, visitor: Visi
 
     assert background(visit) == "rgb(255, 255, 255)"
     assert not visit.page.locator(".rail").is_visible()
+    assert not visit.page.locator("button:visible, a.button:visible").count()
     assert visit.page.locator(".gate details p").first.is_visible()
 
 

@@ -11,13 +11,13 @@ from django.utils.dateparse import parse_datetime
 from apps.access.models import Person
 from apps.inventory.models import ModelVersion
 from apps.reports.documents import Document
-from apps.reports.kinds import board, model
+from apps.reports.kinds import access, board, model, regulated
 from apps.reports.states import ReportKind
 
 _OF_VERSION: Mapping[str, Callable[[ModelVersion, datetime], Document]] = {
     ReportKind.DOSSIER: model.dossier,
-    ReportKind.ANNEX_IV: model.annex_iv,
-    ReportKind.BIAS_AUDIT: model.bias_audit,
+    ReportKind.ANNEX_IV: regulated.annex_iv,
+    ReportKind.BIAS_AUDIT: regulated.bias_audit,
 }
 
 
@@ -32,7 +32,7 @@ def content(
     if kind == ReportKind.COVERAGE:
         return board.policy_coverage(by, now, str(scope["framework"]))
     if kind == ReportKind.ACCESS_REVIEW:
-        return board.access_review(by, now)
+        return access.access_review(by, now)
     return board.portfolio(by, now)
 
 

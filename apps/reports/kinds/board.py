@@ -1,19 +1,16 @@
-"""Reports over many models: the portfolio, a period's attestations, who may do what, policy coverage."""
+"""Reports over many models: the portfolio, a period's attestations, policy coverage."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Sum
 
-from apps.access.lending import standing_at
-from apps.access.models import ApiToken, Campaign, Person
-from apps.access.queries import standing_grants, visible_models
-from apps.access.roles import all_roles
-from apps.access.states import APPROVES, BUILDS, Permission, Role
+from apps.access.models import Person
+from apps.access.queries import visible_models
 from apps.approvals import rounds
 from apps.approvals.models import Attestation, Waiver
 from apps.approvals.queries import open_counts, visible_findings
@@ -23,8 +20,8 @@ from apps.gates import coverage
 from apps.gates.models import Decision
 from apps.gates.queries import newest_outcomes
 from apps.gates.states import Purpose
-from apps.inventory.models import Tiering
 from apps.inventory.listing import with_standing
+from apps.inventory.models import Tiering
 from apps.reports.documents import (
     COUNTED,
     RECORDED,
@@ -33,12 +30,24 @@ from apps.reports.documents import (
     Document,
     Section,
     Table,
+    label,
+    many,
     number,
     who,
     words,
 )
+from apps.reports.kinds import emergencies
 
+YEAR = timedelta(days=366)
 SOON = timedelta(days=60)
+_WORDS = {
+    "pass": "meets its requirements",
+    "fail": "does not meet them",
+    "insufficient": "data do not suffice",
+    "error": "could not be checked",
+    "no_policy": "no policy applies",
+    "": "nothing decided",
+}
 
 
 def portfolio(by: Person, now: datetime) -> Document:
@@ -54,10 +63,15 @@ def portfolio(by: Person, now: datetime) -> Document:
     amount = spent.aggregate(sum=Sum("amount"))["sum"] or 0
     waivers = Waiver.objects.filter(version__model__in=models, valid_from__lte=now, valid_to__gt=now)
     ending = waivers.filter(valid_to__lte=now + SOON).count()
+    broken = emergencies.emergencies(models, now - YEAR, now)
     summary = [
         f"{len(models)} models are in the inventory; {len(failing)} do not meet their requirements now.",
-        f"{sum(findings.values())} findings are open, {overdue} of them past their date.",
-        f"{waivers.count()} waivers hold; {ending} end within 60 days.",
+        many(
+            sum(findings.values()), "finding is open", f"findings are open, {overdue} of them past their date"
+        )
+        + ".",
+        many(waivers.count(), "waiver holds", f"waivers hold; {ending} end within 60 days") + ".",
+        emergencies.sentence(broken, "in the last twelve months"),
         f"Control cost {amount:.2f} {currency()} in the last twelve months.",
     ]
     rows = [
@@ -71,17 +85,47 @@ def portfolio(by: Person, now: datetime) -> Document:
         for m in models
     ]
     tiers = Counter(str(m.tier or "none") for m in models)
-    by_tier = [[words(tier), number(count, COUNTED)] for tier, count in sorted(tiers.items())]
+    by_tier = [[label(tier), number(count, COUNTED)] for tier, count in sorted(tiers.items())]
     sections = [
-        Section("By tier", [], [Table("Models by tier", ("Tier", "Models"), by_tier)]),
+        Section(
+            "At a glance",
+            [],
+            [
+                Table("Models by tier", ("Tier", "Models"), by_tier, drawn="Models"),
+                _outcomes([outcomes.get(m.pk, "") for m in models]),
+                _ages(by, now),
+            ],
+        ),
         Section(
             "Model by model",
             [],
             [Table("Portfolio", ("Model", "Owner", "Tier", "Newest decision", "Open findings"), rows)],
         ),
         Section("Waivers that hold", [], [_waivers(list(waivers.order_by("valid_to")))]),
+        emergencies.section(broken),
     ]
     return Document("Portfolio report", f"as of {now:%Y-%m-%d %H:%M} UTC", summary, sections)
+
+
+def _outcomes(found: Sequence[str]) -> Table:
+    counts = Counter(found)
+    rows = [[label(_WORDS.get(o, o)), number(counts[o], COUNTED)] for o in _WORDS if counts[o]]
+    return Table("Models by newest decision", ("Newest decision", "Models"), rows, drawn="Models")
+
+
+def _ages(by: Person, now: datetime) -> Table:
+    """Open findings by how long ago they were due."""
+    late = [(now.date() - f.due).days for f in visible_findings(by).exclude(state="closed")]
+    spans = (
+        ("not due yet", -(10**6), 0),
+        ("1 to 30 days late", 1, 30),
+        ("31 to 90 days late", 31, 90),
+        ("more than 90 days late", 91, 10**6),
+    )
+    rows = [
+        [label(name), number(sum(low <= days <= high for days in late), COUNTED)] for name, low, high in spans
+    ]
+    return Table("Open findings by age", ("Due", "Findings"), rows if late else [], "None.", drawn="Findings")
 
 
 def _decided(models: Sequence[Any]) -> dict[int, Decision]:
@@ -127,9 +171,11 @@ def attestations(by: Person, now: datetime, since: datetime, until: datetime) ->
     rows = Attestation.objects.filter(model__in=models, attested_at__gte=since, attested_at__lt=until)
     last = {row.model_id: row for row in rows.select_related("person").order_by("attested_at")}
     missing = [m for m in models if m.pk not in last]
+    broken = emergencies.emergencies(models, since, until)
     summary = [
         f"{len(last)} of {len(models)} entries were attested from {since:%Y-%m-%d} to {until:%Y-%m-%d}.",
         f"{len(missing)} were not." if missing else "None is missing.",
+        emergencies.sentence(broken, "in the period"),
     ]
     table = [
         [
@@ -146,6 +192,7 @@ def attestations(by: Person, now: datetime, since: datetime, until: datetime) ->
     sections = [
         Section("Entry by entry", [], [Table("Attestations", head, table)]),
         Section("Rounds due in the period", [], [_rounds(by, since, until)]),
+        emergencies.section(broken),
     ]
     return Document("Period attestation", f"{since:%Y-%m-%d} to {until:%Y-%m-%d}", summary, sections)
 
@@ -170,116 +217,6 @@ def _rounds(by: Person, since: datetime, until: datetime) -> Table:
 
 def _digest(row: Attestation | None) -> str:
     return row.statement_digest if row is not None else ""
-
-
-def access_review(by: Person, now: datetime) -> Document:
-    """Who holds which role where, who could both build and approve, and which tokens are out."""
-    grants = list(
-        standing_grants().select_related("person", "granted_by").order_by("person__username", "role")
-    )
-    tokens = ApiToken.objects.filter(revoked_at=None, expires_at__gt=now).select_related("person")
-    held: dict[Person, set[str]] = {}
-    for grant in grants:
-        held.setdefault(grant.person, set()).add(grant.role)
-    known = all_roles()
-    both = [
-        person
-        for person, keys in held.items()
-        if _holds(known, keys, BUILDS) and _holds(known, keys, APPROVES)
-    ]
-    summary = [
-        f"{len(held)} people and services hold {len(grants)} roles.",
-        f"{len(both)} hold roles that build and roles that approve; the service refuses both on one model.",
-        f"{tokens.count()} tokens are valid.",
-    ]
-    roles = [
-        [
-            who(g.person),
-            words(known[g.role].title if g.role in known else g.role),
-            words(f"{g.scope} {g.scope_key}".strip()),
-            words(f"{g.valid_from:%Y-%m-%d}"),
-            words(f"{g.valid_to:%Y-%m-%d}" if g.valid_to else "without end"),
-            who(g.granted_by) if g.granted_by else words(""),
-            words(g.reason),
-        ]
-        for g in grants
-    ]
-    out = [
-        [who(t.person), words(t.name), words(", ".join(t.scopes)), words(f"{t.expires_at:%Y-%m-%d}")]
-        for t in tokens.order_by("expires_at")
-    ]
-    sections = [
-        Section(
-            "Roles",
-            [],
-            [
-                Table(
-                    "Grants that hold",
-                    ("Who", "Role", "Where", "From", "Until", "Granted by", "Reason"),
-                    roles,
-                )
-            ],
-        ),
-        *_reviewed(now),
-        Section(
-            "Both sides",
-            [],
-            [Table("Who could build and approve", ("Who",), [[who(p)] for p in both], empty="Nobody.")],
-        ),
-        Section(
-            "Tokens",
-            [],
-            [Table("Tokens that are valid", ("Whose", "Name", "May", "Until"), out, empty="None.")],
-        ),
-    ]
-    return Document("Access review", f"as of {now:%Y-%m-%d %H:%M} UTC", summary, sections)
-
-
-def _reviewed(now: datetime) -> list[Section]:
-    """The reviews of roles of the last year with what was answered, and whose reviews somebody else does."""
-    since = now - timedelta(days=366)
-    rows = (
-        Campaign.objects.filter(opened_at__gte=since)
-        .select_related("opened_by")
-        .annotate(
-            asked=Count("items", distinct=True),
-            kept=Count("items", filter=Q(items__answer__kept=True), distinct=True),
-            ended=Count("items", filter=Q(items__answer__kept=False), distinct=True),
-        )
-    )
-    reviews = [
-        [
-            words(row.title),
-            words(f"{row.scope} {row.scope_key}".strip()),
-            words(f"{row.due:%Y-%m-%d}"),
-            who(row.opened_by),
-            words(f"{row.kept} kept, {row.ended} ended, of {row.asked}"),
-            words(f"{row.closed_at:%Y-%m-%d}" if row.closed_at else "open"),
-            words(row.statement_digest or "not sealed yet"),
-        ]
-        for row in rows
-    ]
-    lent = [
-        [
-            who(row.delegator),
-            who(row.delegate),
-            words(row.permission),
-            words(f"{row.scope} {row.scope_key}".strip()),
-            words(f"{row.valid_to:%Y-%m-%d}"),
-            words(row.reason),
-        ]
-        for row in standing_at(now)
-    ]
-    heads = ("Review", "Of", "Due", "Opened by", "Answers", "Closed", "Statement")
-    handed = ("Whose", "Done by", "Which", "Where", "Until", "Reason")
-    return [
-        Section("Reviews of roles", [], [Table("In the last year", heads, reviews, empty="None.")]),
-        Section("Reviews handed on", [], [Table("That hold", handed, lent, empty="None.")]),
-    ]
-
-
-def _holds(known: Mapping[str, Role], keys: set[str], permissions: frozenset[Permission]) -> bool:
-    return any(known[key].permissions & permissions for key in keys if key in known)
 
 
 def policy_coverage(by: Person, now: datetime, framework: str) -> Document:

@@ -10,7 +10,9 @@ from apps.audit.queries import keys, read_statement
 from apps.gates.queries import latest_decision
 from apps.inventory.models import ModelVersion, Use
 from apps.inventory.queries import uses_of
-from apps.reports.documents import MEASURED, SEALED, Cell, Table, number, words
+from apps.reports.documents import MEASURED, SEALED, Cell, Table, label, number, rounded, words
+
+ORDER = ("error", "fail", "missing", "insufficient", "warn", "pass", "not_applicable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +50,30 @@ def gates_table(sealed: Sealed) -> Table:
     return Table(
         f"Gates for {sealed.use.key}",
         ("Gate", "Result", "Value", "95 % interval", "Must hold", "Bound set by", "n"),
-        [_gate_row(sealed, gate) for gate in sealed.predicate["gates"]],
+        [_gate_row(sealed, gate) for gate in sorted(sealed.predicate["gates"], key=_rank)],
         empty="No gate applied.",
     )
+
+
+def _rank(gate: Mapping[str, Any]) -> int:
+    """What is not met stands first."""
+    return ORDER.index(gate["outcome"]) if gate["outcome"] in ORDER else len(ORDER)
 
 
 def _gate_row(sealed: Sealed, gate: Mapping[str, Any]) -> list[Cell]:
     found, evidence = sealed.measurement(gate), str(gate.get("evidence") or "")
     low, high = found.get("interval") or (None, None)
-    interval = f"{low:.4f} to {high:.4f}" if low is not None and high is not None else "–"
+    interval = f"{rounded(low)} to {rounded(high)}" if low is not None and high is not None else ""
     bound = ", ".join(
         f"{'at least' if k == 'min' else 'at most'} {v}" for k, v in (gate.get("bound") or {}).items()
     )
     return [
-        words(gate["id"], SEALED, sealed.digest),
+        label(gate["id"]),
         words(gate["outcome"], SEALED, sealed.digest),
         number(found.get("value"), str(found.get("provenance") or MEASURED), evidence),
         words(interval, str(found.get("provenance") or MEASURED), evidence),
         words(bound, SEALED, sealed.digest),
-        words(gate.get("source"), SEALED, sealed.digest),
+        label(gate.get("source") or "–"),
         number(found.get("n"), MEASURED, evidence),
     ]
 
@@ -74,6 +81,10 @@ def _gate_row(sealed: Sealed, gate: Mapping[str, Any]) -> list[Cell]:
 def outcome_sentence(sealed: Sealed) -> str:
     """One sentence of what was decided for a use."""
     gates = sealed.predicate["gates"]
-    met = sum(g["outcome"] in ("pass", "warn") for g in gates)
-    told = f"{met} of {len(gates)} gates are met"
+    unmet = [gate for gate in gates if gate["outcome"] not in ("pass", "warn", "not_applicable")]
+    stops = sum(gate.get("enforcement") != "advisory" for gate in unmet)
+    told = f"{len(gates) - len(unmet)} of {len(gates)} gates are met"
+    if unmet:
+        told += f"; {len(unmet)} {'is' if len(unmet) == 1 else 'are'} not, "
+        told += f"{stops} of them binding" if stops else "and none of them binds"
     return f"For {sealed.use.key} the decision is {sealed.predicate['outcome']}: {told}."
