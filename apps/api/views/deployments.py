@@ -11,7 +11,9 @@ from django.http import HttpRequest, HttpResponse
 
 from apps.api import rendering
 from apps.api.endpoints import answer, endpoint, operation
+from apps.api.identities import asking, pipeline_of
 from apps.api.reading import Fields, body
+from apps.audit.errors import Forbidden
 from apps.audit.queries import envelope, statement
 from apps.deploys import running
 from apps.deploys.commands.revocations import seal_revocations
@@ -85,6 +87,8 @@ def _whole(found: Asset) -> dict[str, Any]:
     answers={200: "Exactly one version and digest for each slot."},
 )
 def list_slots(request: HttpRequest, *, by: Person) -> HttpResponse:
+    if pipeline_of(request):
+        raise Forbidden("A pipeline or a cluster tells what runs; it reads nothing of others here.")
     rows = running.slots(
         by,
         environment=request.GET.get("environment", ""),
@@ -120,6 +124,8 @@ def report(request: HttpRequest, *, by: Person) -> HttpResponse:
     }
     since = fields.instant("since") if fields.names("since") else None
     fields.done()
+    if pipeline := pipeline_of(request):
+        pipeline.permit_place(said["environment"])
     return answer(_line(report_deployment(by=by, since=since, **said)))
 
 
@@ -205,10 +211,10 @@ def revocation_list(request: HttpRequest, *, by: Person) -> HttpResponse:
     return answer(envelope(statement(row.statement_digest)))
 
 
-deployments = endpoint(list_slots, report)
+deployments = endpoint(list_slots, report, who=asking)
 deployment = endpoint(show_deployment)
 ungoverned = endpoint(inbox)
 settlements = endpoint(settlement)
 rollbacks = endpoint(back)
 calls = endpoint(counted)
-revocations = endpoint(revocation_list)
+revocations = endpoint(revocation_list, who=asking)

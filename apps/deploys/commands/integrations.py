@@ -22,7 +22,7 @@ from apps.audit import commands as audit
 from apps.audit.errors import Invalid, Refused
 from apps.audit.events import EventName
 from apps.deploys import guards
-from apps.deploys.integrations import kinds, reading
+from apps.deploys.integrations import kinds, reading, service_accounts
 from apps.deploys.models import Binding, Environment, Integration, IntegrationSecret
 from apps.deploys.states import VersionFrom
 from apps.inventory.models import RegisteredModel
@@ -115,6 +115,8 @@ def _keep_given(row: Integration, chosen: kinds.Secret, value: str) -> None:
         raise Invalid(f"“{chosen.title}” is empty, too long, or not plain text.", field=chosen.name)
     if chosen.name == "private_key":
         _rsa(value)
+    elif chosen.name == "jwks":
+        _public(value)
     elif not value.isprintable() or " " in value:
         raise Invalid(f"“{chosen.title}” holds blanks or line ends.", field=chosen.name)
     _end(row, chosen.name, after=timedelta(0))
@@ -131,6 +133,17 @@ def _rsa(pem: str) -> None:
             "The private key cannot be read: an RSA key of at least 2048 bits in PEM was expected.",
             field="private_key",
         )
+
+
+def _public(text: str) -> None:
+    try:
+        service_accounts.keys_of(text)
+    except (ValueError, RecursionError):
+        raise Invalid(
+            "The keys cannot be read: a JWKS with public keys was expected, as `kubectl get --raw "
+            "/openid/v1/jwks` gives it.",
+            field="jwks",
+        ) from None
 
 
 def _end(row: Integration, name: str, *, after: timedelta) -> None:
@@ -226,6 +239,8 @@ def _source(integration: Integration, text: str) -> str:
     found = clean(text, field="source", longest=200)
     if integration.kind == "ci-oidc" and not kinds.NUMBER.fullmatch(found):
         raise Invalid("Name the repository or project by its number.", field="source")
+    if integration.kind == service_accounts.KIND and not service_accounts.NAMED.fullmatch(found):
+        raise Invalid("Name the service account as namespace/name.", field="source")
     return found
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import jwt
 from jwt.exceptions import PyJWTError
 
-from apps.access.issuers import LEEWAY, NotBelieved, issuer_at, verified
+from apps.access.issuers import LEEWAY, Issuer, NotBelieved, issuer_at, verified
 from apps.access.models import Person
 from apps.audit.errors import Forbidden
-from apps.deploys.integrations import heard, reading
+from apps.deploys.integrations import heard, reading, service_accounts
 from apps.deploys.models import Binding, Integration
 from apps.outside.permits import Permits
 
@@ -54,13 +54,17 @@ _FLAVOURS: Mapping[str, _Claims] = {
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """A pipeline whose token held: as whom it asks, and of which models it may."""
+    """A pipeline or a cluster whose token held: as whom it asks, and of which models it may.
+
+    `again`: the same token may come for another request, for it lies in a file of a pod.
+    """
 
     integration: Integration
     source: str
     place: str
     jti: str
     told: Mapping[str, str]
+    again: bool = False
 
     @property
     def account(self) -> Person:
@@ -77,6 +81,12 @@ class Recognised:
             f"The pipeline {self.source} may not ask of that model for that environment: nothing binds them."
         )
 
+    def permit_place(self, environment: str) -> None:
+        """Forbidden where nothing binds this pipeline or cluster to the environment."""
+        rows = reading.bound(self.integration, self.source, self.place)
+        if not any(row.source and row.environment.key == environment for row in rows):
+            raise Forbidden(f"{self.source} may not speak of that environment: nothing binds them.")
+
 
 def looks_like_one(raw: str) -> bool:
     """Whether a bearer is a token of an issuer, and not one of ours."""
@@ -86,11 +96,21 @@ def looks_like_one(raw: str) -> bool:
 def proved(raw: str) -> Recognised:
     """The pipeline that a token speaks of, once everything about it holds; NotBelieved otherwise."""
     for row in _trusting(raw):
-        permits = Permits.of(row.hosts).allowed
-        issuer = issuer_at(row.settings["issuer"], permits)
-        claims = verified(raw, issuer=issuer, audience=row.settings["audience"], algorithms=ALGORITHMS)
-        return _recognised(row, claims)
+        claims = verified(raw, issuer=_issuer(row), audience=row.settings["audience"], algorithms=ALGORITHMS)
+        return _cluster(row, claims, raw) if row.kind == service_accounts.KIND else _recognised(row, claims)
     raise NotBelieved("Nobody here trusts the issuer of this token for its audience.")
+
+
+def _issuer(row: Integration) -> Issuer:
+    """With the keys that were given; else it is asked for them, at the hosts that were named."""
+    given = service_accounts.given_issuer(row) if row.kind == service_accounts.KIND else None
+    return given or issuer_at(row.settings["issuer"], Permits.of(row.hosts).allowed)
+
+
+def _cluster(row: Integration, claims: Mapping[str, Any], raw: str) -> Recognised:
+    source, told = service_accounts.account_of(claims)
+    place, _, _ = source.partition("/")
+    return Recognised(row, source, place, service_accounts.once(claims, raw), told, again=True)
 
 
 def _trusting(raw: str) -> list[Integration]:
@@ -100,10 +120,12 @@ def _trusting(raw: str) -> list[Integration]:
     except (PyJWTError, ValueError, RecursionError):
         raise NotBelieved("The token cannot be read.") from None
     issuer, audience = told.get("iss"), told.get("aud")
+    if isinstance(audience, list) and len(audience) == 1:
+        (audience,) = audience  # as clusters write it
     if not isinstance(issuer, str) or not isinstance(audience, str):
         raise NotBelieved("The token names no single issuer and audience.")
     rows = Integration.objects.select_related("account").filter(
-        kind="ci-oidc", enabled=True, account__is_active=True
+        kind__in=("ci-oidc", service_accounts.KIND), enabled=True, account__is_active=True
     )
     found = [r for r in rows if (r.settings.get("issuer"), r.settings.get("audience")) == (issuer, audience)]
     if len(found) > 1:
