@@ -135,6 +135,31 @@ KINDS: dict[str, Kind] = {
             guide="github-actions",
         ),
         Kind(
+            key="cluster-oidc",
+            title="Identity of clusters (service accounts)",
+            sentence="Jobs and pods of a cluster ask and report with the token that the cluster projects "
+            "into them; no token is stored anywhere.",
+            settings=(
+                Setting(
+                    name="issuer",
+                    title="Issuer",
+                    form=URL,
+                    help="Exactly as the tokens say it: kubectl get --raw /.well-known/openid-configuration",
+                ),
+                Setting(name="audience", title="Audience", help="Exactly what the volume asks a token for."),
+            ),
+            secrets=(
+                Secret(
+                    name="jwks",
+                    title="Keys of the cluster (JWKS)",
+                    given=True,
+                    help="Where the issuer cannot be asked from here: kubectl get --raw /openid/v1/jwks. "
+                    "Without them it is asked, at the hosts that are named.",
+                ),
+            ),
+            guide="argo",
+        ),
+        Kind(
             key="github",
             title="GitHub deployment protection rule",
             sentence="A GitHub App holds each deployment to an environment until the deploy gate answers.",
