@@ -1,7 +1,7 @@
 """Which service account of a cluster asks, by the token that the cluster projects into a pod.
 
 Such a token says its namespace, its service account and the pod that it was made for. It lives for an hour or
-so and lies in a file, which a job reads again: it may come again until it ends, but never live for over a day.
+so and lies in a file, which a job reads again: it may come again until it ends, but none may live for a day.
 """
 
 from __future__ import annotations
