@@ -48,6 +48,8 @@ def add(commands: Any) -> None:
     check.add_argument("--population", default="")
     check.add_argument("--jurisdiction", default="", metavar="PLACE", help="such as US, EU or US-NY")
     check.add_argument("--exposure", default="", metavar="EUR")
+    check.add_argument("--experiment", default="", metavar="ID", help="that the question is asked for")
+    check.add_argument("--share", default="", metavar="PERCENT", help="of the calls, in an experiment")
     check.add_argument(
         "--wait", type=duration, default=0, metavar="10m", help="how long a pending answer is awaited"
     )
@@ -170,6 +172,11 @@ def _gate_lines(client: Client, digest: str) -> list[str]:
 # The deploy gate --------------------------------------------------------------------------------------
 
 
+def _experiment(args: argparse.Namespace) -> dict[str, str]:
+    """What an older server need not know, where nothing is said of it."""
+    return {"experiment": args.experiment, "share": args.share} if args.experiment or args.share else {}
+
+
 def _check(args: argparse.Namespace, client: Client) -> int:
     asked = {
         "model": args.model,
@@ -180,6 +187,7 @@ def _check(args: argparse.Namespace, client: Client) -> int:
         "population": args.population,
         "jurisdiction": args.jurisdiction,
         "exposure_eur": args.exposure,
+        **_experiment(args),
     }
     try:
         answer = client.post("/admissions", asked, key=str(uuid.uuid4())).body

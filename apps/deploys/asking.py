@@ -17,6 +17,7 @@ from apps.approvals.models import Approval
 from apps.approvals.states import ApprovalState
 from apps.audit.errors import NotFound
 from apps.deploys import guards
+from apps.deploys.experiments import Within, answered_within
 from apps.deploys.facts import Gathered, gather
 from apps.deploys.glass import standing, through_glass
 from apps.deploys.models import Environment
@@ -39,14 +40,26 @@ class Said:
     population: str = ""
     jurisdiction: str = ""
     exposure_eur: str = ""
+    experiment: str = ""
+    share: str = ""
 
     @classmethod
-    def of(cls, *, population: str, jurisdiction: str, exposure_eur: str) -> Said:
+    def of(
+        cls,
+        *,
+        population: str,
+        jurisdiction: str,
+        exposure_eur: str,
+        experiment: str = "",
+        share: str = "",
+    ) -> Said:
         """The values, each checked."""
         return cls(
             population=clean(population, field="population", longest=200),
             jurisdiction=guards.jurisdiction(jurisdiction),
             exposure_eur=guards.exposure(exposure_eur),
+            experiment=clean(experiment, field="experiment", longest=36),
+            share=guards.share(share),
         )
 
 
@@ -90,7 +103,13 @@ def weighed(about: Asked, now: datetime) -> tuple[Gathered, Answer]:
     gathered = gather(about.version, about.use, about.environment, now)
     answer = _narrowed(gathered, gathered.answer(about.request, now), about)
     told = or_pending(_with_nearest(answer, about, now), about.version, about.use)
-    return gathered, through_glass(told, gathered, _glass(about, answer, now))
+    opened = through_glass(told, gathered, _glass(about, answer, now))
+    return gathered, answered_within(opened, _within(about), now)
+
+
+def _within(about: Asked) -> Within:
+    said = about.said
+    return Within(experiment=said.experiment, share=said.share, version=about.version, request=about.request)
 
 
 def _glass(about: Asked, answer: Answer, now: datetime) -> Glass | None:

@@ -47,6 +47,19 @@ def exposure(text: str) -> str:
     return plain
 
 
+def share(text: str) -> str:
+    """The share of calls that a request names, in percent; empty where it names none."""
+    if not text:
+        return ""
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        raise Invalid(f"“{text[:20]}” is no share in percent.", field="share") from None
+    if not amount.is_finite() or not 0 < amount <= 100 or len(text) > 10:
+        raise Invalid(f"A share is more than 0 and at most 100 percent, not {text[:20]}.", field="share")
+    return format(amount, "f")[:10]
+
+
 # What runs where ------------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from apps.audit.states import Ref
+from apps.deploys.models_experiments import Experiment as Experiment
+from apps.deploys.models_experiments import ExperimentEnd as ExperimentEnd
+from apps.deploys.models_experiments import ExperimentResult as ExperimentResult
 from apps.deploys.models_glass import Glass as Glass
 from apps.deploys.models_glass import GlassEnd as GlassEnd
 from apps.deploys.models_glass import GlassRequest as GlassRequest
@@ -54,6 +57,9 @@ class Admission(models.Model):
     population = models.CharField(max_length=200, blank=True)
     jurisdiction = models.CharField(max_length=10, blank=True)
     exposure_eur = models.CharField(max_length=40, blank=True)
+    # The experiment that it was asked for, and the share of the calls in percent.
+    experiment = models.CharField(max_length=36, blank=True)
+    share = models.CharField(max_length=10, blank=True)
     outcome = models.CharField(max_length=20, choices=[(o, o) for o in Outcome])
     allowed = models.BooleanField()
     reasons = models.JSONField()

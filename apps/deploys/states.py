@@ -37,3 +37,20 @@ class Answered(StrEnum):
     BOUND = "bound"
     IGNORED = "ignored"
     FINDING = "finding"
+
+
+class Arm(StrEnum):
+    """One of the two versions of an experiment."""
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+
+
+class Cause(StrEnum):
+    """Why an experiment ended."""
+
+    OVER = "over"  # its time had come
+    ASKED = "asked"  # somebody ended it
+    STOPPED = "stopped"  # its stop rule: monitoring no longer passes
+    NOT_ALLOWED = "not_allowed"  # one of the two may not run there any more
+    OVER_SHARE = "over_share"  # the challenger answered more calls than it may

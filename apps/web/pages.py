@@ -55,7 +55,7 @@ RAIL: tuple[Entry, ...] = (
     ("/waivers", "Waivers", Permission.EVIDENCE_SEE, ()),
     ("/attestations", "Attestations", Permission.MODEL_SEE, ()),
     ("/decisions", "Decisions", Permission.ADMISSION_SEE, ("/admissions/",)),
-    ("/deployments", "Deployments", Permission.ADMISSION_SEE, ("/environments",)),
+    ("/deployments", "Deployments", Permission.ADMISSION_SEE, ("/environments", "/experiments")),
     ("/policies", "Policies", None, ()),
     ("/coverage", "Coverage", Permission.EVIDENCE_SEE, ()),
     ("/costs", "Costs", Permission.COST_SEE, ()),

@@ -148,7 +148,8 @@ class Countersign:
         wait : float, optional
             Seconds to wait while gates run or people still have to sign.
         **said : str
-            What the request says of itself: ``use``, ``population``, ``jurisdiction``, ``exposure_eur``.
+            What the request says of itself: ``use``, ``population``, ``jurisdiction``, ``exposure_eur``,
+            ``experiment`` and ``share``.
 
         Returns
         -------

@@ -69,7 +69,7 @@ def _handler(server: Loopback) -> type[BaseHTTPRequestHandler]:
             if self.command != "HEAD":
                 self.wfile.write(raw)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_HEAD = serve
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = serve
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from django.http import HttpResponse
+from django.test import Client
 
 from tests.cli.loopback import Asked, Told
 from tests.integrations.site import Elsewhere, Site, made
+from tests.standing import Standing
 
 pytestmark = pytest.mark.usefixtures("world")
 
@@ -121,3 +123,30 @@ def test_the_same_check_is_taken_in_once(site: Site, elsewhere: Elsewhere) -> No
     assert [call(site, elsewhere.url).status_code for _ in range(2)] == [202, 200]
     site.worked()
     assert len(elsewhere.told()) == 1
+
+
+# The check that polls -------------------------------------------------------------------------------------
+
+
+def polled(token: str, version: str, *, tries: int = 10) -> tuple[str, int]:
+    """The check in its mode ApiResponse: the same request at most ten times, until the criterion holds."""
+    body = {"model": "credit-pd", "version": version, "environment": "production"}
+    headers = {"Authorization": f"Bearer {token}"}
+    for number in range(1, tries + 1):
+        answer = Client().post(
+            "/api/v1/admissions", json.dumps(body), content_type="application/json", headers=headers
+        )
+        if answer.status_code == 200 and answer.json()["allowed"] is True:  # eq(root['allowed'], true)
+            return "approved", number
+    return "rejected", tries
+
+
+@pytest.mark.parametrize(
+    ("version", "found"), [("1", ("approved", 1)), ("9", ("rejected", 10)), ("2", ("rejected", 10))]
+)
+def test_a_check_that_polls(world: Standing, version: str, found: tuple[str, int]) -> None:
+    assert polled(world.tokens["pipeline"], version) == found
+
+
+def test_a_check_that_polls_without_a_right_token_is_rejected() -> None:
+    assert polled("cs_wrong", "1", tries=2) == ("rejected", 2)

@@ -12,9 +12,10 @@ import pytest
 from django.http import HttpResponse
 from standardwebhooks import Webhook
 
+from apps.deploys.commands import reconcile_integrations
 from apps.deploys.models import Question
 from tests.cli.loopback import Asked, Told
-from tests.integrations.site import Elsewhere, Site, made, signed
+from tests.integrations.site import WORKER, Answerer, Elsewhere, Site, made, signed
 
 pytestmark = pytest.mark.usefixtures("world")
 
@@ -197,3 +198,89 @@ def test_other_events_ask_nothing(elsewhere: Elsewhere) -> None:
     ours = site(elsewhere)
     assert hooked(ours, {**BLOCKED, "status": "success"}).status_code == 202
     assert ours.taken() == ["nothing to do"]
+
+
+# After an outage ------------------------------------------------------------------------------------------
+
+WAITING = {
+    "id": 15,
+    "iid": 2,
+    "ref": "v1",
+    "sha": SHA,
+    "status": "blocked",
+    "environment": {"id": 9, "name": "production"},
+}
+
+
+def listing(gitlab: FakeGitLab, *rows: Any) -> Answerer:
+    """The blocked deployments of the project, and everything else as before."""
+
+    def answers(asked: Asked) -> Told | None:
+        if asked.method == "GET" and urlsplit(asked.path).path == "/api/v4/projects/6/deployments":
+            assert parse_qs(urlsplit(asked.path).query)["status"] == ["blocked"]
+            return Told(200 if asked.headers.get("private-token") == "glpat-1" else 401, list(rows))
+        return gitlab(asked)
+
+    return answers
+
+
+def test_a_blocked_deployment_that_was_never_told_of_is_found(
+    elsewhere: Elsewhere, gitlab: FakeGitLab
+) -> None:
+    ours = site(elsewhere)
+    ours.bind(source="6", version_from="fixed", version="1")
+    elsewhere.answers = listing(gitlab, WAITING)
+
+    assert [reconcile_integrations(by=WORKER) for _ in range(2)] == [1, 0]
+    ours.worked()
+
+    assert [told["status"] for told in gitlab.approvals] == ["approved"]
+    assert reconcile_integrations(by=WORKER) == 0, "one that was answered is not asked again"
+
+
+def test_one_that_the_hook_told_of_is_not_asked_twice(elsewhere: Elsewhere, gitlab: FakeGitLab) -> None:
+    ours = site(elsewhere)
+    ours.bind(source="6", version_from="fixed", version="1")
+    hooked(ours)
+    elsewhere.answers = listing(gitlab, WAITING)
+    assert reconcile_integrations(by=WORKER) == 0
+
+
+def test_what_is_listed_and_cannot_be_answered_asks_nothing(elsewhere: Elsewhere, gitlab: FakeGitLab) -> None:
+    ours = site(elsewhere)
+    ours.bind(source="6", version_from="fixed", version="1")
+    bad = [{"sha": "x"}, {"environment": None}, {"id": "15"}, {"id": True}, {"status": "running"}]
+    elsewhere.answers = listing(gitlab, "x", None, *({**WAITING, **one} for one in bad))
+    assert reconcile_integrations(by=WORKER) == 0
+
+
+def test_only_projects_that_are_bound_are_looked_at(elsewhere: Elsewhere, gitlab: FakeGitLab) -> None:
+    ours = site(elsewhere)
+    ours.bind(version_from="fixed", version="1")
+    assert reconcile_integrations(by=WORKER) == 0
+    assert elsewhere.told() == []
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_an_answer_that_is_not_taken_leaves_the_deployment_blocked(
+    elsewhere: Elsewhere, gitlab: FakeGitLab, status: int
+) -> None:
+    ours = site(elsewhere)
+    ours.bind(source="6", version_from="fixed", version="1")
+    hooked(ours)
+    elsewhere.answers = lambda _: Told(status, {"message": "You cannot approve your own deployment"})
+
+    question = ours.worked()
+
+    assert (question.told_at, question.fault) == (None, f"GitLab answered {status}.")
+    elsewhere.answers = gitlab
+    assert ours.worked_later().told == "allowed"
+
+
+def test_a_redirect_is_not_followed_with_the_token(elsewhere: Elsewhere, gitlab: FakeGitLab) -> None:
+    ours = site(elsewhere)
+    ours.bind(source="6", version_from="fixed", version="1")
+    hooked(ours)
+    elsewhere.answers = lambda _: Told(302, {}, {"Location": f"{elsewhere.url}/stolen"})
+    assert ours.worked().told_at is None
+    assert elsewhere.told("/stolen") == []

@@ -112,6 +112,7 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "delegation_id": 0,
         "campaign_id": 0,
         "item_id": 0,
+        "experiment_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
         "glass_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
         "factor_id": 1,
         "provider": "none",
@@ -367,7 +368,19 @@ def _reports(world: Standing) -> dict[str, dict[str, Any]]:
         "POST /api/v1/deployments/<uuid:deployment_id>/rollback": {"version": "2", "reason": "for a test"},
         "POST /deployments/<uuid:deployment_id>/settle": answer,
         "POST /environments": {"key": "staging", "title": "Staging"},
+        "POST /api/v1/experiments": _experiment(),
+        "POST /experiments": {**_experiment(), "ends": DAY},
+        "POST /api/v1/experiments/<uuid:experiment_id>/end": {"reason": "for a test"},
+        "POST /experiments/<uuid:experiment_id>/end": {"reason": "for a test"},
     }
+
+
+def _experiment() -> dict[str, Any]:
+    """Of two versions, the second of which nobody has approved yet."""
+    two = {"model": "credit-pd", "champion": "1", "challenger": "2"}
+    ends = (timezone.now() + timedelta(days=9)).isoformat()
+    where = {"environment": "production", "slot": "scoring/credit-pd", "share": "10", "ends": ends}
+    return {**two, **where, "title": "Newer data", "reason": "for a test"}
 
 
 def _last_day() -> str:

@@ -72,7 +72,6 @@ WITHOUT_TRACE = {
     "note_token_use",
     "note_worker",
     "read_notices",
-    "reconcile_integrations",
     "request_report",
     "send_delivery_hints",
     "send_hints",

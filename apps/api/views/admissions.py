@@ -50,6 +50,8 @@ _PATIENT = threading.BoundedSemaphore(2)
         "population": "string?",
         "jurisdiction": "string?",
         "exposure_eur": "string?",
+        "experiment": "string?",
+        "share": "string?",
     },
     query={"strict": "integer, 1 answers by status: 200 allow, 403 deny, 409 pending, 503 could not decide"},
     answers={
@@ -70,6 +72,8 @@ def ask(request: HttpRequest, *, by: Person) -> HttpResponse:
         "population": fields.text("population", "", longest=200),
         "jurisdiction": fields.text("jurisdiction", "", longest=10),
         "exposure_eur": fields.text("exposure_eur", "", longest=40),
+        "experiment": fields.text("experiment", "", longest=36),
+        "share": fields.text("share", "", longest=10),
     }
     fields.done()
     strict(request)  # refused before anything is sealed

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from apps.deploys.commands.admissions import admit, ask_again
 from apps.deploys.commands.environments import declare_environment
+from apps.deploys.commands.experiments import (
+    begin_experiment,
+    end_experiment,
+    mind_experiments,
+    report_result,
+)
 from apps.deploys.commands.glass import ask_to_break_glass, break_glass, end_break_glass
 from apps.deploys.commands.identities import use_identity
 from apps.deploys.commands.inbound import take_in
@@ -30,19 +36,23 @@ __all__ = [
     "answer_question",
     "ask_again",
     "ask_to_break_glass",
+    "begin_experiment",
     "bind_model",
     "break_glass",
     "change_integration",
     "count_calls",
     "declare_environment",
     "end_break_glass",
+    "end_experiment",
     "give_secret",
     "look_again",
     "make_integration",
     "mark_again",
+    "mind_experiments",
     "read_registry",
     "reconcile_integrations",
     "report_deployment",
+    "report_result",
     "roll_back",
     "rotate_secret",
     "seal_revocations",

@@ -43,11 +43,19 @@ def admit(
     population: str = "",
     jurisdiction: str = "",
     exposure_eur: str = "",
+    experiment: str = "",
+    share: str = "",
 ) -> Admission:
     """Answer allow or deny with every reason; the answer is sealed and never changes."""
     require_anywhere(by, Permission.ADMISSION_ASK)
     given = read_request(model=model, version=version, use=use, environment=environment, digest=digest)
-    said = Said.of(population=population, jurisdiction=jurisdiction, exposure_eur=exposure_eur)
+    said = Said.of(
+        population=population,
+        jurisdiction=jurisdiction,
+        exposure_eur=exposure_eur,
+        experiment=experiment,
+        share=share,
+    )
     epoch = revocation_epoch()  # before the facts are read: what is taken away meanwhile makes it an old one
     about = asked(by, given, said)
     now = database_now()  # a service whose clock is behind revives nothing
@@ -85,6 +93,8 @@ def _seal(by: Person, asked: Asked, gathered: Gathered, answer: Answer, when: _W
         population=asked.said.population,
         jurisdiction=asked.said.jurisdiction,
         exposure_eur=asked.said.exposure_eur,
+        experiment=asked.said.experiment,
+        share=asked.said.share,
         outcome=answer.outcome,
         allowed=answer.allowed,
         reasons=[r.as_json() for r in answer.reasons],
@@ -158,6 +168,7 @@ def _predicate(it: _Sealing) -> dict[str, Any]:
                 "population": asked.said.population,
                 "jurisdiction": asked.said.jurisdiction,
                 "exposureEur": asked.said.exposure_eur,
+                **_experiment(asked.said),
             },
             "policies": policies,
             "limits": dict(answer.limits),
@@ -168,6 +179,11 @@ def _predicate(it: _Sealing) -> dict[str, Any]:
             **({"log": logged} if logged else {}),
         },
     }
+
+
+def _experiment(said: Said) -> dict[str, str]:
+    """The experiment that it was asked for, where it was for one."""
+    return {"experiment": said.experiment, "share": said.share} if said.experiment else {}
 
 
 def _answer(key: uuid.UUID, answer: Answer, statement: Statement, ends: datetime | None) -> bytes:
@@ -199,6 +215,8 @@ def ask_again(*, by: Person, admission: Admission) -> Admission:
         population=admission.population,
         jurisdiction=admission.jurisdiction,
         exposure_eur=admission.exposure_eur,
+        experiment=admission.experiment,
+        share=admission.share,
     )
     about = Asked(request=request, said=said, version=row, use=use, environment=place)
     if weighed(about, database_now())[1].outcome == admission.outcome:
@@ -213,4 +231,6 @@ def ask_again(*, by: Person, admission: Admission) -> Admission:
         population=admission.population,
         jurisdiction=admission.jurisdiction,
         exposure_eur=admission.exposure_eur,
+        experiment=admission.experiment,
+        share=admission.share,
     )

@@ -96,7 +96,7 @@ def bounded(said: Mapping[str, Any]) -> dict[str, Any]:
     room = LONGEST_SAID
     for name, value in said.items():
         text = json.dumps(value, ensure_ascii=False, default=str)
-        if not storable(name + text) or len(name) > 200:
+        if not storable(name + text) or "\\u0000" in text or len(name) > 200:
             continue
         room -= len(name) + len(text)
         if room < 0:

@@ -26,7 +26,12 @@ from apps.audit.forwarding import Forwarder
 from apps.audit.states import system
 from apps.audit.stopping import LogStopped
 from apps.costs.commands import raise_alerts
-from apps.deploys.commands import reconcile_integrations, send_question_hints, send_registry_hints
+from apps.deploys.commands import (
+    mind_experiments,
+    reconcile_integrations,
+    send_question_hints,
+    send_registry_hints,
+)
 from apps.gates.commands import (
     note_missed,
     request_due,
@@ -94,6 +99,7 @@ class Relay:
             _Duty(2, self._send_for_reports),
             _Duty(2, lambda: send_question_hints(by=RELAY)),
             _Duty(5, lambda: send_registry_hints(by=RELAY)),
+            _Duty(30, lambda: mind_experiments(by=RELAY)),
             _Duty(0, lambda: follow(by=RELAY)),
             _Duty(0, lambda: send_delivery_hints(by=RELAY)),
             _Duty(10, lambda: gather_letters(by=RELAY)),
