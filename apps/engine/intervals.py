@@ -7,7 +7,6 @@ from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
-from scipy.special import betaincinv
 
 from apps.engine.columns import FloatArray
 
@@ -58,8 +57,8 @@ def clopper_pearson(successes: float, n: float, confidence: float = 0.95) -> Pai
     [0.2527, 0.3676]
     """
     tail = (1 - confidence) / 2
-    low = 0.0 if successes <= 0 else float(betaincinv(successes, n - successes + 1, tail))
-    return low, 1.0 if successes >= n else float(betaincinv(successes + 1, n - successes, 1 - tail))
+    low = 0.0 if successes <= 0 else _beta(successes, n - successes + 1, tail)
+    return low, 1.0 if successes >= n else _beta(successes + 1, n - successes, 1 - tail)
 
 
 def jeffreys(successes: float, n: float, confidence: float = 0.95) -> Pair:
@@ -72,8 +71,15 @@ def jeffreys(successes: float, n: float, confidence: float = 0.95) -> Pair:
     """
     tail = (1 - confidence) / 2
     a, b = successes + 0.5, n - successes + 0.5
-    low = 0.0 if successes <= 0 else float(betaincinv(a, b, tail))
-    return low, 1.0 if successes >= n else float(betaincinv(a, b, 1 - tail))
+    low = 0.0 if successes <= 0 else _beta(a, b, tail)
+    return low, 1.0 if successes >= n else _beta(a, b, 1 - tail)
+
+
+def _beta(a: float, b: float, share: float) -> float:
+    """A quantile of a beta distribution; its library loads longer than most measurements take."""
+    from scipy.special import betaincinv
+
+    return float(betaincinv(a, b, share))
 
 
 def proportion(successes: float, n: float, confidence: float, method: str = "wilson") -> Pair:
