@@ -288,3 +288,7 @@ def test_the_stage_of_spinnaker(site: Site, version: str, ended: str) -> None:
     assert ended == ("SUCCEEDED" if 200 <= status < 300 else "TERMINAL")
     assert 200 <= status < 300 or status in stage["failFastStatusCodes"]
     assert {p["name"] for p in stage["parameters"]} == set(values)
+    nobody, _ = posted(
+        stage["url"].replace("https://countersign.bank.example", GONE), payload.encode(), headers
+    )
+    assert not 200 <= nobody < 300, "nobody who answers lets nothing go on"
