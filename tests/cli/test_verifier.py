@@ -20,6 +20,7 @@ from apps.engine.canonical import canonical, digest, rfc3339
 from apps.engine.offline import REVOCATIONS
 from apps.engine.statement import Subject, make_statement, sign
 from apps.engine.verified import Question
+from tests.engine.test_offline import in_log
 from tests.engine.test_verify import SIGNER, admission, key_set
 
 ARTIFACT = digest(b"model")
@@ -95,6 +96,19 @@ def test_after_a_newer_epoch_the_answer_is_refused_and_no_older_list_counts(ask:
     assert "the newest is 4" in ask({"artifact": ARTIFACT})[1]["why"]
     revoked(folder, 3)
     assert "4 was seen before" in ask({"artifact": ARTIFACT})[1]["why"]
+
+
+def test_where_it_is_told_to_it_takes_only_answers_whose_decision_is_in_the_log(folder: Path) -> None:
+    question = Question(at=now(), keys=key_set(), environment="prod-eu", logged=True)
+    verifier = Verifier(question, folder, folder / "revocations.json")
+    answer = folder / f"{ARTIFACT[7:]}.json"
+    terms = {"revocationEpoch": 3, "notAfter": rfc3339(now() + timedelta(hours=1))}
+
+    assert "does not prove" in verifier.may_run(ARTIFACT)[1]
+    answer.write_text(json.dumps(in_log(**terms)))
+    assert verifier.may_run(ARTIFACT) == (True, "")
+    answer.write_text(json.dumps(in_log(entry=b"something else", **terms)))
+    assert not verifier.may_run(ARTIFACT)[0]
 
 
 def test_without_the_list_nothing_may_run(ask: Ask, folder: Path) -> None:
