@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives import serialization
 from apps.audit import timestamps
 from apps.engine.timestamp import certificates_of, stamped_at, without_padding
 from apps.reports.certificates import Identity
-from apps.reports.drawing import fonts_folder
+from apps.reports.lettering import letters_of
 
-BOX_WIDTH, BOX_HEIGHT, LEFT, TOP = 230, 62, 51, 640
+BOX_WIDTH, BOX_HEIGHT, LEFT, TOP = 230, 56, 57, 596
 LONGEST_SIGNATURE = 72  # of P-256, DER
 RESERVED = 24_576  # hexadecimal digits: a stamp with a commercial authority's chain takes some 6 KiB
 
@@ -188,11 +188,12 @@ def _stamp(text: str) -> Any:
     from pyhanko.stamp import TextStampStyle
 
     class Embedded(FontEngineFactory):
-        """The report's font from memory; the library's own factory leaves its file open."""
+        """The report's font, with the letters of the text."""
 
         def create_font_engine(self, writer: Any, obj_stream: Any = None) -> Any:
             stream = obj_stream or (writer.prepare_object_stream() if writer.stream_xrefs else None)
-            data = io.BytesIO((fonts_folder() / "DejaVuSans.ttf").read_bytes())
-            return GlyphAccumulator(writer, data, font_size=10, obj_stream=stream)
+            return GlyphAccumulator(writer, io.BytesIO(letters_of(text)), font_size=10, obj_stream=stream)
 
-    return TextStampStyle(stamp_text=text, text_box_style=TextBoxStyle(font=Embedded(), font_size=10))
+    box = TextBoxStyle(font=Embedded(), font_size=10, leading=13)
+    # The library fills in what follows a percent sign.
+    return TextStampStyle(stamp_text=text.replace("%", "%%"), text_box_style=box, border_width=1)
