@@ -22,6 +22,7 @@ _NAMED = re.compile(
     r"(?i)((?:password|passwd|secret|api[_-]?key|token|pin)[\"']?\s*[=:]\s*[\"']?)[^\s\"',;&}]{3,}"
 )
 _IN_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+@")
+_BLANK = re.compile(r"\s")
 _EXTRA = ("request_method", "request_path", "status", "milliseconds", "person", "run", "queue")
 _SHORTEST = 8  # a shorter value would blot out ordinary words
 
@@ -56,10 +57,14 @@ class JsonFormatter(logging.Formatter):
     def _clean(self, text: str) -> str:
         for secret in self._secrets():
             text = text.replace(secret, "…")
-        text = _TOKEN.sub("cs_…", text)
-        text = _BEARER.sub(r"\1\2…", text)
-        text = _IN_ADDRESS.sub(r"\1…@", text)
-        return _NAMED.sub(r"\1…", text)
+        # Each pattern is looked for only where a sign stands that it cannot be without; most lines have none.
+        if "cs_" in text:
+            text = _TOKEN.sub("cs_…", text)
+        if _BLANK.search(text):
+            text = _BEARER.sub(r"\1\2…", text)
+        if "@" in text:
+            text = _IN_ADDRESS.sub(r"\1…@", text)
+        return _NAMED.sub(r"\1…", text) if "=" in text or ":" in text else text
 
     def _secrets(self) -> tuple[str, ...]:
         if self._known is None and settings.configured:

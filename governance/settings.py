@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "governance.middleware.security_headers",
     "apps.audit.context.middleware",
     "django.middleware.security.SecurityMiddleware",
+    "apps.api.short.short_way",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -341,6 +341,9 @@ class Decision(models.Model):
 
     class Meta:
         ordering = ["-decided_at", "-id"]
+        indexes = [
+            models.Index(fields=["version", "use", "purpose", "-decided_at", "-id"], name="decision_newest")
+        ]
 
     def __str__(self) -> str:
         return f"decision {self.outcome} for {self.version}"

@@ -85,7 +85,7 @@ def ask(request: HttpRequest, *, by: Person) -> HttpResponse:
     return response
 
 
-def _stored(request: HttpRequest, admission_id: UUID, answer: bytes) -> HttpResponse:
+def stored(request: HttpRequest, admission_id: UUID, answer: bytes) -> HttpResponse:
     """A stored answer, once it is found to be the one that was sealed."""
     try:
         return _bytes(request, sealed_outcome(answer, admission_id), answer)
@@ -119,7 +119,7 @@ def show_admission(request: HttpRequest, admission_id: UUID, *, by: Person) -> H
         pipeline.permit(admission.model_key, admission.environment)
     if patience and Permission.ADMISSION_ASK in held_anywhere(by):
         admission = _awaited(by, admission, until=time.monotonic() + patience)
-    return _stored(request, admission.pk, bytes(admission.answer))
+    return stored(request, admission.pk, bytes(admission.answer))
 
 
 def _awaited(by: Person, admission: Admission, *, until: float) -> Admission:
@@ -169,7 +169,7 @@ def admission(request: HttpRequest, admission_id: UUID) -> HttpResponseBase:
         refuse_secrets_in(request)
         found = queries.own_answer(raw.strip(), admission_id)
         if found is not None:
-            return _stored(request, admission_id, found)
+            return stored(request, admission_id, found)
     return _shown(request, admission_id=admission_id)
 
 
