@@ -47,6 +47,13 @@ class Environment:
             raise EnvironmentRefused(f"{name} is {raw!r}; expected a whole number of at least {least}.")
         return int(raw)
 
+    def days(self, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
+        """Numbers of days, the most first, each once."""
+        raw = self.words(name, tuple(map(str, default)))
+        if not all(day.isascii() and day.isdigit() and 0 < int(day) < 1000 for day in raw):
+            raise EnvironmentRefused(f"{name} is {', '.join(raw)!r}; expected days such as 30, 7, 1.")
+        return tuple(sorted({int(day) for day in raw}, reverse=True))
+
     def words(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
         raw = self.text(name)
         return [word.strip() for word in raw.split(",") if word.strip()] if raw else list(default)

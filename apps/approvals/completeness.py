@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
@@ -10,7 +10,7 @@ from typing import Any
 
 from apps.approvals.entries import Entry, Known, known_of
 from apps.inventory.models import RegisteredModel
-from apps.inventory.states import owed_documents
+from apps.inventory.states import DocumentKind, owed_documents
 
 ATTESTED_WITHIN = timedelta(days=365)
 EVERY = (1, 2, 3, 4)
@@ -108,6 +108,19 @@ _RULES: tuple[_Rule, ...] = (
 )
 
 
+# What follows a review cannot be there before it.
+_FOLLOWING = frozenset({"validation", "monitoring"})
+
+
+def before_submission(model: RegisteredModel, named: Collection[str] = ()) -> Completeness:
+    """The same before anybody is asked to review; parts that are named are owed whatever the tier."""
+    (known,) = known_of([model]).values()
+    kinds = [str(kind) for kind in owed_documents(known.tier, vendor=model.vendor)]
+    kinds += sorted({kind for kind in DocumentKind if f"document.{kind}" in named} - {*kinds})
+    rules = [rule for rule in _RULES if rule.id not in _FOLLOWING and _owes(rule, known, named)]
+    return Completeness((*(_part(rule, known) for rule in rules), *_documents(known, kinds)))
+
+
 def completeness(model: RegisteredModel) -> Completeness:
     """How complete the entry of one model is."""
     return completeness_of([model])[model.pk]
@@ -124,10 +137,20 @@ def completeness_by(known: Known) -> Completeness:
 
 
 def _parts(known: Known) -> Iterable[Part]:
+    yield from (_part(rule, known) for rule in _RULES if _owes(rule, known))
+    yield from _documents(known, owed_documents(known.tier, vendor=known.model.vendor))
+
+
+def _owes(rule: _Rule, known: Known, named: Collection[str] = ()) -> bool:
     tier = known.tier or 1  # one that nobody judged owes what the gravest owes
-    for rule in _RULES:
-        if tier in rule.tiers and (known.model.vendor or not rule.vendor_only):
-            yield Part(rule.id, rule.title, rule.there(known), rule.where)
-    for kind in owed_documents(known.tier, vendor=known.model.vendor):
+    return (tier in rule.tiers or rule.id in named) and (known.model.vendor or not rule.vendor_only)
+
+
+def _part(rule: _Rule, known: Known) -> Part:
+    return Part(rule.id, rule.title, rule.there(known), rule.where)
+
+
+def _documents(known: Known, kinds: Iterable[str]) -> Iterable[Part]:
+    for kind in kinds:
         told = f"a {kind} in force" + (": the one there is has expired" if kind in known.expired else "")
         yield Part(f"document.{kind}", told, kind in known.in_force, f"/documents?kind={kind}#add")

@@ -8,22 +8,24 @@ from typing import Any
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from apps.access.guards import built, may, require, require_reauthentication, why_not
+from apps.access.guards import built, require, require_reauthentication, why_not
 from apps.access.lending import acted_by, acted_for
 from apps.access.models import Person
 from apps.access.states import Permission
 from apps.access.text import clean
 from apps.approvals import queries
+from apps.approvals.completeness import before_submission
 from apps.approvals.models import Approval, Finding, WaiverRequest
 from apps.approvals.quorum import short_review
-from apps.approvals.rules import Rules
+from apps.approvals.rules import Rules, rules_of
 from apps.approvals.states import ApprovalState, FindingState, Meaning, Severity
-from apps.approvals.steps import ROLE_PERMISSION, Step, open_step
+from apps.approvals.steps import Step, open_step
 from apps.audit.errors import Forbidden, Invalid, Refused
 from apps.gates.clock import database_now
 from apps.gates.models import Decision
 from apps.gates.queries import latest_decision, pinned_policies, policies_for
 from apps.gates.quorum import authors_of
+from apps.gates.seats import may_sign_for, reviews_of
 from apps.gates.states import Purpose
 from apps.inventory.models import ModelVersion, RegisteredModel, Use
 
@@ -88,6 +90,44 @@ def fillable(by: Person, decision: Decision | None) -> None:
         raise Refused(f"Nobody could complete this review. {sentence}", code="quorum")
 
 
+def entry_complete(decision: Decision | None) -> None:
+    """Refused while the entry lacks what the policies want before anybody is asked to review."""
+    if decision is None:
+        return
+    rules, model = rules_of(decision), decision.version.model
+    if not (rules.completeness or rules.parts):
+        return
+    found = before_submission(model, rules.parts)
+    lacking = [part for part in found.missing if part.id in rules.parts]
+    if found.percent < rules.completeness:
+        told = ", ".join(part.title for part in found.missing)
+        asked = f"the policies ask for {rules.completeness} % before it is submitted"
+        raise Refused(
+            f"The entry of {model.key} is {found.percent} % complete; {asked}. Missing: {told}.",
+            code="incomplete",
+        )
+    if lacking:
+        told = ", ".join(part.title for part in lacking)
+        raise Refused(
+            f"The entry of {model.key} lacks what the policies ask for before it is submitted: {told}.",
+            code="incomplete",
+        )
+
+
+def tier_confirmed(model: RegisteredModel, shown: str) -> None:
+    """Refused unless the submission names the tier that stands: the questionnaire is asked again."""
+    newest = model.tierings.first()
+    if shown == (newest.statement_digest if newest else ""):
+        return
+    if newest is None:
+        raise Refused(f"{model.key} has no tier that could be confirmed; name none.", code="tier")
+    raise Refused(
+        f"{model.key} is tier {newest.tier} since {newest.assigned_at:%Y-%m-%d}. Whoever submits a version "
+        f"confirms that this is right still, by its statement {newest.statement_digest}, or answers again.",
+        code="tier",
+    )
+
+
 def independent(by: Person, approval: Approval) -> None:
     """Refused to whoever built, owns or submitted the model, in any account of theirs."""
     model = approval.version.model
@@ -124,23 +164,22 @@ def can_sign(by: Person, approval: Approval) -> Step:
 
 def one_pair_of_eyes(by: Person, approval: Approval, step: Step) -> None:
     """Refused where who handed on a review and who does it would both count, or the first may not review."""
-    permission, model = ROLE_PERMISSION.get(step["role"]), approval.version.model
+    model, now = approval.version.model, Now()  # by the clock of the database
     signed = set(queries.signoffs_of(approval).values_list("identity", flat=True))
-    now = Now()  # by the clock of the database
-    for giver in acted_for(by.identity, permission, model, now):
+    reviews = reviews_of(step["role"])
+    for giver in (one for p in reviews for one in acted_for(by.identity, p, model, now)):
         if giver.identity in signed:
             raise Refused(f"{giver.name}, for whom you act, has signed this already.")
         sentence = why_not(independent, giver, approval)
         if sentence:
             raise Forbidden(f"You act for {giver.name}, who could not sign this: {sentence}")
-    for taker in acted_by(by.identity, permission, model, now):
+    for taker in (one for p in reviews for one in acted_by(by.identity, p, model, now)):
         if taker.identity in signed:
             raise Refused(f"{taker.name}, who acts for you, has signed this already.")
 
 
 def _holds(by: Person, approval: Approval, step: Step) -> bool:
-    permission = ROLE_PERMISSION.get(step["role"])
-    return permission is not None and may(by, permission, approval.version.model)
+    return may_sign_for(by, step["role"], approval.version.model)
 
 
 def signs_what_is_shown(approval: Approval, shown: str) -> None:

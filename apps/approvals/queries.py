@@ -34,6 +34,7 @@ from apps.audit.past import clock
 from apps.audit.states import Ref
 from apps.engine.statement import canonical, digest
 from apps.gates.models import Decision, Schedule
+from apps.gates.seats import reviews_of
 from apps.inventory.models import ModelVersion, RegisteredModel, Use
 
 CLOSURE = "https://countersign.dev/finding-closure/v1"
@@ -200,15 +201,17 @@ def review(by: Person, approval: Approval) -> Review:
 
 def signed_for(signoff: SignOff) -> list[Person]:
     """For whom somebody signed: those who had handed their reviews to them then."""
-    permission, model = ROLE_PERMISSION.get(signoff.role), signoff.approval.version.model
-    return acted_for(signoff.identity, permission, model, signoff.signed_at)
+    model, at = signoff.approval.version.model, signoff.signed_at
+    found = (one for p in reviews_of(signoff.role) for one in acted_for(signoff.identity, p, model, at))
+    return list({one.pk: one for one in found}.values())
 
 
 def acting_for(by: Person, approval: Approval) -> str:
     """For whom this person would sign now, as a page says it; nothing where it is for themselves alone."""
     model, now = approval.version.model, Now()
     steps = {step["role"] for step in steps_of(approval)}
-    found = {p.pk: p for r in steps for p in acted_for(by.identity, ROLE_PERMISSION.get(r), model, now)}
+    reviews = {permission for role in steps for permission in reviews_of(role)}
+    found = {p.pk: p for one in sorted(reviews) for p in acted_for(by.identity, one, model, now)}
     return names(found.values())
 
 

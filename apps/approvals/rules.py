@@ -29,6 +29,9 @@ class Rules:
     waiver: timedelta
     renewals: int
     majors: dict[str, int]
+    # Before anybody is asked to review: how complete the entry is in per cent, and what it must have.
+    completeness: int = 0
+    parts: tuple[str, ...] = ()
 
 
 def rules_of(decision: Decision) -> Rules:
@@ -46,4 +49,6 @@ def united(policies: Sequence[Policy], facts: Mapping[str, Any]) -> Rules:
         waiver=min((p.waivers.max_duration for p in policies), default=WAIVER),
         renewals=min((p.waivers.max_renewals for p in policies), default=RENEWALS),
         majors={p.id: p.major for p in policies},
+        completeness=max((p.completeness for p in policies), default=0),
+        parts=tuple(dict.fromkeys(part for p in policies for part in p.entry_parts)),
     )

@@ -24,6 +24,7 @@ from apps.engine.trial.mutate import survivors
 from apps.gates.models import PolicyProposal, PolicyRelease, Run, Schedule
 from apps.gates.queries import PROPOSAL, policy_of
 from apps.gates.quorum import blocked_by
+from apps.gates.seats import unknown_roles
 from apps.gates.sharing import confined_to
 from apps.gates.states import Place, Purpose, RunState, WaitsFor
 from apps.inventory.models import ModelVersion, Use
@@ -219,6 +220,17 @@ def as_proposed(proposal: PolicyProposal, policy: Policy) -> None:
         raise Refused(
             f"{proposal} is not what was proposed: what it extends has changed since. Propose it again.",
             code="proposal_stale",
+        )
+
+
+def known_signers(policy: Policy) -> None:
+    """Refused where a step names a role of the installation's own that is not there or reviews nothing."""
+    strange = unknown_roles(step.role for step in policy.approvals.steps)
+    if strange:
+        raise Refused(
+            f"{policy.id}@{policy.version} asks the role {strange[0]} to sign, and no role of that name "
+            "lets anybody review here.",
+            code="quorum",
         )
 
 

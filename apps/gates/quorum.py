@@ -12,10 +12,11 @@ from django.db.models import OuterRef, Q, Subquery
 from apps.access.lending import pairs_at
 from apps.access.models import RoleGrant
 from apps.access.roles import all_roles
-from apps.access.states import Permission, Scope
+from apps.access.states import ROLES, Permission, Scope
 from apps.engine.admit import steps_for
 from apps.engine.matching import Shortage, shortage
 from apps.engine.policy import Effective, Policy, Step, select
+from apps.engine.policy.vocabulary import OWN
 from apps.gates.models import PolicyRelease
 from apps.gates.queries import policy_of
 from apps.inventory.models import Contribution, ModelVersion, RegisteredModel, Tiering
@@ -28,6 +29,8 @@ SIGNS: Mapping[str, Permission] = {
     "committee": Permission.APPROVAL_COMMITTEE,
     "head-of-model-risk": Permission.WAIVER_GRANT,
 }
+# What lets anybody review at all; a role of the installation's own signs its step by one of these.
+REVIEWS = frozenset({Permission.APPROVAL_VALIDATE, Permission.APPROVAL_RISK, Permission.APPROVAL_COMMITTEE})
 MOST_NAMED = 20
 AUTHOR = "policy.author"
 
@@ -40,6 +43,9 @@ class Signers:
         self._held: dict[tuple[str, str, str], set[str]] = {}
         known = all_roles().values()
         carried = {role: [one.key for one in known if p in one.permissions] for role, p in SIGNS.items()}
+        own = [one for one in known if one.key not in ROLES and one.permissions & REVIEWS]
+        carried |= {OWN + one.key: [one.key] for one in own}
+        self._reviews = {OWN + one.key: one.permissions & REVIEWS for one in own}
         for grant in _grants(at, sorted({key for keys in carried.values() for key in keys})):
             person = grant.person
             self.names.setdefault(person.identity, person.username)
@@ -60,8 +66,9 @@ class Signers:
         if model is not None:
             places += [(str(Scope.UNIT), model.unit.key), (str(Scope.MODEL), model.key)]
         found = frozenset[str]().union(*(self._held.get((role, *place), ()) for place in places)) - apart
+        reviews = {SIGNS[role]} if role in SIGNS else self._reviews.get(role, frozenset())
         for permission, scope, key, giver, taker in self._lent:
-            if permission == SIGNS[role] and (scope, key) in places and taker not in apart:
+            if permission in reviews and (scope, key) in places and taker not in apart:
                 found -= {taker} if giver in apart else {giver}
         return found
 

@@ -10,12 +10,12 @@ from typing import Any
 from django.conf import settings
 
 from apps.access.guards import built
-from apps.access.models import Person
+from apps.access.models import CampaignItem, Delegation, Person
 from apps.access.queries import people_with
 from apps.access.states import Permission, Scoped
 from apps.approvals.models import Approval, Challenge, Finding, RoundEntry, Waiver, WaiverRequest
-from apps.approvals.steps import ROLE_PERMISSION
 from apps.gates.models import Run
+from apps.gates.seats import signers_of
 from apps.inventory.models import RegisteredModel
 from apps.notices.models import Notice, Subscription
 from apps.notices.reach import Place, sees
@@ -55,8 +55,8 @@ def _signers(doc: Mapping[str, Any], place: Place) -> Iterator[Person]:
     approval = Approval.objects.select_related("submitter", "version__model__owner").get(
         pk=doc["object"]["id"]
     )
-    wanted = {ROLE_PERMISSION[step["role"]] for step in approval.steps if step["role"] in ROLE_PERMISSION}
-    for person in {p for permission in wanted for p in holding(permission, place)}:
+    wanted = sorted({step["role"] for step in approval.steps})
+    for person in signers_of(wanted, approval.version.model):
         if person.identity != approval.submitter.identity and not built(person, approval.version.model):
             yield person
 
@@ -96,6 +96,16 @@ def _and_menders(doc: Mapping[str, Any], place: Place) -> list[Person]:
     return [*_run_asker(doc, place), *holding(_P.RUN_REQUEUE, place)]
 
 
+def _campaign_reviewers(doc: Mapping[str, Any], place: Place) -> list[Person]:
+    rows = CampaignItem.objects.filter(campaign=doc["object"]["id"]).select_related("reviewer")
+    return list({row.reviewer for row in rows})
+
+
+def _delegate(doc: Mapping[str, Any], place: Place) -> list[Person]:
+    row = Delegation.objects.filter(pk=doc["object"]["id"]).select_related("delegate").first()
+    return [row.delegate] if row is not None else []
+
+
 def _with(permission: Permission) -> Whom:
     return lambda _, place: holding(permission, place)
 
@@ -109,6 +119,8 @@ RULES: dict[str, tuple[Topic, Whom]] = {
     "waiver.requested": (Topic.WAITING, _with(_P.WAIVER_GRANT)),
     "policy.proposed": (Topic.WAITING, _with(_P.POLICY_RELEASE)),
     "challenge.made": (Topic.WAITING, _called_on),
+    "campaign.opened": (Topic.WAITING, _campaign_reviewers),
+    "reviews.delegated": (Topic.WAITING, _delegate),
     "attestation.missed": (Topic.ATTESTATIONS, _with(_P.APPROVAL_REVOKE)),
     "approval.granted": (Topic.ANSWERED, _submitters),
     "approval.rejected": (Topic.ANSWERED, _submitters),
@@ -179,6 +191,10 @@ def _link(doc: Mapping[str, Any], place: Place) -> str:
     kind = doc["object"]["type"]
     if kind in ("delivery", "endpoint"):
         return "/administration/webhooks"
+    if kind == "campaign":
+        return f"/administration/campaigns/{doc['object']['id']}"
+    if kind == "delegation":
+        return "/account/delegations"
     if kind == "policy_proposal":
         return f"/policies/proposals/{doc['object']['id']}"
     return "/costs" if doc["action"].startswith("budget.") else link_of(doc["object"], place)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import OuterRef, Q, Subquery
 from django.utils.dateparse import parse_datetime
 
@@ -16,17 +17,15 @@ from apps.access.queries import people_with
 from apps.access.states import Permission
 from apps.approvals.models import Approval, Finding, RoundEntry, Waiver
 from apps.approvals.states import ApprovalState, FindingState
-from apps.approvals.steps import ROLE_PERMISSION
+from apps.engine.policy.model import days as duration
+from apps.gates.models import PolicyRelease
+from apps.gates.seats import signers_of
 from apps.inventory.models import RegisteredModel, Tiering
 from apps.notices.reach import Place
 from apps.notices.states import Topic
 
-# Days before an end at which it is told; the nearest that was reached counts.
-BEFORE = (30, 7, 1)
-# Days without an answer after which reviewers are reminded, and then the head of model risk is told.
-UNANSWERED, ESCALATED = 5, 10
-# Days past its day after which a finding goes from its owner to the officers.
-OVERDUE_ESCALATED = 7
+# Days before its end from which on an approval is looked at, whatever its policies want.
+FARTHEST = 180
 _P = Permission
 
 
@@ -56,9 +55,15 @@ def steps(now: datetime) -> Iterator[Step]:
     yield from _entries(today)
 
 
-def _near(days: float) -> int | None:
+def before() -> tuple[int, ...]:
+    """Days before an end at which it is told, the earliest first; the nearest that was reached counts."""
+    days: tuple[int, ...] = settings.REMIND_BEFORE
+    return days
+
+
+def _near(days: float, steps: Sequence[int] = ()) -> int | None:
     """Which of the steps before an end was reached with so many days to go."""
-    return min((step for step in BEFORE if days <= step), default=None) if days > 0 else None
+    return min((step for step in steps or before() if days <= step), default=None) if days > 0 else None
 
 
 def _days(until: datetime, now: datetime) -> float:
@@ -76,7 +81,7 @@ def _holders(model: RegisteredModel, *permissions: Permission) -> tuple[Person, 
 
 def _unanswered(now: datetime) -> Iterator[Step]:
     waiting = Approval.objects.filter(
-        state=ApprovalState.OPEN, opened_at__lte=now - timedelta(days=UNANSWERED)
+        state=ApprovalState.OPEN, opened_at__lte=now - timedelta(days=settings.REMIND_UNANSWERED)
     )
     for row in waiting.select_related("version__model__owner", "version__model__unit", "submitter"):
         model, days = row.version.model, (now - row.opened_at).days
@@ -89,7 +94,7 @@ def _unanswered(now: datetime) -> Iterator[Step]:
         text = f"Unanswered for {days} days: {row}"
         key = f"approval:{row.pk}:{row.round}"
         yield Step(key=f"{key}:unanswered", text=text, people=_reviewers(row), **told)
-        if days >= ESCALATED:
+        if days >= settings.REMIND_ESCALATED:
             people = _holders(model, _P.APPROVAL_REVOKE)
             yield Step(key=f"{key}:escalated", text=text, people=people, escalated=True, **told)
 
@@ -97,10 +102,9 @@ def _unanswered(now: datetime) -> Iterator[Step]:
 def _reviewers(row: Approval) -> tuple[Person, ...]:
     """Who may sign and has not."""
     model = row.version.model
-    roles = {ROLE_PERMISSION[step["role"]] for step in row.steps if step["role"] in ROLE_PERMISSION}
     signed = set(row.signoffs.filter(round=row.round).values_list("identity", flat=True))
     apart = {*signed, row.submitter.identity}
-    people = _holders(model, *roles)
+    people = signers_of(sorted({step["role"] for step in row.steps}), model)
     return tuple(p for p in people if p.identity not in apart and not built(p, model))
 
 
@@ -116,14 +120,14 @@ def _findings(today: date) -> Iterator[Step]:
             "place": _place(row.model),
         }
         yield Step(key=f"finding:{row.pk}:{row.due}:overdue", people=(row.owner,), **told)
-        if days >= OVERDUE_ESCALATED:
+        if days >= settings.REMIND_OVERDUE_ESCALATED:
             people = _holders(row.model, _P.FINDING_CLOSE)
             key = f"finding:{row.pk}:{row.due}:escalated"
             yield Step(key=key, people=people, escalated=True, **told)
 
 
 def _waivers(now: datetime) -> Iterator[Step]:
-    rows = Waiver.objects.filter(valid_to__gt=now, valid_to__lte=now + timedelta(days=BEFORE[0]))
+    rows = Waiver.objects.filter(valid_to__gt=now, valid_to__lte=now + timedelta(days=before()[0]))
     for row in rows.select_related("version__model__unit", "version__model__owner", "requested_by"):
         step = _near(_days(row.valid_to, now))
         yield Step(
@@ -143,17 +147,18 @@ def _both(*people: Person) -> tuple[Person, ...]:
 
 def _grants(now: datetime) -> Iterator[Step]:
     """Approvals that end, by their own day or by a limit of theirs."""
-    until = now + timedelta(days=BEFORE[0])
+    until = now + timedelta(days=FARTHEST)
     rows = Approval.objects.filter(
         Q(expires_at__lte=until) | Q(limits__has_key="until"),
         state=ApprovalState.GRANTED,
         expires_at__gt=now,
         use__retired_at=None,
     )
-    rows = rows.select_related("version__model__unit", "version__model__owner", "submitter", "use")
+    rows = rows.select_related("version__model__unit", "version__model__owner", "submitter", "decision")
+    asked = _Asked()
     for row in rows:
         for what, ends in _ends(row):
-            step = _near(_days(ends, now))
+            step = _near(_days(ends, now), asked.before(row))
             if step is None:
                 continue
             yield Step(
@@ -167,6 +172,22 @@ def _grants(now: datetime) -> Iterator[Step]:
             )
 
 
+class _Asked:
+    """When the policies that decided want an end to be told; each set of them is asked once."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, ...], tuple[int, ...]] = {}
+
+    def before(self, row: Approval) -> tuple[int, ...]:
+        key = tuple(sorted(policy["digest"] for policy in row.decision.policies))
+        if key not in self._held:
+            texts = PolicyRelease.objects.filter(digest__in=key).values_list("document", flat=True)
+            told = [(text.get("validity") or {}).get("remind_before") or () for text in texts]
+            found = {duration(one).days for many in told for one in many}
+            self._held[key] = tuple(sorted(found, reverse=True)) or before()
+        return self._held[key]
+
+
 def _ends(row: Approval) -> Iterator[tuple[str, datetime]]:
     if row.expires_at is not None:
         yield "approval", row.expires_at
@@ -178,7 +199,7 @@ def _ends(row: Approval) -> Iterator[tuple[str, datetime]]:
 def _tiers(today: date) -> Iterator[Step]:
     newest = Tiering.objects.filter(model=OuterRef("model")).order_by("-assigned_at", "-id")
     rows = Tiering.objects.filter(
-        review_due__lte=today + timedelta(days=BEFORE[0]), pk=Subquery(newest.values("pk")[:1])
+        review_due__lte=today + timedelta(days=before()[0]), pk=Subquery(newest.values("pk")[:1])
     )
     for row in rows.select_related("model__unit", "model__owner"):
         due = row.review_due
@@ -197,7 +218,7 @@ def _tiers(today: date) -> Iterator[Step]:
 
 def _entries(today: date) -> Iterator[Step]:
     """One line an owner and round, however many entries wait."""
-    near = Q(round__due__gte=today, round__due__lte=today + timedelta(days=BEFORE[1]))
+    near = Q(round__due__gte=today, round__due__lte=today + timedelta(days=before()[:2][-1]))
     rows = RoundEntry.objects.filter(near, answer=None).select_related("round", "model__unit", "model__owner")
     waiting: dict[tuple[Any, int], list[RoundEntry]] = {}
     for row in rows.order_by("pk"):

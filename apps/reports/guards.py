@@ -16,9 +16,9 @@ from apps.approvals.guards import independent
 from apps.approvals.models import Approval
 from apps.approvals.queries import all_in
 from apps.approvals.states import ApprovalState
-from apps.approvals.steps import ROLE_PERMISSION
 from apps.audit.errors import Forbidden, Invalid, Refused
 from apps.gates.coverage import framework
+from apps.gates.seats import may_sign_for
 from apps.inventory.models import Blob, ModelVersion
 from apps.reports import queries
 from apps.reports.models import Report, SigningAct
@@ -96,8 +96,8 @@ def still_wanted(act: SigningAct) -> Seat:
 
 
 def _holds(by: Person, approval: Approval, seat: Seat) -> bool:
-    permission, model = ROLE_PERMISSION.get(seat.role), approval.version.model
-    return permission is not None and may(by, permission, model) and may(by, Permission.REPORT_SIGN, model)
+    model = approval.version.model
+    return may_sign_for(by, seat.role, model) and may(by, Permission.REPORT_SIGN, model)
 
 
 def reauthenticated(at: datetime | None) -> None:

@@ -28,6 +28,7 @@ from apps.inventory import commands as inventory
 from apps.inventory.models import ModelVersion, RegisteredModel
 from apps.reports.commands import request_report, sign_report
 from apps.reports.queries import newest_blob
+from governance.demo.more import furnish
 from governance.demo.people import PASSWORD, Cast, give_token, hire
 from governance.demo.stage import Say, await_report, await_runs, register, use_of
 
@@ -80,6 +81,7 @@ def play(say: Say) -> None:
     await_runs(runs, say)
     say("Reviewing: validators and risk officers sign, blind to each other.")
     _reviews(cast, versions)
+    furnish(cast, versions)
     say("Monitoring a model whose world has changed.")
     _monitor(cast, versions["collections-priority-1"], say)
     say("The pipeline asks which versions may run.")
@@ -158,7 +160,8 @@ def _reviews(cast: Cast, versions: dict[str, ModelVersion]) -> None:
 
 
 def _submit(cast: Cast, version: ModelVersion) -> Approval:
-    approval = approvals.submit(by=cast["dana"], version=version, use=use_of(version))
+    tier = version.model.tierings.values_list("statement_digest", flat=True).first() or ""
+    approval = approvals.submit(by=cast["dana"], version=version, use=use_of(version), tier=tier)
     request_report(by=cast["vera"], approval=approval)
     return approval
 

@@ -81,9 +81,7 @@ def test_a_version_is_submitted_once(fresh_bank: FreshDatabase) -> None:
     bank.reviewers()
     people = factories.developer(), factories.person("dev-b", "developer")
 
-    given = at_once(
-        *[lambda by=by: approvals.submit(by=by, version=made, use=bank.use_of(made)) for by in people]
-    )
+    given = at_once(*[lambda by=by: bank.resubmitted(made, by=by) for by in people])
 
     assert Approval.objects.count() == 1
     [refusal] = [e for e in given if isinstance(e, Exception)]

@@ -6,7 +6,6 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from apps.access.models import Person
-from apps.approvals import commands as approvals
 from apps.approvals.models import Approval, SignOff
 from tests import factories
 from tests.flows import bank
@@ -128,6 +127,6 @@ def test_the_submitter_of_one_version_is_barred_from_the_next() -> None:
     other = bank.version(label="2")
     bank.decided(other)
     submitter = factories.person("second-dev", "developer")
-    approval = approvals.submit(by=submitter, version=other, use=bank.use_of(other))
+    approval = bank.resubmitted(other, by=submitter)
     with pytest.raises(DatabaseError, match="built, owns or submitted"):
         insert(approval, factories.developer())

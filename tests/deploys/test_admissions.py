@@ -103,7 +103,7 @@ def test_no_answer_outlives_the_grant() -> None:
 def test_a_grant_goes_on_while_its_renewal_is_reviewed() -> None:
     granted = bank.granted()
     bank.measured(granted.version)
-    renewal = approvals.submit(by=granted.submitter, version=granted.version, use=granted.use)
+    renewal = bank.resubmitted(granted.version, by=granted.submitter)
     assert ask().allowed
     bank.signed(renewal, factories.validator(), "reject")
     assert ask().allowed

@@ -84,7 +84,7 @@ def test_a_later_version_does_not_revive_what_an_earlier_one_ended() -> None:
 
 def submission() -> Approval:
     made = bank.version()
-    return approvals.submit(by=factories.developer(), version=made, use=bank.use_of(made))
+    return bank.resubmitted(made, by=factories.developer())
 
 
 def test_a_submission_goes_by_the_minor_in_force() -> None:

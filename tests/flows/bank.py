@@ -134,7 +134,18 @@ def submitted(made: ModelVersion | None = None) -> Approval:
     reviewers()
     made = made or version()
     decided(made)
-    return approvals.submit(by=factories.developer(), version=made, use=use_of(made))
+    return resubmitted(made, by=factories.developer())
+
+
+def resubmitted(made: ModelVersion, *, by: Person) -> Approval:
+    """Submitted by somebody who confirms the tier as it stands."""
+    return approvals.submit(by=by, version=made, use=use_of(made), tier=tier_shown(made))
+
+
+def tier_shown(made: ModelVersion) -> str:
+    """The statement of the tier that a page shows to whoever submits."""
+    newest = made.model.tierings.first()
+    return newest.statement_digest if newest else ""
 
 
 def signed(approval: Approval, by: Person, meaning: str = "approve", **limits: object) -> SignOff:

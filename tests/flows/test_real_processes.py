@@ -139,7 +139,7 @@ def run_gates(run_id: str) -> int:
 def reviewed(world: World, version: ModelVersion) -> Approval:
     """Submitted by the developer, signed by two people at their browsers."""
     record = "/models/breast-triage/versions/1"
-    page = world.browser("dana").submit(record, f"{record}/submit")
+    page = world.browser("dana").submit(f"{record}/submit", f"{record}/submit")
     assert page.status == 200
     approval = Approval.objects.get(version=version)
     path = f"/reviews/{approval.pk}"

@@ -29,6 +29,7 @@ from apps.inventory import store
 from apps.inventory.models import ScorecardProposal
 from apps.notices.models import Endpoint
 from apps.reports.challenges import find_about
+from tests.flows.bank import tier_shown
 from tests.standing import Standing, token
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -103,6 +104,7 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "version": world.granted.subject["policies"][0]["version"],
         "month": "2026-11",
         "budget_id": Budget.objects.get().pk,
+        "edge_id": 0,
         "hold_id": _hold(world) if "hold_id" in route else "",
         "event_id": Event.objects.earliest("occurred_at").pk,
         "report_id": world.report.pk,
@@ -119,6 +121,7 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "identity_id": 1,
         "mapping_id": 1,
         "token_id": world.people["developer"].tokens.earliest("pk").pk,
+        "use": world.granted.use.key,
         "handle": "0" * 20,
         "document_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
         "upload_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
@@ -210,6 +213,8 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
     policy, why, card = _policy(), {"rationale": "because"}, _scorecard()
     return {
         **_access_bodies(reason),
+        **_lineage_bodies(reason),
+        **_people_bodies(reason),
         "POST /api/v1/models": model,
         "POST /api/v1/models/<str:key>/documents": {
             "kind": "other",
@@ -256,7 +261,8 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
         "POST /runs/<uuid:run_id>/requeue": reason,
         "POST /api/v1/runs/<uuid:run_id>/place": {"place": "first", **reason},
         "POST /runs/<uuid:run_id>/place": {"place": "first", **reason},
-        "POST /api/v1/approvals": version,
+        "POST /api/v1/approvals": {**version, "tier": tier_shown(world.granted.version)},
+        "POST /models/<str:key>/versions/<str:label>/submit": {"tier": tier_shown(world.granted.version)},
         f"POST {approvals}/comments": {"text": "why?"},
         "POST /challenges/add": {"about": f"decision:{spoken_of}", "text": "why?", "said": "question"},
         "POST /challenges/<uuid:entry_id>/answer": {"text": "so"},
@@ -311,6 +317,41 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
         "POST /api/v1/subscriptions": {"topic": "waiting", "listed": True, "mail": "never"},
         "POST /api/v1/reports": {"kind": "portfolio"},
         "POST /reports/<uuid:report_id>/sign": {"meaning": "validated", "shown_digest": "x"},
+    }
+
+
+def _lineage_bodies(reason: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is sent about what feeds what."""
+    version = {"kind": "model_version", "name": "credit-pd", "label": "1"}
+    other = {"way": "above", "edge": "feeds", "other-kind": "feature", "other-name": "age"}
+    return {
+        "POST /lineage/edges": {**version, **other},
+        "POST /lineage/edges/<int:edge_id>/end": reason,
+        "POST /lineage/revalidate": {**version, **reason},
+        "POST /api/v1/lineage/revalidations": {"thing": version, **reason},
+    }
+
+
+def _people_bodies(reason: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What people sign, grant and mend over HTTP."""
+    model, approval = "/api/v1/models/<str:key>", "/api/v1/approvals/<uuid:approval_id>"
+    asked = {"model": "credit-pd", "version": "1", "environment": "production", "minutes": 9, "ticket": "T"}
+    mapping = {"source": "scim:entra", "group": "x", "role": "auditor"}
+    return {
+        f"POST {model}/entry": {"title": "Mended", **reason},
+        f"POST {model}/uses": {"use": "another"},
+        f"POST {model}/uses/<str:use>/retire": reason,
+        "POST /models/<str:key>/uses/<str:use>/retire": reason,
+        f"POST {model}/vendor/reviews": {"vendor": "x", "answers": {}},
+        f"POST {model}/vendor/notices": {"announces": "9", "told_on": DAY, "summary": "x"},
+        f"POST {approval}/sign": {"meaning": "approve", "shown_digest": "x", **reason},
+        f"POST {approval}/revoke": reason,
+        "POST /api/v1/waivers/requests/<uuid:request_id>/refuse": reason,
+        "POST /api/v1/break-glass": {**asked, **reason},
+        "POST /api/v1/break-glass/<uuid:glass_id>/end": reason,
+        "POST /api/v1/sign-in/mappings": {**mapping, **reason},
+        "POST /api/v1/sign-in/mappings/<int:mapping_id>/end": reason,
+        "POST /api/v1/sign-in/identities/<int:identity_id>/unlink": reason,
     }
 
 

@@ -10,7 +10,7 @@ from django.core import mail
 from django.utils import timezone
 from pytest_django import Settings
 
-from apps.access.commands import end_grant
+from apps.access.commands import delegate_reviews, end_grant, open_campaign
 from apps.access.models import Person
 from apps.audit.errors import Forbidden, Invalid
 from apps.audit.models import Event
@@ -180,3 +180,21 @@ def test_chats_are_told_in_their_own_form_and_nothing_calls_on_people() -> None:
     card = teams("[x](http://evil)", "https://gov.example/f")["attachments"][0]["content"]
     assert card["body"][0]["type"] == "RichTextBlock"
     assert slack("a", "https://gov.example")["blocks"][0]["text"]["type"] == "plain_text"
+
+
+def test_who_is_asked_about_roles_and_who_is_handed_reviews_hear_of_it() -> None:
+    head, admin, val = factories.head(), factories.administrator(), factories.validator()
+    second = factories.person("val-two", "validator")
+    begin()
+    due = timezone.now() + timedelta(days=14)
+    open_campaign(
+        by=admin, title="Autumn", reviewers=[head, factories.risk_officer()], due=due, unanswered="escalate"
+    )
+    until = timezone.now() + timedelta(days=3)
+    delegate_reviews(by=val, to=second, permission="approval.validate", valid_to=until, reason="away")
+    followed()
+    asked = Notice.objects.filter(text="Campaign opened: Autumn")
+    assert head in [row.person for row in asked]
+    assert {row.link.rpartition("/")[0] for row in asked} == {"/administration/campaigns"}
+    (handed,) = Notice.objects.filter(person=second, text__startswith="Reviews delegated")
+    assert handed.link == "/account/delegations"

@@ -1,4 +1,4 @@
-"""Break-glass over HTTP: what stands, and ending it. Two people break it on pages, each with a password."""
+"""Break-glass over HTTP: two people break it, each in a session with the password confirmed just now."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from apps.access.states import Permission
 from apps.api import rendering
 from apps.api.endpoints import answer, endpoint, operation
 from apps.api.paging import listed
+from apps.api.proving import confirmed_at
 from apps.api.reading import Fields, body
 from apps.deploys import commands, glass
+from apps.deploys.queries import find_environment
+from apps.inventory.queries import find_use, find_version
 
 if TYPE_CHECKING:
     from apps.access.models import Person
@@ -31,6 +34,58 @@ Json = dict[str, Any]
 def list_glasses(request: HttpRequest, *, by: Person) -> HttpResponse:
     require_anywhere(by, Permission.ADMISSION_SEE)
     return answer(listed(request, "break_glass", glass.visible(by), by_time="asked_at", render=_glass))
+
+
+@operation(
+    "POST",
+    "Ask to break the glass: nothing is open until a second person agrees.",
+    request={
+        "model": "string",
+        "version": "string",
+        "use": "string?",
+        "environment": "string",
+        "minutes": "integer",
+        "reason": "string",
+        "ticket": "string",
+    },
+    answers={201: "The request.", 403: "Not by this person, or the password was not confirmed just now."},
+)
+def ask(request: HttpRequest, *, by: Person) -> HttpResponse:
+    require_anywhere(by, Permission.BREAK_GLASS_ASK)
+    fields = Fields(body(request))
+    version = find_version(by, fields.text("model"), fields.text("version"))
+    use = find_use(version.model, fields.text("use", ""))
+    place, minutes = find_environment(fields.text("environment")), fields.whole("minutes")
+    reason, ticket = fields.text("reason"), fields.text("ticket")
+    fields.done()
+    made = commands.ask_to_break_glass(
+        by=by,
+        version=version,
+        use=use,
+        environment=place,
+        minutes=minutes,
+        reason=reason,
+        ticket=ticket,
+        reauthenticated_at=confirmed_at(request, by),
+    )
+    return answer(_glass(glass.find(by, made.pk)), status=201)
+
+
+@operation(
+    "POST",
+    "Agree to break the glass, as the second person.",
+    request={},
+    answers={
+        201: "Until when it is open, and the finding.",
+        403: "Not by this person, or the password was not confirmed just now.",
+        409: "Asked for by the same person, or too late.",
+    },
+)
+def agree(request: HttpRequest, glass_id: UUID, *, by: Person) -> HttpResponse:
+    row = glass.find(by, glass_id)
+    Fields(body(request)).done()
+    commands.break_glass(by=by, request=row, reauthenticated_at=confirmed_at(request, by))
+    return answer(_glass(glass.find(by, glass_id)), status=201)
 
 
 @operation(
@@ -71,5 +126,6 @@ def _glass(row: GlassRequest) -> Json:
     }
 
 
-glasses = endpoint(list_glasses)
+glasses = endpoint(list_glasses, ask)
+glass_agreeing = endpoint(agree)
 glass_ending = endpoint(end_glass)

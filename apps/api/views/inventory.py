@@ -75,14 +75,17 @@ def _size(request: HttpRequest) -> int:
         "jurisdictions": "array?",
         "vendor": "boolean?",
         "exposure_eur": "string?",
+        "use": "string?",
+        "answers": "object?",
     },
     answers={201: "The model.", 409: "It exists already."},
 )
 def register_model(request: HttpRequest, *, by: Person) -> HttpResponse:
     fields = Fields(body(request))
     given = _given(fields, by)
+    use, answers = fields.text("use", ""), fields.mapping("answers", {})
     fields.done()
-    model = commands.register_model(by=by, **given)
+    model = commands.open_idea(by=by, **given, use=use, answers=answers)
     return answer(rendering.model(model), status=201, headers={"Location": f"/api/v1/models/{model.key}"})
 
 

@@ -35,16 +35,18 @@ def list_approvals(request: HttpRequest, *, by: Person) -> HttpResponse:
 
 @operation(
     "POST",
-    "Submit a version for approval.",
-    request={"model": "string", "version": "string", "use": "string?"},
+    "Submit a version for approval. `tier` is the statement of the model's tier, which is confirmed by it: "
+    "whoever would answer its questions otherwise now does so first, at the address of the tier.",
+    request={"model": "string", "version": "string", "use": "string?", "tier": "string?"},
     answers={201: "The approval.", 409: "It cannot be submitted now."},
 )
 def submit(request: HttpRequest, *, by: Person) -> HttpResponse:
     fields = Fields(body(request))
     version = find_version(by, fields.text("model"), fields.text("version"))
     use = find_use(version.model, fields.text("use", ""))
+    tier = fields.text("tier", "")
     fields.done()
-    approval = commands.submit(by=by, version=version, use=use)
+    approval = commands.submit(by=by, version=version, use=use, tier=tier)
     place = {"Location": f"/api/v1/approvals/{approval.pk}"}
     return answer(rendering.approval(approval, by), status=201, headers=place)
 

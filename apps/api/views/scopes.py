@@ -7,13 +7,14 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
-from apps.access.guards import require
+from apps.access.guards import may, require
 from apps.access.states import Permission
 from apps.api import rendering_scopes as rendering
 from apps.api.endpoints import answer, endpoint, operation
 from apps.api.reading import Fields, body
 from apps.approvals.consequences import consequences, review_due
 from apps.inventory import commands, determinations, queries, scorecards
+from apps.inventory.commands.tiers import answer_tier_again
 
 if TYPE_CHECKING:
     from apps.access.models import Person
@@ -83,7 +84,8 @@ def show_tier(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
 
 @operation(
     "POST",
-    "Judge a model's tier by answers to the scorecard's questions; what is not answered counts as gravest.",
+    "Judge a model's tier by answers to the scorecard's questions; what is not answered counts as gravest. "
+    "Whoever submits versions may make it graver, not lighter.",
     request={"answers": "object", "rationale": "string"},
     answers={201: "The tier, its points, every reason, and when it is to be looked at again."},
 )
@@ -92,7 +94,8 @@ def assign_tier(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
     fields = Fields(body(request))
     answers, rationale = fields.mapping("answers"), fields.text("rationale")
     fields.done()
-    made = commands.assign_tier(by=by, model=model, answers=answers, rationale=rationale)
+    give = commands.assign_tier if may(by, Permission.MODEL_TIER, model) else answer_tier_again
+    made = give(by=by, model=model, answers=answers, rationale=rationale)
     judged = scorecards.judged(made.answers).as_json()
     told = {"model": model.key, **judged, "review_due": made.review_due, "statement": made.statement_digest}
     return answer(told, status=201)

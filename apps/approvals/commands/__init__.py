@@ -13,6 +13,7 @@ from apps.approvals.commands.findings import (
     remediate_finding,
     reopen_finding,
 )
+from apps.approvals.commands.lineage import open_missing_lineage_findings, revalidate
 from apps.approvals.commands.monitoring import (
     open_missed_finding,
     open_missed_findings,
@@ -45,6 +46,7 @@ __all__ = [
     "open_finding",
     "open_missed_finding",
     "open_missed_findings",
+    "open_missing_lineage_findings",
     "open_monitoring_finding",
     "open_monitoring_findings",
     "open_observed_finding",
@@ -56,6 +58,7 @@ __all__ = [
     "reopen",
     "reopen_finding",
     "request_waiver",
+    "revalidate",
     "review_vendor",
     "revoke",
     "sign_off",

@@ -14,15 +14,17 @@ from apps.access.lending import acted_for
 from apps.access.models import Person
 from apps.access.states import Permission
 from apps.approvals import guards, queries
+from apps.approvals.commands.lineage import revalidate_after
 from apps.approvals.limits import merged, read_limits
 from apps.approvals.models import Approval, SignOff
 from apps.approvals.rules import Rules, rules_of
 from apps.approvals.states import ApprovalState, Meaning
-from apps.approvals.steps import ROLE_PERMISSION, Step
+from apps.approvals.steps import Step
 from apps.audit import commands as audit
 from apps.audit.events import EventName
 from apps.gates.models import Decision
 from apps.gates.queries import latest_decision
+from apps.gates.seats import reviews_of
 from apps.inventory.commands import contribution_of
 from apps.inventory.models import ModelVersion, Use
 from apps.inventory.queries import current_tier
@@ -33,12 +35,20 @@ APPROVAL = "https://countersign.dev/approval/v1"
 
 
 @transaction.atomic
-def submit(*, by: Person, version: ModelVersion, use: Use, decision: Decision | None = None) -> Approval:
-    """Open the review of exactly what a decision rests on."""
+def submit(
+    *, by: Person, version: ModelVersion, use: Use, tier: str, decision: Decision | None = None
+) -> Approval:
+    """Open the review of exactly what a decision rests on.
+
+    `tier` is the digest of the statement of the model's tier, which whoever submits confirms; empty where
+    there is none. Who answers the questionnaire otherwise does so first: see `answer_tier_again`.
+    """
     require(by, Permission.APPROVAL_SUBMIT, version.model)
+    guards.tier_confirmed(version.model, tier)
     found = guards.submittable(version, use, decision or latest_decision(version, use))
     guards.no_live_approval(version, use)
     guards.of_today(found)
+    guards.entry_complete(found)
     guards.fillable(by, found)
     rules = rules_of(found)
     approval = _opened(
@@ -84,6 +94,8 @@ def subject_of(decision: Decision) -> dict[str, Any]:
             ({k: p[k] for k in ("id", "version", "digest")} for p in decision.policies), key=lambda p: p["id"]
         ),
         "tier": current_tier(version.model),
+        # What was answered about it, by the statement that whoever submits confirms.
+        "tiering": version.model.tierings.values_list("statement_digest", flat=True).first() or "",
         "use": decision.use.key,
     }
 
@@ -158,9 +170,9 @@ def _seal_signoff(
 
 def _acting_for(by: Person, approval: Approval, step: Step) -> dict[str, Any]:
     """For whom the signer acts, where reviews were handed to them."""
-    permission = ROLE_PERMISSION.get(step["role"])
-    givers = acted_for(by.identity, permission, approval.version.model, Now())
-    return {"actingFor": sorted(str(giver.pk) for giver in givers)} if givers else {}
+    model, now = approval.version.model, Now()
+    givers = {one.pk for p in reviews_of(step["role"]) for one in acted_for(by.identity, p, model, now)}
+    return {"actingFor": sorted(map(str, givers))} if givers else {}
 
 
 def _consolidate(approval: Approval) -> None:
@@ -233,6 +245,7 @@ def reopen(*, by: Person, approval: Approval, reason: str) -> Approval:
     guards.withdrawable(by, held)
     found = guards.submittable(held.version, held.use, latest_decision(held.version, held.use))
     guards.of_today(found)
+    guards.entry_complete(found)
     guards.fillable(held.submitter, found)
     rules = rules_of(found)
     return audit.move(
@@ -250,9 +263,12 @@ def reopen(*, by: Person, approval: Approval, reason: str) -> Approval:
 
 @transaction.atomic
 def revoke(*, by: Person, approval: Approval, reason: str) -> Approval:
-    """End a grant at once; the deploy gate denies from this second on."""
+    """End a grant at once: the deploy gate denies from this second on, what it feeds is validated again."""
     held = _hold(approval)
     require(by, Permission.APPROVAL_REVOKE, held.version.model)
     guards.revocable(held)
     said = guards.said(reason, "reason")
-    return audit.move(held, ApprovalState.REVOKED, by=by, event=EventName.APPROVAL_REVOKED, reason=said)
+    gone = audit.move(held, ApprovalState.REVOKED, by=by, event=EventName.APPROVAL_REVOKED, reason=said)
+    because = f"The approval of {held.version} for {held.use.key} was revoked: {said}"
+    revalidate_after(by=by, version=held.version, reason=because)
+    return gone

@@ -178,6 +178,7 @@ def _rest(old: Policy, new: Policy) -> Changes:
     if old.min_rows != new.min_rows:
         effect = "stricter" if old.min_rows < new.min_rows else "looser"
         yield Change(f"rows from which a group is shown: {old.min_rows} → {new.min_rows}", effect)
+    yield from _submission(old, new)
     if old.waivers != new.waivers:
         yield from _waivers(old, new)
     yield from _people(old, new)
@@ -189,6 +190,18 @@ def _rest(old: Policy, new: Policy) -> Changes:
         yield Change(f"effective: {_window(old)} → {_window(new)}", "changed")
     if old.title != new.title:
         yield Change(f"title: {old.title} → {new.title}", "text")
+
+
+def _submission(old: Policy, new: Policy) -> Changes:
+    if old.completeness != new.completeness:
+        effect: Effect = "stricter" if old.completeness < new.completeness else "looser"
+        told = f"{old.completeness} % → {new.completeness} %"
+        yield Change(f"completeness of the entry before submission: {told}", effect)
+    before, after = set(old.entry_parts), set(new.entry_parts)
+    if before != after:
+        effect = "stricter" if before <= after else "looser"
+        told = f"{_shown(old.entry_parts)} → {_shown(new.entry_parts)}"
+        yield Change(f"parts of the entry before submission: {told}", effect)
 
 
 def _validity(old: Policy, new: Policy) -> Changes:

@@ -86,7 +86,7 @@ STEP = Fields(
     {
         "id": _id,
         "title": Text(),
-        "role": Text(words=words.SIGNING_ROLES),
+        "role": Text(words=words.SIGNING_ROLES, besides=words.OWN + r"[a-z][a-z0-9-]{0,35}"),
         "quorum": Number(whole=True, low=1, high=50),
         "after": Items(_id),
         "match": Match(),
@@ -140,6 +140,12 @@ POLICY = Fields(
         "hardware": Fields({"approval": Items(Text(words=words.HARDWARE))}, required=("approval",)),
         "disclosure": Fields({"min_rows": Number(whole=True, low=2, high=10_000)}, required=("min_rows",)),
         "evidence": Items(EVIDENCE),
+        "submission": Fields(
+            {
+                "completeness": Number(whole=True, low=1, high=100),
+                "parts": Items(Text(words=words.ENTRY_PARTS), least=1),
+            }
+        ),
         "approvals": APPROVALS,
         "validity": Fields(
             {

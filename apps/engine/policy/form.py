@@ -67,9 +67,10 @@ def dotted(path: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Text(Form):
-    """Text; of a pattern, or one of a few words."""
+    """Text; of a pattern, or one of a few words, or of a pattern besides these."""
 
     words: tuple[str, ...] = ()
+    besides: str = ""
     pattern: str = ""
     like: str = "text"
     empty: bool = False
@@ -78,6 +79,8 @@ class Text(Form):
         """Not text, an unknown word, or text of another shape."""
         if not isinstance(value, str) or len(value) > LONGEST_TEXT or not (value.strip() or self.empty):
             yield Fault(path, f"{dotted(path)} must be {self.like}, not {shown(value)}.")
+        elif self.besides and re.fullmatch(self.besides, value):
+            return
         elif self.words and value not in self.words:
             yield Fault(path, f"{dotted(path)} does not know {shown(value)}.{nearest(value, self.words)}")
         elif self.pattern and not re.fullmatch(self.pattern, value):

@@ -37,6 +37,7 @@ def merged(child: Doc, parent: Doc, faults: list[Fault]) -> dict[str, Any]:
     answer["on_missing"] = _ranked((("on_missing",), "on_missing"), child, before, words.ON_MISSING, say=say)
     answer["hardware"] = _hardware(child, parent, say)
     answer["disclosure"] = _disclosure(child, parent, say)
+    answer["submission"] = _submission(child, parent, say)
     answer["approvals"] = _approvals(child, parent, say)
     answer["validity"] = _validity(child.get("validity") or {}, parent.get("validity") or {}, say)
     answer["waivers"] = _waivers(child.get("waivers") or {}, parent.get("waivers") or {}, say)
@@ -189,6 +190,18 @@ def _disclosure(child: Doc, parent: Doc, say: Say) -> dict[str, Any]:
         say(("disclosure", "min_rows"), f"{mine} shows smaller groups than {theirs}")
     least = max(mine or 0, theirs)
     return {"min_rows": least} if least else {}
+
+
+def _submission(child: Doc, parent: Doc, say: Say) -> dict[str, Any]:
+    mine, theirs = child.get("submission") or {}, parent.get("submission") or {}
+    least, before = mine.get("completeness"), theirs.get("completeness") or 0
+    if least is not None and least < before:
+        say(("submission", "completeness"), f"{least} is less complete than {before}")
+    answer: dict[str, Any] = {
+        "completeness": max(least or 0, before),
+        "parts": _superset((("submission",), "parts"), mine, theirs, say=say),
+    }
+    return {key: value for key, value in answer.items() if value}
 
 
 def _approvals(child: Doc, parent: Doc, say: Say) -> dict[str, Any]:

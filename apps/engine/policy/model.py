@@ -293,6 +293,16 @@ class Policy:
         """From how many rows on the numbers of a group are shown; 0 where all are."""
         return int((self.document.get("disclosure") or {}).get("min_rows") or 0)
 
+    @property
+    def completeness(self) -> int:
+        """The percentage of its parts that an entry has at the least before it is submitted; 0: any."""
+        return int((self.document.get("submission") or {}).get("completeness") or 0)
+
+    @property
+    def entry_parts(self) -> tuple[str, ...]:
+        """The parts that an entry must have before it is submitted, however complete the rest is."""
+        return tuple((self.document.get("submission") or {}).get("parts") or ())
+
     def named(self) -> dict[str, str]:
         """How a decision names the policy."""
         return {"id": self.id, "version": self.version, "digest": self.digest}

@@ -27,7 +27,28 @@ WAIVER_REQUIRES = ("rationale", "compensating_control", "remediation_due", "find
 SEPARATION = ("approver_not", "distinct_people_across_steps")
 SEPARATED = ("model.owner", "model.developers", "submission.submitter", "policy.author")
 SIGNING_ROLES = ("validator", "risk-officer", "committee", "head-of-model-risk")
+# What begins the name of a role of the installation's own in a step, which only the service knows.
+OWN = "own/"
 ROLES = (*SIGNING_ROLES, "developer", "owner", "model-risk-policy", "auditor", "administrator", "pipeline")
+# What an entry must have before anybody is asked to review; an approval and monitoring follow the review.
+ENTRY_PARTS = (
+    "owner",
+    "purpose",
+    "limitations",
+    "use",
+    "tier",
+    "determination",
+    "version",
+    "intended_use",
+    "data_lineage",
+    "attestation",
+    "vendor_review",
+    "document.development-document",
+    "document.user-guide",
+    "document.monitoring-plan",
+    "document.data-sheet",
+    "document.vendor-file",
+)
 MODEL_KINDS = ("classifier", "scorecard", "regressor", "ranker", "generative", "rule-set")
 
 # What a policy may ask of a model before it applies: field → the type of its value.

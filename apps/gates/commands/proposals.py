@@ -42,6 +42,7 @@ def propose_policy(
     newest = queries.newest_release(policy.id)
     guards.publishes(by, policy, newest)
     guards.fits(newest, policy)
+    guards.known_signers(policy)
     tried = guards.cases_hold(policy, cases)
     return _offer(by, policy, data, cases, note=note.strip(), shown=_shown(by, policy, tried))
 

@@ -38,14 +38,54 @@ def assign_tier(
     What is not answered counts as the gravest answer. The older tiers and answers are kept.
     """
     require(by, Permission.MODEL_TIER, model)
-    said = required(rationale, field="rationale", lines=True)
     if (tier is None) == (answers is None):
         raise Invalid("Please give either answers for the scorecard or a tier.", field="tier")
     judgement = None if answers is None else judged(answers)
     number = guards.tier(tier if judgement is None else judgement.tier)
     hold_model(model.key)
     before = Tiering.objects.filter(model=model).first()
-    tiering = _sealed(by, model, number, dict(answers or {}), judgement, said, before)
+    return _assigned(by, model, number, dict(answers or {}), judgement, rationale, before)
+
+
+@transaction.atomic
+def answer_tier_again(
+    *, by: Person, model: RegisteredModel, answers: Mapping[str, Any], rationale: str = ""
+) -> Tiering:
+    """Answer the questionnaire once more where a version is submitted.
+
+    The same answers confirm what stands and write nothing. Whoever submits may make a tier graver; a
+    lighter one, and a first one, is given by those who give tiers.
+    """
+    require(by, Permission.APPROVAL_SUBMIT, model)
+    given = {name: answer for name, answer in answers.items() if answer not in (None, "")}
+    judgement = judged(given)
+    hold_model(model.key)
+    before = Tiering.objects.filter(model=model).first()
+    if before is not None and same_answers(before, given, judgement):
+        return before
+    if before is None or judgement.tier > before.tier:
+        require(by, Permission.MODEL_TIER, model)
+    return _assigned(by, model, judgement.tier, given, judgement, rationale, before)
+
+
+def same_answers(before: Tiering, given: Mapping[str, Any], judgement: Tier) -> bool:
+    """Whether nothing was answered otherwise than it stands, by the scorecard that judged it."""
+    kept = {name: str(answer) for name, answer in before.answers.items() if answer not in (None, "")}
+    same = kept == {name: str(answer) for name, answer in given.items()}
+    return same and before.scorecard_digest == judgement.scorecard.get("digest", "")
+
+
+def _assigned(
+    by: Person,
+    model: RegisteredModel,
+    number: int,
+    answers: dict[str, Any],
+    judgement: Tier | None,
+    rationale: str,
+    before: Tiering | None,
+) -> Tiering:
+    said = required(rationale, field="rationale", lines=True)
+    tiering = _sealed(by, model, number, answers, judgement, said, before)
     model.__dict__.pop("tier", None)  # what a list remembered of it
     audit.record(
         by=by,

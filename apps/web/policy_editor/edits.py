@@ -15,7 +15,7 @@ from apps.engine.policy_text import appended, replaced, without
 from apps.engine.strict_yaml import Path
 from apps.web.policy_editor.fields import Field, fields_of, order_of
 
-_PRUNED = ("with", "pass", "warn", "match", "unless")
+_PRUNED = ("with", "pass", "warn", "match", "unless", "submission")
 _ORDER = tuple(GATE.known)
 
 

@@ -28,6 +28,7 @@ _ORDERS: tuple[tuple[str, Sequence[str]], ...] = (
     ("gates", tuple(GATE.known)),
     ("metadata", tuple(METADATA.known)),
     ("effective", ("from", "until", "grace")),
+    ("submission", ("completeness", "parts")),
 )
 _ENDS = {"higher": ("min",), "lower": ("max",)}
 _LEVELS = {"min": "At least", "max": "At most"}
@@ -96,6 +97,20 @@ _HEAD: tuple[tuple[Path, str, str, str, bool], ...] = (
         "Days of grace",
         "for approvals under the former major version",
         False,
+    ),
+    (
+        ("submission", "completeness"),
+        "number",
+        "Least completeness of the entry, in per cent",
+        "empty: an entry of any completeness may be submitted",
+        False,
+    ),
+    (
+        ("submission", "parts"),
+        "words",
+        "Parts that the entry must have",
+        "owner, limitations, document.user-guide, …",
+        True,
     ),
 )
 

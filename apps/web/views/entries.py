@@ -71,3 +71,11 @@ def _shown(
         "why_not": why_not(require, by, Permission.MODEL_REGISTER, model),
     }
     return render(request, "models/entry.html", context, status=422 if refused else 200)
+
+
+@page("POST")
+def retire_use(request: HttpRequest, key: str, use: str, *, by: Person) -> HttpResponse:
+    """End a use: from now on no version may run for it."""
+    found = queries.find_use(queries.find_model(by, key), use)
+    commands.retire_use(by=by, use=found, reason=request.POST.get("reason", ""))
+    return done(request, f"The use {found.key} has ended: nothing runs for it any more.", f"/models/{key}")

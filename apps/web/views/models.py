@@ -14,7 +14,6 @@ from apps.approvals import commands as approvals
 from apps.approvals import queries as approval_queries
 from apps.approvals.completeness import completeness, completeness_by
 from apps.approvals.entries import known_of
-from apps.approvals.guards import fillable, no_live_approval, of_today, submittable
 from apps.costs.queries import cost_of
 from apps.costs.quoting import quote
 from apps.deploys.queries import deployable
@@ -29,6 +28,7 @@ from apps.inventory.sealed import ground_of
 from apps.reports.formats import FORMATS
 from apps.web.challenges import decided, version_log
 from apps.web.pages import done, page
+from apps.web.views.submitting import barred, hindrance
 
 if TYPE_CHECKING:
     from apps.access.models import Person
@@ -79,6 +79,8 @@ def model_record(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
         "cost": cost_of(model),
         "idea": queries.idea_of(by, model),
         "whole": completeness(model),
+        "barred": barred(by, model),
+        "may_retire": may(by, Permission.USE_RETIRE, model),
         "no_version": why_not(require, by, Permission.VERSION_REGISTER, model),
         "may_open_finding": may(by, Permission.FINDING_OPEN, model),
     }
@@ -127,14 +129,7 @@ def _next(by: Person, version: ModelVersion, use: Use) -> tuple[object, str, str
     """The newest decision, why no run may be asked for, and why it may not be submitted."""
     decision = latest_decision(version, use)
     no_run = why_not(require, by, Permission.RUN_REQUEST, version.model)
-    hindrance = (
-        why_not(require, by, Permission.APPROVAL_SUBMIT, version.model)
-        or why_not(submittable, version, use, decision)
-        or why_not(no_live_approval, version, use)
-        or why_not(of_today, decision)
-        or why_not(fillable, by, decision)
-    )
-    return decision, no_run, hindrance
+    return decision, no_run, hindrance(by, version, use, decision)
 
 
 @page("POST")
@@ -144,15 +139,6 @@ def request_run(request: HttpRequest, key: str, label: str, *, by: Person) -> Ht
     use = queries.find_use(version.model, request.POST.get("use", ""))
     run = gates.request_run(by=by, version=version, use=use)
     return redirect(f"/runs/{run.pk}")
-
-
-@page("POST")
-def submit(request: HttpRequest, key: str, label: str, *, by: Person) -> HttpResponse:
-    """Open a review."""
-    version = queries.find_version(by, key, label)
-    use = queries.find_use(version.model, request.POST.get("use", ""))
-    approval = approvals.submit(by=by, version=version, use=use)
-    return done(request, "Submitted. The reviewers see it in their work.", f"/reviews/{approval.pk}")
 
 
 @page("POST")

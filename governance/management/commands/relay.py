@@ -18,6 +18,7 @@ from apps.access.commands import close_due_campaigns
 from apps.approvals.commands import (
     miss_entries,
     open_missed_findings,
+    open_missing_lineage_findings,
     open_monitoring_findings,
     open_untold_findings,
     renew_rounds,
@@ -110,6 +111,7 @@ class Relay:
             _Duty(5, lambda: mind_conversions(by=RELAY)),
             _Duty(5, lambda: open_monitoring_findings(by=MONITOR)),
             _Duty(60, lambda: open_untold_findings(by=MONITOR)),
+            _Duty(300, lambda: open_missing_lineage_findings(by=MONITOR)),
             _Duty(10, lambda: request_due(by=RELAY)),
             _Duty(30, lambda: note_missed(by=RELAY)),
             _Duty(30, lambda: open_missed_findings(by=MONITOR)),
