@@ -69,6 +69,17 @@ def visible_waivers(by: Person) -> QuerySet[Waiver]:
     return rows.select_related("version__model", "use", "finding", "requested_by", "granted_by")
 
 
+def visible_attestations(by: Person) -> QuerySet[Attestation]:
+    """Every attestation of a model that the person may see."""
+    return Attestation.objects.filter(model__in=visible_models(by)).select_related("model", "person")
+
+
+def visible_documents(by: Person) -> QuerySet[Document]:
+    """Every document given for a version of a model that the person may see."""
+    rows = Document.objects.filter(version__model__in=visible_models(by))
+    return rows.select_related("version__model", "use", "given_by")
+
+
 def visible_waiver_requests(by: Person) -> QuerySet[WaiverRequest]:
     """Every request for a waiver of a model that the person may see."""
     rows = WaiverRequest.objects.filter(version__model__in=visible_models(by))

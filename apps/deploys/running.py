@@ -112,6 +112,11 @@ def _visible(by: Person) -> Q:
     return mine | Q(version=None) if may(by, Permission.ADMISSION_SEE) else mine
 
 
+def reported(by: Person) -> QuerySet[Deployment]:
+    """Every report of what runs that the person may see, oldest first."""
+    return _known().filter(_visible(by)).order_by("since", "id")
+
+
 def slots(by: Person, *, environment: str = "", model: str = "", gone: bool = False) -> list[Deployment]:
     """What runs, one row a slot, by environment and slot; with `gone` also what no longer does."""
     rows = _current().filter(_visible(by))

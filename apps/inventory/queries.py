@@ -99,6 +99,12 @@ def find_unit(key: str) -> BusinessUnit:
     return row
 
 
+def visible_uses(by: Person) -> QuerySet[Use]:
+    """Every use of a model that the person may see, in service or retired."""
+    rows = Use.objects.filter(model__in=visible_models(by)).select_related("model", "retired_by")
+    return rows.order_by("model__key", "key")
+
+
 def visible_blobs(by: Person) -> QuerySet[Blob]:
     """Bytes that the person handed in, or that a version which they may see is made of."""
     seen = ModelVersion.objects.filter(model__in=visible_models(by))

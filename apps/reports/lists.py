@@ -11,14 +11,21 @@ from apps.access.guards import may, require, require_anywhere
 from apps.access.models import Person
 from apps.access.queries import models_with, visible_grants, visible_people
 from apps.access.states import Permission
-from apps.approvals.queries import visible_approvals, visible_findings, visible_waivers
+from apps.approvals.challenges import visible_challenges
+from apps.approvals.queries import (
+    visible_approvals,
+    visible_attestations,
+    visible_documents,
+    visible_findings,
+    visible_waivers,
+)
 from apps.audit.errors import Invalid
 from apps.audit.trail import event_page
 from apps.costs.statements import statement
 from apps.gates.queries import run_page, visible_decisions
 from apps.inventory.listed import Listed
 from apps.inventory.listing import LONGEST_PAGE, model_page
-from apps.inventory.queries import visible_versions
+from apps.inventory.queries import visible_uses, visible_versions
 from apps.reports.queries import visible_reports
 from apps.reports.tables import TABLES
 
@@ -62,7 +69,7 @@ def may_take(by: Person, name: str) -> None:
 
 
 def rows_of(name: str, by: Person, filters: Filters) -> Iterable[Any]:
-    """The rows of a list; admissions are given by who asks, since they stand beside this app."""
+    """The rows of a list; those of deployments are given by who asks, since they stand beside this app."""
     return _ROWS[name](by, filters)
 
 
@@ -113,6 +120,10 @@ _ROWS: dict[str, Rows] = {
     "findings": lambda by, _: exportable(by, visible_findings(by), "model"),
     "waivers": lambda by, _: exportable(by, visible_waivers(by), "version__model"),
     "reports": lambda by, _: exportable(by, visible_reports(by), "version__model"),
+    "uses": lambda by, _: exportable(by, visible_uses(by), "model"),
+    "attestations": lambda by, _: exportable(by, visible_attestations(by), "model"),
+    "documents": lambda by, _: exportable(by, visible_documents(by), "version__model"),
+    "challenges": lambda by, _: exportable(by, visible_challenges(by), "model"),
     "costs": lambda by, _: statement(),
     "people": lambda by, _: visible_people(by).iterator(),
     "grants": lambda by, _: visible_grants(by).iterator(),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, prefetch_related_objects
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, prefetch_related_objects
 
 from apps.access.models import Person
 from apps.access.queries import grants_of, visible_models
@@ -80,7 +80,10 @@ def find_report(by: Person, report_id: UUID) -> Report:
 
 def read_whole(report: Report) -> Report:
     """The report with its signatures and archives read at once, for a page that asks for them many times."""
-    prefetch_related_objects([report], "archives__after", "signatures__after", "signatures__person")
+    archives = ReportArchive.objects.select_related("after")
+    signatures = ReportSignature.objects.select_related("after", "person")
+    read = (Prefetch("archives", archives), Prefetch("signatures", signatures))
+    prefetch_related_objects([report], *read)
     return report
 
 
@@ -170,11 +173,11 @@ def complete(report: Report) -> bool:
     return bool(taken) and set(seats(report.approval)) <= taken
 
 
-def standing_of(report: Report) -> Standing:
-    """How far the report's signatures have come."""
+def standing_of(report: Report, *, waits: bool | None = None) -> Standing:
+    """How far the report's signatures have come; `waits` for who knows whether an agreement waits."""
     if report.archives.all():
         return Standing.ARCHIVED
-    if waiting_act(report) is not None:
+    if waiting_act(report) is not None if waits is None else waits:
         return Standing.AWAITING_TIMESTAMP
     if not report.signatures.all():
         return Standing.UNSIGNED

@@ -13,12 +13,15 @@ from collections.abc import Iterator
 import pytest
 from django.http import HttpResponseBase
 from django.test import Client
+from django.utils import timezone
 
 from apps.access.states import Scope
 from apps.audit.anchors import anchor_file
 from apps.audit.models import Event
+from apps.deploys.commands import ask_to_break_glass
 from apps.inventory import commands as inventory
 from tests import factories
+from tests.flows import bank
 from tests.standing import Standing
 from tests.verifier.sequencing import sequenced_now
 
@@ -47,7 +50,8 @@ def rows_of(data: bytes) -> list[dict[str, str]]:
 
 
 LISTS = ("models", "versions", "runs", "decisions", "approvals", "findings", "admissions", "reports")
-MORE = ("costs", "people", "grants", "events")
+MORE = ("costs", "people", "grants", "events", "uses", "deployments")
+RARE = ("attestations", "documents", "challenges", "break-glass")
 
 
 @pytest.mark.parametrize("name", LISTS + MORE)
@@ -59,6 +63,23 @@ def test_every_list_can_be_taken_with_an_event_that_says_so(world: Standing, nam
     assert told["rows"] == len(rows_of(data)) > 0
     assert told["digest"] == "sha256:" + hashlib.sha256(data).hexdigest()
     assert event.actor_id == str(world.people["auditor"].pk)
+
+
+def test_a_request_to_break_the_glass_stands_in_its_list(world: Standing) -> None:
+    version = world.granted.version
+    ask_to_break_glass(
+        by=world.people["risk-officer"],
+        version=version,
+        use=bank.use_of(version),
+        environment=bank.production(),
+        minutes=30,
+        reason="Payments stand still.",
+        ticket="=INC-7",
+        reauthenticated_at=timezone.now(),
+    )
+    (row,) = rows_of(taken(world, "break-glass"))
+    assert (row["model"], row["ticket"], row["agreed_by"]) == ("credit-pd", "'=INC-7", "")
+    assert row["asked_by"] == world.people["risk-officer"].username
 
 
 def test_a_list_is_what_its_page_shows(world: Standing) -> None:
@@ -110,15 +131,15 @@ def test_somebody_who_exports_for_one_model_takes_only_that(world: Standing) -> 
     assert [row["key"] for row in rows_of(taken(world, "models", role="one"))] == ["card-limit"]
     assert {row["model"] for row in rows_of(taken(world, "decisions", role="one"))} == {"card-limit"}
     client = as_role(world, "one")
+    for name in (*RARE, "uses", "deployments"):
+        assert {row["model"] for row in rows_of(taken(world, name, role="one"))} <= {"card-limit"}, name
     for name in ("events", "costs", "people"):
         assert client.post("/exports", {"list": name}).status_code == 403, name
 
 
 def test_blind_sign_offs_stay_blind_in_every_list(world: Standing) -> None:
-    from tests.flows import bank
-
     signoff = bank.signed(world.waiting, factories.validator(), "reject")
-    for name in LISTS:
+    for name in LISTS + RARE:
         assert signoff.statement_digest.encode() not in taken(world, name), name
 
 

@@ -14,7 +14,7 @@ from apps.api.views.facts import visible_statement
 from apps.approvals.queries import hides
 from apps.audit.errors import Invalid, NotFound
 from apps.audit.queries import inclusion, statement
-from apps.deploys.queries import decision_feed
+from apps.deploys import lists as deployed
 from apps.reports import lists
 from apps.reports.commands.exporting import MEDIA, export_list, known_format
 from apps.reports.commands.packing import make_pack
@@ -38,10 +38,8 @@ def take_list(request: HttpRequest, *, by: Person) -> HttpResponseBase:
     kind = known_format(request.GET.get("format", "csv"))
     lists.may_take(by, name)
     filters = lists.known_filters(name, {key: str(value) for key, value in request.GET.items()})
-    if name == "admissions":
-        rows = lists.pages(lambda cursor: decision_feed(by, filters, cursor))
-    else:
-        rows = iter(lists.rows_of(name, by, filters))
+    found = deployed.rows_of(name, by, filters)
+    rows = lists.rows_of(name, by, filters) if found is None else found
     made = export_list(by=by, name=name, rows=rows, format=kind, filters=filters)
     return _sent(made.file, made.name, made.media, made.digest)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -14,7 +14,8 @@ from apps.approvals.queries import hides
 from apps.audit import trail
 from apps.audit.errors import NotFound
 from apps.audit.queries import inclusion, statement
-from apps.deploys.queries import decision_feed, visible_admissions
+from apps.deploys import lists as deployed
+from apps.deploys.queries import visible_admissions
 from apps.reports import lists
 from apps.reports.commands.exporting import MEDIA, export_list, known_format
 from apps.reports.commands.packing import make_pack
@@ -49,10 +50,8 @@ def _list(request: HttpRequest, by: Person) -> HttpResponseBase:
     kind = known_format(request.POST.get("format", "csv"))
     lists.may_take(by, name)
     filters = lists.known_filters(name, _given(request, name))
-    if name == "admissions":
-        rows: Any = lists.pages(lambda cursor: decision_feed(by, filters, cursor))
-    else:
-        rows = lists.rows_of(name, by, filters)
+    found = deployed.rows_of(name, by, filters)
+    rows = lists.rows_of(name, by, filters) if found is None else found
     made = export_list(by=by, name=name, rows=rows, format=kind, filters=filters)
     return _sent(made.file, made.name, made.media)
 

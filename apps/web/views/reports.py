@@ -38,12 +38,13 @@ def make(request: HttpRequest, approval_id: UUID, *, by: Person) -> HttpResponse
 def report_page(request: HttpRequest, report_id: UUID, *, by: Person) -> HttpResponse:
     """One report: its signatures, whether they hold, and signing."""
     report = queries.read_whole(queries.find_report(by, report_id))
+    waiting = queries.waiting_act(report)
     context = {
         "title": str(report),
         "report": report,
         "examined": verify_report(report),
-        "standing": queries.standing_of(report),
-        "waiting": queries.waiting_act(report),
+        "standing": queries.standing_of(report, waits=waiting is not None),
+        "waiting": waiting,
         "authority": timestamps.authority(),
         "signatures": report.signatures.all(),
         "digest": queries.newest_blob(report).digest,
