@@ -103,7 +103,7 @@ def test_another_answer_than_the_sealed_one_is_refused_by_both_ways(
 ) -> None:
     service = factories.service()
     admission, (_, headers) = asked(service), bearer(service)
-    forged = bytes(admission.answer).replace(b'"allowed":false', b'"allowed":true')
+    forged = bytes(admission.answer).replace(b'"allowed": false', b'"allowed": true')
     assert forged != bytes(admission.answer)
     for module in (short, queries):
         monkeypatch.setattr(module, "own_answer", lambda *_: forged)
