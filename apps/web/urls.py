@@ -134,7 +134,7 @@ urlpatterns = [
     path("models/<str:key>", models.model_record),
     path("lineage", lineage.around),
     path("lineage/edges", lineage.state),
-    path("lineage/edges/<int:edge_id>/end", lineage.end),
+    path("lineage/edges/<int:line_id>/end", lineage.end),
     path("lineage/revalidate", lineage.ask),
     path("models/<str:key>/entry", entries.entry),
     path("models/<str:key>/uses/<str:use>/retire", entries.retire_use),

@@ -104,7 +104,7 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "version": world.granted.subject["policies"][0]["version"],
         "month": "2026-11",
         "budget_id": Budget.objects.get().pk,
-        "edge_id": 0,
+        "line_id": 0,
         "hold_id": _hold(world) if "hold_id" in route else "",
         "event_id": Event.objects.earliest("occurred_at").pk,
         "report_id": world.report.pk,
@@ -326,7 +326,7 @@ def _lineage_bodies(reason: dict[str, Any]) -> dict[str, dict[str, Any]]:
     other = {"way": "above", "edge": "feeds", "other-kind": "feature", "other-name": "age"}
     return {
         "POST /lineage/edges": {**version, **other},
-        "POST /lineage/edges/<int:edge_id>/end": reason,
+        "POST /lineage/edges/<int:line_id>/end": reason,
         "POST /lineage/revalidate": {**version, **reason},
         "POST /api/v1/lineage/revalidations": {"thing": version, **reason},
     }

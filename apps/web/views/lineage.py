@@ -85,9 +85,9 @@ def state(request: HttpRequest, *, by: Person) -> HttpResponse:
 
 
 @page("POST")
-def end(request: HttpRequest, edge_id: int, *, by: Person) -> HttpResponse:
+def end(request: HttpRequest, line_id: int, *, by: Person) -> HttpResponse:
     """End an edge that no longer holds, or never did."""
-    edge = visible_edges(by).filter(pk=edge_id).first()
+    edge = visible_edges(by).filter(pk=line_id).first()
     if edge is None:
         raise NotFound("There is no such edge, or it was ended.")
     commands.end_edge(by=by, edge=edge, reason=request.POST.get("reason", ""))
