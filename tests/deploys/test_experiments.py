@@ -219,6 +219,7 @@ def result(row: Experiment, arm: str, calls: int, number: int = 0, **more: Any) 
 def test_results_return_as_evidence_of_both_and_too_many_calls_end_it(experiment: Experiment) -> None:
     assert result(experiment, "champion", 800) != result(experiment, "challenger", 200)
     assert experiment.challenger.experiment_results.get().measured == {"conversion": 0.5}
+    assert Event.objects.filter(action="experiment.reported").count() == 2
     with pytest.raises(Refused, match="known already"):
         result(experiment, "champion", 800)
     with pytest.raises(Invalid, match="no arm"):

@@ -188,6 +188,7 @@ def test_an_approval_by_somebody_else_is_a_finding_and_put_right(
 
     assert aws.status("2") == "PendingManualApproval"
     assert titles() == ["Somebody else marked credit-pd/2 “Approved” in our-sagemaker"]
+    assert Event.objects.filter(action="registry.changed").count() == 1
 
 
 def test_one_that_was_approved_before_anybody_looked_is_a_finding_too(site: Site, aws: FakeSageMaker) -> None:

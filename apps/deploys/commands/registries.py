@@ -202,9 +202,11 @@ def _mark(it: _Reading, entry: RegistryEntry) -> None:
 
 def _by_others(it: _Reading, entry: RegistryEntry, wanted: str) -> bool:
     """Whether somebody else set what stands there: after us, or before us to an approval that nobody gave."""
+    if entry.status == wanted:  # it says what the gate says: perhaps a mark of ours that was not noted
+        return False
     if entry.marked_at is not None:
         return entry.status != entry.marked
-    return entry.status == it.registry.marks[Mark.APPROVED] and entry.status != wanted
+    return entry.status == it.registry.marks[Mark.APPROVED]
 
 
 def _told_of_others(it: _Reading, entry: RegistryEntry, found: Judged) -> None:
