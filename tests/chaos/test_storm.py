@@ -18,6 +18,7 @@ from pytest_django import DjangoDbBlocker
 
 from apps.audit.models import Event
 from apps.costs.models import CostEntry
+from apps.costs.states import Outcome
 from apps.gates.models import Decision, Partition, Run
 from apps.gates.states import ENDED, PartitionState, RunState
 from tests.chaos.brokers import present
@@ -77,7 +78,9 @@ def judge(client: Client) -> None:
     assert {str(run.pk) for run in runs} == set(told)
     assert {run.state for run in runs} == {RunState.DECIDED}, [(r.state, r.cause) for r in runs]
     assert Decision.objects.count() == len(told)
-    assert CostEntry.objects.filter(run__in=told).count() == len(told)
+    entered = CostEntry.objects.filter(run__in=told)
+    assert entered.filter(outcome=Outcome.DECIDED).count() == len(told)
+    assert entered.values("run", "fence").distinct().count() == entered.count()
     for action in ("run.requested", "run.decided"):
         assert Event.objects.filter(action=action, object_id__in=told).count() == len(told)
     parts = Partition.objects.filter(run__in=told)

@@ -9,7 +9,8 @@ from apps.audit.models import Event
 from apps.audit.states import system
 from apps.gates import commands, pacing
 from apps.gates.clock import Clock, database_now
-from apps.gates.commands.leases import Fenced, claim, still_mine
+from apps.gates.commands.leases import claim, still_mine
+from apps.gates.commands.leasing import Fenced
 from apps.gates.models import Run
 from apps.gates.states import Failure, Lane, RunState
 from tests.gates import rows

@@ -5,7 +5,8 @@ from __future__ import annotations
 from apps.gates.commands.deciding import decide_and_seal
 from apps.gates.commands.execution import execute_next, execute_run
 from apps.gates.commands.hardware import consent_hardware
-from apps.gates.commands.leases import Fenced, beat, claim, claim_next, fail, give_back, note_progress
+from apps.gates.commands.leases import beat, claim, claim_next, fail, give_back, note_progress
+from apps.gates.commands.leasing import Fenced
 from apps.gates.commands.outside import hand_in_partition, keep_partition, take_partition
 from apps.gates.commands.partition_leases import (
     beat_partition,

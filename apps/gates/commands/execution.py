@@ -20,7 +20,7 @@ from apps.engine.policy import Gate, gates_for
 from apps.gates import hints, pacing, queries, waiting
 from apps.gates.commands import leases
 from apps.gates.commands.deciding import decide_and_seal
-from apps.gates.commands.leases import Fenced
+from apps.gates.commands.leasing import Fenced
 from apps.gates.commands.partitions import sum_up_again
 from apps.gates.hardware import consented
 from apps.gates.heart import Heart

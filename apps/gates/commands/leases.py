@@ -1,12 +1,11 @@
 """Who works on a run: claim, keep, lose, retry. Every change of a run's state is made here or by `finish`.
 
-A claim raises the run's fence; whoever works on it names that fence with every write, so a worker that
-was frozen and replaced can write nothing. All times are the database's.
+What runs share with partitions stands in `leasing`.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,20 +16,16 @@ from apps.audit.events import EventName
 from apps.audit.states import Acting
 from apps.costs.states import Outcome
 from apps.gates import hints, pacing, waiting
-from apps.gates.clock import Clock, database_now
-from apps.gates.commands import spending
+from apps.gates.clock import database_now
+from apps.gates.commands import leasing, spending
+from apps.gates.commands.leasing import expired
 from apps.gates.commands.turns import note_turn
 from apps.gates.measuring import Usage
 from apps.gates.models import Run
-from apps.gates.states import Failure, Lane, RunState
+from apps.gates.states import Failure, RunState
 
 # So many are looked at, so that workers who come at the same moment find different ones.
 RIVALS = 16
-CRAMPED = (Lane.QUICK, Lane.GPU)
-
-
-class Fenced(Exception):
-    """Somebody else works on the run by now; what this worker found is thrown away."""
 
 
 def hold(run_id: UUID) -> Run | None:
@@ -50,23 +45,10 @@ def claim(*, by: Acting, run_id: UUID, owner: str) -> Run | None:
 
 
 def _take(run: Run, *, by: Acting, owner: str, now: datetime) -> Run | None:
-    if run.state != RunState.QUEUED or (run.not_before and run.not_before > now):
-        return None
-    if not spending.affordable(run, by=by, now=now):
+    if not leasing.may_begin(run, now) or not spending.affordable(run, by=by, now=now):
         return None
     note_turn(run, now)
-    return audit.move(
-        run,
-        RunState.RUNNING,
-        by=by,
-        event=EventName.RUN_CLAIMED,
-        fence=run.fence + 1,
-        owner=owner,
-        lease_until=now + pacing.lease(),
-        started_at=now,
-        gates_done=0,
-        cause=spending.unsaid(run),
-    )
+    return leasing.begin(run, by=by, event=EventName.RUN_CLAIMED, owner=owner, now=now, gates_done=0)
 
 
 def claim_next(*, by: Acting, lane: str, owner: str) -> Run | None:
@@ -91,37 +73,31 @@ def give_back(*, by: Acting, owner: str) -> int:
 
     It counts as no failure and no loss: a service that is deployed ten times a day loses no run by it.
     """
-    mine = Run.objects.filter(state=RunState.RUNNING, owner__startswith=f"{owner}:")
+    mine = leasing.of_worker(Run.objects.all(), owner)
     return sum(_give_back(by, owner, run_id) for run_id in mine.values_list("pk", flat=True))
 
 
 @transaction.atomic
 def _give_back(by: Acting, owner: str, run_id: UUID) -> bool:
     run = hold(run_id)
-    if run is None or run.state != RunState.RUNNING or not run.owner.startswith(f"{owner}:"):
+    if run is None or not leasing.is_of(run, owner):
         return False
-    told = f"The worker {owner} is shut down."
     spending.charge(run, by=by, outcome=Outcome.RETURNED, until=database_now())
-    returned = _queue(run, by=by, event=EventName.RUN_RETURNED, reason=told, not_before=None)
+    told = leasing.leaving(owner)
+    returned = leasing.queue(run, by=by, event=EventName.RUN_RETURNED, reason=told, not_before=None)
     hints.send_after_commit(returned.pk, returned.lane)
     return True
 
 
-def expired(run: Run, now: datetime) -> bool:
-    return run.state == RunState.RUNNING and run.lease_until is not None and run.lease_until < now
-
-
 def lose(*, by: Acting, run: Run, now: datetime) -> Run:
     """The worker of a run is gone: the run waits again, or is dead after too many losses."""
-    lost = run.lost + 1
-    ended = Outcome.DEAD if lost >= pacing.MAX_LOST else Outcome.LOST
+    ended = Outcome.DEAD if run.lost + 1 >= pacing.MAX_LOST else Outcome.LOST
     spending.charge(run, by=by, outcome=ended, until=spending.last_beat(run, now))
-    if lost >= pacing.MAX_LOST:
-        cause = f"Its worker was lost {lost} times; the last was {run.owner}."
-        return _bury(run, by=by, now=now, cause=cause, lost=lost)
-    lane = Lane.QUARANTINE if lost >= pacing.QUARANTINE_AFTER else Lane(run.lane)
-    rest = pacing.after_loss(lost)
-    return _queue(run, by=by, event=EventName.RUN_LOST, not_before=now + rest, lost=lost, lane=lane)
+
+    def give_up(cause: str, times: int) -> Run:
+        return _bury(run, by=by, now=now, cause=cause, lost=times)
+
+    return leasing.lost(run, by=by, event=EventName.RUN_LOST, now=now, give_up=give_up)
 
 
 def _bury(run: Run, *, by: Acting, now: datetime, cause: str, **counted: int) -> Run:
@@ -139,26 +115,9 @@ def _bury(run: Run, *, by: Acting, now: datetime, cause: str, **counted: int) ->
     )
 
 
-def _queue(run: Run, *, by: Acting, event: EventName, reason: str = "", **changes: Any) -> Run:
-    return audit.move(
-        run,
-        RunState.QUEUED,
-        by=by,
-        event=event,
-        reason=reason,
-        where={"fence": run.fence},
-        lease_until=None,
-        finished_at=None,
-        published_at=None,
-        hints=0,
-        **changes,
-    )
-
-
 def beat(*, run_id: UUID, fence: int) -> bool:
     """Keep the lease; False where the run is no longer this worker's."""
-    mine = Run.objects.filter(pk=run_id, fence=fence, state=RunState.RUNNING)
-    return mine.update(lease_until=Clock() + pacing.lease()) == 1
+    return leasing.keep(Run.objects.filter(pk=run_id, fence=fence, state=RunState.RUNNING))
 
 
 def note_progress(*, run_id: UUID, fence: int, done: int, progress: list[dict[str, Any]]) -> bool:
@@ -169,10 +128,7 @@ def note_progress(*, run_id: UUID, fence: int, done: int, progress: list[dict[st
 
 def still_mine(run: Run) -> Run:
     """The run's row, locked; Fenced where somebody else took it, or it ended."""
-    held = hold(run.pk)
-    if held is None or held.fence != run.fence or held.state != RunState.RUNNING:
-        raise Fenced(f"{run} is no longer held under fence {run.fence}")
-    return held
+    return leasing.held_by(hold(run.pk), run)
 
 
 @transaction.atomic
@@ -181,7 +137,7 @@ def fail(*, by: Acting, run: Run, failure: Failure, cause: str, usage: Usage | N
     held, now = still_mine(run), database_now()
     attempt = held.attempt + 1
     spending.charge(held, by=by, outcome=_outcome(failure, held), until=now, usage=usage)
-    if final(failure, held):
+    if leasing.final(failure, held):
         return audit.move(
             held,
             RunState.ERRORED,
@@ -194,32 +150,13 @@ def fail(*, by: Acting, run: Run, failure: Failure, cause: str, usage: Usage | N
             finished_at=now,
             lease_until=None,
         )
-    if attempt >= pacing.MAX_ATTEMPTS:
+    if leasing.last_attempt(held):
         return _bury(held, by=by, now=now, cause=f"{cause} It failed {attempt} times.", attempt=attempt)
-    lane = Lane.HEAVY if failure is Failure.RESOURCE else Lane(held.lane)
-    rest: timedelta = pacing.after_failure(attempt)
-    return _queue(
-        held,
-        by=by,
-        event=EventName.RUN_RETRIED,
-        reason=cause,
-        not_before=now + rest,
-        attempt=attempt,
-        lane=lane,
-        cause=cause,
-    )
+    return leasing.again(held, by=by, event=EventName.RUN_RETRIED, failure=failure, cause=cause, now=now)
 
 
 def _outcome(failure: Failure, run: Run) -> Outcome:
     """How an attempt ended that gave nothing."""
-    if final(failure, run):
+    if leasing.final(failure, run):
         return Outcome.ERRORED
-    return Outcome.DEAD if run.attempt + 1 >= pacing.MAX_ATTEMPTS else Outcome.RETRIED
-
-
-def final(failure: Failure, run: Run) -> bool:
-    """Whether another attempt would end the same: a wrong input always, want of room on the roomy lane.
-
-    A GPU without room is no end: the heavy lane has more memory, and does without one.
-    """
-    return failure is Failure.INPUT or (failure is Failure.RESOURCE and run.lane not in CRAMPED)
+    return Outcome.DEAD if leasing.last_attempt(run) else Outcome.RETRIED

@@ -21,7 +21,7 @@ from apps.access.states import Permission
 from apps.audit.errors import Invalid, NotFound, Refused
 from apps.engine.child import in_child
 from apps.gates import queries
-from apps.gates.commands.leases import Fenced
+from apps.gates.commands.leasing import Fenced
 from apps.gates.commands.partition_leases import beat_partition, claim_partition
 from apps.gates.commands.partitions import finish_partition, gates_of
 from apps.gates.measuring import run_limits

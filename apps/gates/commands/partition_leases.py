@@ -1,7 +1,7 @@
 """Who works on a partition: claim, keep, lose, give back, give up; and the messages that it waits.
 
-A partition is leased as a run is: a claim raises its fence, and whoever works on it names that fence with
-every write. Losing a worker costs that partition alone. Where both rows are locked the run's comes first.
+A partition is leased as a run is, see `leasing`. Losing a worker costs that partition alone. Where both rows
+are locked the run's comes first.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from apps.audit.events import EventName
 from apps.audit.states import Acting
 from apps.gates import hints, pacing
 from apps.gates.clock import Clock, database_now
-from apps.gates.commands.leases import Fenced, hold
-from apps.gates.commands.spending import affordable, unsaid
+from apps.gates.commands import leasing
+from apps.gates.commands.leases import hold
+from apps.gates.commands.leasing import Fenced
+from apps.gates.commands.spending import affordable
 from apps.gates.dividing import NEVER
 from apps.gates.models import Partition, Run
-from apps.gates.states import Failure, Lane, PartitionState, RunState, WaitsFor
+from apps.gates.states import Failure, PartitionState, RunState, WaitsFor
 
 BATCH = 200
 
@@ -50,22 +52,11 @@ def claim_partition(*, by: Acting, partition_id: UUID, owner: str) -> Partition 
     row, now = hold_partition(partition_id), database_now()
     if row is None:
         return None
-    if _expired(row, now):
+    if leasing.expired(row, now):
         row = _lose(by=by, row=row, now=now)
-    waits = row.state == PartitionState.QUEUED and not (row.not_before and row.not_before > now)
-    if not waits or not _wanted(row) or not affordable(row, by=by, now=now):
+    if not leasing.may_begin(row, now) or not _wanted(row) or not affordable(row, by=by, now=now):
         return None
-    return audit.move(
-        row,
-        PartitionState.RUNNING,
-        by=by,
-        event=EventName.PARTITION_CLAIMED,
-        fence=row.fence + 1,
-        owner=owner,
-        lease_until=now + pacing.lease(),
-        started_at=now,
-        cause=unsaid(row),
-    )
+    return leasing.begin(row, by=by, event=EventName.PARTITION_CLAIMED, owner=owner, now=now)
 
 
 def hold_partition(partition_id: UUID) -> Partition | None:
@@ -79,14 +70,10 @@ def _wanted(row: Partition) -> bool:
     return row.run.state == RunState.QUEUED and row.run.waits_for == WaitsFor.PARTITIONS
 
 
-def _expired(row: Partition, now: datetime) -> bool:
-    return row.state == PartitionState.RUNNING and row.lease_until is not None and row.lease_until < now
-
-
 def beat_partition(*, partition_id: UUID, fence: int) -> bool:
     """Keep the lease; False where the partition is no longer this worker's, or its run has ended."""
     kept = mine(partition_id, fence).filter(run__state=RunState.QUEUED).values("pk")
-    return Partition.objects.filter(pk__in=kept).update(lease_until=Clock() + pacing.lease()) == 1
+    return leasing.keep(Partition.objects.filter(pk__in=kept))
 
 
 def mine(partition_id: UUID, fence: int) -> QuerySet[Partition]:
@@ -96,28 +83,17 @@ def mine(partition_id: UUID, fence: int) -> QuerySet[Partition]:
 
 def _lose(*, by: Acting, row: Partition, now: datetime) -> Partition:
     """The worker of a partition is gone: it waits again, or has failed after too many losses."""
-    lost = row.lost + 1
-    if lost >= pacing.MAX_LOST:
-        cause = f"The worker of {row} was lost {lost} times; the last was {row.owner}."
-        return give_up(row, by=by, failure=Failure.CRASH, cause=cause, lost=lost)
-    lane = Lane.QUARANTINE if lost >= pacing.QUARANTINE_AFTER else Lane(row.lane)
-    rest = now + pacing.after_loss(lost)
-    return queue(row, by=by, event=EventName.PARTITION_LOST, not_before=rest, lost=lost, lane=lane)
+
+    def give_up_lost(cause: str, times: int) -> Partition:
+        told = cause.replace("Its worker", f"The worker of {row}", 1)
+        return give_up(row, by=by, failure=Failure.CRASH, cause=told, lost=times)
+
+    return leasing.lost(row, by=by, event=EventName.PARTITION_LOST, now=now, give_up=give_up_lost)
 
 
 def queue(row: Partition, *, by: Acting, event: EventName, reason: str = "", **changes: Any) -> Partition:
-    moved = audit.move(
-        row,
-        PartitionState.QUEUED,
-        by=by,
-        event=event,
-        reason=reason,
-        where={"fence": row.fence},
-        lease_until=None,
-        published_at=None,
-        hints=0,
-        **changes,
-    )
+    """Let it wait again; its message goes out at once where it need not rest."""
+    moved = leasing.queue(row, by=by, event=event, reason=reason, **changes)
     if not moved.not_before:
         transaction.on_commit(partial(hints.send_partition, moved.pk, moved.lane))
     return moved
@@ -146,9 +122,7 @@ def give_up(row: Partition, *, by: Acting, failure: Failure, cause: str, **count
 
 def still_mine(partition: Partition) -> Partition:
     """The row, locked; Fenced where somebody else took it, or its run has ended."""
-    held = hold_partition(partition.pk)
-    if held is None or held.fence != partition.fence or held.state != PartitionState.RUNNING:
-        raise Fenced(f"{partition} is no longer held under fence {partition.fence}")
+    held = leasing.held_by(hold_partition(partition.pk), partition)
     if held.run.state != RunState.QUEUED:
         raise Fenced(f"{held.run} is {held.run.state}; {partition} is not wanted any more")
     return held
@@ -168,7 +142,7 @@ def _take_back(by: Acting, partition_id: UUID) -> bool:
     row = Partition.objects.get(pk=partition_id)
     hold(row.run_id)
     held, now = hold_partition(partition_id), database_now()
-    if held is None or not _expired(held, now):
+    if held is None or not leasing.expired(held, now):
         return False
     _lose(by=by, row=held, now=now)
     return True
@@ -176,17 +150,16 @@ def _take_back(by: Acting, partition_id: UUID) -> bool:
 
 def give_back_partitions(*, by: Acting, owner: str) -> int:
     """The partitions of a worker that is shut down wait again at once; it counts as no loss."""
-    held = Partition.objects.filter(state=PartitionState.RUNNING, owner__startswith=f"{owner}:")
+    held = leasing.of_worker(Partition.objects.all(), owner)
     return sum(_give_back(by, owner, pk) for pk in held.values_list("pk", flat=True))
 
 
 @transaction.atomic
 def _give_back(by: Acting, owner: str, partition_id: UUID) -> bool:
     row = hold_partition(partition_id)
-    if row is None or row.state != PartitionState.RUNNING or not row.owner.startswith(f"{owner}:"):
+    if row is None or not leasing.is_of(row, owner):
         return False
-    told = f"The worker {owner} is shut down."
-    queue(row, by=by, event=EventName.PARTITION_RETURNED, reason=told, not_before=None)
+    queue(row, by=by, event=EventName.PARTITION_RETURNED, reason=leasing.leaving(owner), not_before=None)
     return True
 
 

@@ -20,7 +20,9 @@ from apps.engine.policy import Gate, gates_for
 from apps.engine.version import ENGINE_VERSION
 from apps.gates import hints, pacing, queries
 from apps.gates.clock import database_now
-from apps.gates.commands.leases import CRAMPED, Fenced, fail, hold
+from apps.gates.commands import leasing
+from apps.gates.commands.leases import fail, hold
+from apps.gates.commands.leasing import Fenced
 from apps.gates.commands.partition_leases import (
     beat_partition,
     claim_partition,
@@ -36,7 +38,7 @@ from apps.gates.hardware import consented
 from apps.gates.heart import Heart
 from apps.gates.measuring import NotMeasured
 from apps.gates.models import Partition, Run
-from apps.gates.states import Failure, Lane, PartitionState, RunState, WaitsFor
+from apps.gates.states import Failure, PartitionState, RunState, WaitsFor
 from apps.gates.summing import STATEMENT, Lacking, Summed, sum_up
 from apps.inventory.commands import keep_made
 
@@ -183,21 +185,13 @@ def fail_partition(*, by: Acting, partition: Partition, failure: Failure, cause:
     hold(partition.run_id)
     held, now = still_mine(partition), database_now()
     attempt = held.attempt + 1
-    if failure is Failure.INPUT or (failure is Failure.RESOURCE and held.lane not in CRAMPED):
+    if leasing.final(failure, held):
         return give_up(held, by=by, failure=failure, cause=cause, attempt=attempt)
-    if attempt >= pacing.MAX_ATTEMPTS:
+    if leasing.last_attempt(held):
         told = f"{cause} It failed {attempt} times."
         return give_up(held, by=by, failure=failure, cause=told, attempt=attempt)
-    lane = Lane.HEAVY if failure is Failure.RESOURCE else Lane(held.lane)
-    return queue(
-        held,
-        by=by,
-        event=EventName.PARTITION_RETRIED,
-        reason=cause,
-        not_before=now + pacing.after_failure(attempt),
-        attempt=attempt,
-        lane=lane,
-        cause=cause,
+    return leasing.again(
+        held, by=by, event=EventName.PARTITION_RETRIED, failure=failure, cause=cause, now=now
     )
 
 
@@ -233,6 +227,5 @@ def _again(row: Partition, *, by: Acting, reason: str, **changes: Any) -> None:
             event=EventName.PARTITION_REQUEUED,
             reason=reason,
             not_before=None,
-            finished_at=None,
             **changes,
         )

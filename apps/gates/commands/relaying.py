@@ -15,7 +15,8 @@ from apps.audit.events import EventName
 from apps.audit.states import Acting
 from apps.gates import hints, pacing, queries, waiting
 from apps.gates.clock import Clock, database_now
-from apps.gates.commands.leases import expired, hold, lose
+from apps.gates.commands.leases import hold, lose
+from apps.gates.commands.leasing import expired
 from apps.gates.commands.requests import request_scheduled
 from apps.gates.models import Run, Schedule
 from apps.gates.states import RunState
