@@ -7,6 +7,7 @@ import pytest
 from apps.approvals import commands as approvals
 from apps.approvals.models import Finding
 from apps.audit.errors import NotFound, Refused
+from apps.audit.models import Event
 from apps.audit.states import system
 from apps.deploys.exposure import exposed, lineage_of
 from apps.inventory import commands as inventory
@@ -58,6 +59,8 @@ def test_whoever_opens_findings_asks_everything_that_is_fed_to_be_validated_agai
     }
     again = approvals.revalidate(by=by, of=FEATURE, reason="Once more.")
     assert {f.pk for f in again.opened} == {f.pk for f in made.opened}
+    told = Event.objects.filter(action="finding.opened", object_id__in=[str(f.pk) for f in made.opened])
+    assert told.count() == 2
     alone = thing("feature", "nobody-reads-it")
     with pytest.raises(Refused, match="Nothing that is in use"):
         approvals.revalidate(by=by, of=alone, reason="x")

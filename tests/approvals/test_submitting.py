@@ -11,6 +11,7 @@ from apps.approvals import commands as approvals
 from apps.approvals.completeness import before_submission
 from apps.approvals.models import Approval
 from apps.audit.errors import Forbidden, Refused
+from apps.audit.models import Event
 from apps.inventory import commands as inventory
 from apps.inventory.commands.tiers import answer_tier_again
 from apps.inventory.models import ModelVersion
@@ -108,3 +109,4 @@ def test_a_submitter_makes_no_tier_lighter_and_the_same_answers_write_nothing(ve
         answer_tier_again(by=factories.developer(), model=version.model, answers=SMALL, rationale="x")
     kept = inventory.assign_tier(by=factories.head(), model=version.model, answers=SMALL, rationale="x")
     assert answer_tier_again(by=factories.developer(), model=version.model, answers=SMALL) == kept
+    assert Event.objects.filter(action="tier.assigned", object_id=str(version.model.pk)).count() == 2

@@ -13,7 +13,7 @@ from apps.inventory.commands.purging import purge_blobs
 from apps.inventory.commands.scopes import decide_regime, determine
 from apps.inventory.commands.scorecards import propose_scorecard, release_scorecard
 from apps.inventory.commands.sweeping import remove_strays, set_quota, sweep_blobs
-from apps.inventory.commands.tiers import assign_tier
+from apps.inventory.commands.tiers import answer_tier_again, assign_tier
 from apps.inventory.commands.uploads import (
     add_piece,
     begin_upload,
@@ -28,6 +28,7 @@ from apps.inventory.commands.versions import contribution_of, note_contribution,
 __all__ = [
     "add_piece",
     "add_use",
+    "answer_tier_again",
     "ask_conversion",
     "assign_tier",
     "begin_upload",
