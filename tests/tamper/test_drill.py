@@ -50,6 +50,8 @@ pytestmark = [
 ]
 EVENTS = int(os.environ.get("COUNTERSIGN_DRILL_EVENTS", "100000"))
 LOST = 500
+# Seconds that a restore may take, verified, of up to a million events.
+RESTORED = 300
 FILL = """
 INSERT INTO audit_event (id, body, occurred_at)
 SELECT id, convert_to(format('{"action":"run.claimed","actor":{"id":"relay","name":"relay","type":"system"},'
@@ -188,12 +190,16 @@ def test_restore_drill(
     size = TreeState.objects.get().size
     with watch.of("dump"):
         postgres("pg_dump", "-Fc", "-Z", "1", "-f", str(dump), fresh_bank.name)
+    with watch.of("restore"):
+        restore(fresh_bank.name, dump)
+    with watch.of("verify what was restored"):
+        assert examine(anchor_file(), []).problems == []
+    assert Event.objects.count() == Leaf.objects.count() == size
+    assert watch.took["restore"] + watch.took["verify what was restored"] <= RESTORED * max(1, EVENTS / 1e6)
     for _ in range(LOST):
         record(by=ADA, action=EventName.MODEL_CHANGED, subject=MODEL)
     sequence()
-    with watch.of("restore"):
-        restore(fresh_bank.name, dump)
-    assert Event.objects.count() == Leaf.objects.count() == size
+    restore(fresh_bank.name, dump)
     with watch.of("start: the sequencer refuses and names what is lost"):
         _refused_by_the_sequencer(fresh_bank, own_state, size)
     with watch.of("a new log, begun by two"):
