@@ -25,6 +25,7 @@ _PAGES = {
     "decision": "/decisions/{digest}",
     "finding": "/findings/{id}",
     "model": "/models/{name}",
+    "question": "/administration/integrations",
     "report": "/reports/{id}",
     "run": "/runs/{id}",
     "waiver_request": "/waivers",
@@ -69,9 +70,13 @@ def _plain(value: object) -> bool:
     return isinstance(value, bool | int) or (isinstance(value, str) and len(value) <= 200)
 
 
+# Events whose names alone would not say what happened.
+_SAID = {"question.given_up": "A pipeline was never told its answer"}
+
+
 def sentence_of(action: str, name: str, place: Place) -> str:
     """An event in one line: “Approval granted: approval of credit-pd@1”."""
-    said = action.replace(".", " ").replace("_", " ").capitalize()
+    said = _SAID.get(action) or action.replace(".", " ").replace("_", " ").capitalize()
     where = f" ({place.model})" if place.model and place.model not in name else ""
     return f"{said}: {name}{where}"[:500] if name else f"{said}{where}"[:500]
 

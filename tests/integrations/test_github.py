@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.db import OperationalError
 from django.http import HttpResponse
+from django.test import Client
 from django.utils import timezone
 
 from apps.audit.errors import Invalid
@@ -23,6 +24,8 @@ from apps.audit.models import Event
 from apps.deploys import commands
 from apps.deploys.models import Admission, Inbound, Question
 from apps.inventory.models import ModelVersion
+from apps.notices.people import lines_of
+from apps.notices.reach import Place
 from tests import factories
 from tests.cli.loopback import Asked, Told
 from tests.integrations.site import WORKER, Elsewhere, Site, made, signed
@@ -293,6 +296,26 @@ def test_what_is_never_taken_is_given_up_and_said(site: Site, elsewhere: Elsewhe
     question = site.worked()
 
     assert (question.told_at, question.next_at, question.fault) == (None, None, "GitHub answered 400.")
+    (event,) = Event.objects.filter(action="question.given_up")
+    told = {line.person: line.text for line in lines_of(event.doc, Place())}
+    assert told[factories.administrator()] == "A pipeline was never told its answer: 186853002 production"
+    client = Client()
+    client.force_login(factories.administrator(), backend="django.contrib.auth.backends.ModelBackend")
+    page = client.get(f"/administration/integrations/{site.row.pk}").text
+    assert "given up" in page
+    assert "GitHub answered 400." in page
+
+
+def test_a_question_that_people_never_answer_ends_one_day(site: Site, github: FakeGitHub) -> None:
+    site.bind(version_from="fixed", version="2")
+    delivered(site)
+    assert site.worked().next_at
+    Question.objects.update(asked_at=timezone.now() - timedelta(days=31))
+
+    question = site.worked_later()
+
+    assert (question.told_at, question.next_at) == (None, None)
+    assert question.fault == "People did not come to an answer within 30 days."
     assert Event.objects.filter(action="question.given_up").count() == 1
 
 

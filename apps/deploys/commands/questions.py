@@ -39,6 +39,7 @@ LEASE = timedelta(seconds=90)  # longer than all that is sent for one answer may
 PAUSES = (5, 30, 120, 300, 900)
 PENDING = (15, 30, 60, 120, 300)
 LONGEST = timedelta(days=3)
+AWAITED = timedelta(days=30)  # as long as any platform holds a deployment back
 AT_ONCE = 50
 _PASSING = frozenset({"log_stopped", "read_only"})  # about the service, not about what is asked
 _ALLOWED = (Outcome.ALLOW, Outcome.ALLOW_WITH_LIMITS)
@@ -62,7 +63,7 @@ def answer_question(*, by: Acting, question_id: int) -> Question | None:
     except NotTold as fault:
         return _later(by, question, fault)
     if found.told.outcome == Outcome.PENDING:
-        return _waits(question, found)
+        return _waits(by, question, found)
     return _done(by, question, found)
 
 
@@ -184,8 +185,10 @@ def _done(by: Acting, question: Question, found: _Found) -> Question:
 
 
 @transaction.atomic
-def _waits(question: Question, found: _Found) -> Question:
-    """People still sign: look again soon, later ever more seldom."""
+def _waits(by: Acting, question: Question, found: _Found) -> Question:
+    """People still sign: look again soon, later ever more seldom, and one day no more."""
+    if database_now() - question.asked_at > AWAITED:
+        return _given_up(by, question, f"People did not come to an answer within {AWAITED.days} days.")
     pause = PENDING[min(question.reports, len(PENDING) - 1)]
     Question.objects.filter(pk=question.pk, told_at=None).update(
         admission=found.admission,
@@ -202,12 +205,21 @@ def _later(by: Acting, question: Question, fault: NotTold) -> Question:
     """Try again, or give up where it would never be taken: untold, so the other side stays blocked."""
     over = not fault.later or database_now() - question.asked_at > LONGEST
     pause = max(PAUSES[min(question.attempts, len(PAUSES)) - 1], min(fault.after or 0, 3600))
-    changed: dict[str, Any] = {"fault": str(fault)[:300], "next_at": Now() + timedelta(seconds=pause)}
-    if over:
-        changed |= {"next_at": None, "locked": None}
-        audit.record(by=by, action=EventName.QUESTION_GIVEN_UP, subject=question, reason=str(fault)[:300])
     log.warning("question %s was not told: %s", question.pk, fault)
+    if over:
+        return _given_up(by, question, str(fault)[:300])
+    changed: dict[str, Any] = {"fault": str(fault)[:300], "next_at": Now() + timedelta(seconds=pause)}
     Question.objects.filter(pk=question.pk, told_at=None).update(**changed)
+    question.refresh_from_db()
+    return question
+
+
+def _given_up(by: Acting, question: Question, why: str) -> Question:
+    """Untold for good, so the other side stays blocked; those who look after integrations hear of it."""
+    open_rows = Question.objects.filter(pk=question.pk, told_at=None)
+    if open_rows.update(fault=why, next_at=None, locked=None):
+        after = {"integration": question.integration.name}
+        audit.record(by=by, action=EventName.QUESTION_GIVEN_UP, subject=question, after=after, reason=why)
     question.refresh_from_db()
     return question
 
