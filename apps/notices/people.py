@@ -133,6 +133,7 @@ RULES: dict[str, tuple[Topic, Whom]] = {
     "budget.reached": (Topic.BUDGETS, _with(_P.BUDGET_SET)),
     "budget.refused": (Topic.BUDGETS, _with(_P.BUDGET_SET)),
     "delivery.dead": (Topic.HEALTH, _with(_P.INTEGRATION_MANAGE)),
+    "question.given_up": (Topic.HEALTH, _with(_P.INTEGRATION_MANAGE)),
     "endpoint.stopped": (Topic.HEALTH, _with(_P.INTEGRATION_MANAGE)),
     "key.revoked": (Topic.HEALTH, _with(_P.SYSTEM_SEE)),
     "schedule.missed": (Topic.HEALTH, _with(_P.SYSTEM_SEE)),
