@@ -80,6 +80,8 @@ def run(row: Run) -> Json:
         "pinned": row.pinned,
         "lane": row.lane,
         "hardware": row.hardware,
+        "memory_bytes": row.memory_bytes or None,
+        "memory_check": row.memory_check or None,
         "waits_for": row.waits_for or None,
         "attempt": row.attempt,
         "lost": row.lost,
