@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest, HttpResponse
@@ -83,18 +84,17 @@ def _context(by: Person, version: ModelVersion, use: Use) -> dict[str, Any]:
         "whole": before_submission(model, rules.parts if rules else ()),
         "barred": barred(by, model),
         "newest": newest,
-        "questions": [(q, str(kept.get(q.id) or "")) for q in scorecard().questions],
+        "questions": [(q, kept.get(q.id, "")) for q in scorecard().questions],
         "may_tier": may(by, Permission.MODEL_TIER, model),
         "why_not": hindrance(by, version, use, decision),
     }
 
 
-def _kept(by: Person, model: RegisteredModel, newest: Tiering | None) -> dict[str, Any]:
+def _kept(by: Person, model: RegisteredModel, newest: Tiering | None) -> dict[str, str]:
     """What was answered last; what was said when the record was opened, until a tier is given."""
-    if newest is not None:
-        return dict(newest.answers)
-    seen = queries.idea_of(by, model)
-    return dict(seen.idea.answers) if seen else {}
+    seen = queries.idea_of(by, model) if newest is None else None
+    told = newest.answers if newest is not None else seen.idea.answers if seen else {}
+    return {name: str(value) for name, value in told.items() if value not in (None, "")}
 
 
 def _submitted(request: HttpRequest, by: Person, version: ModelVersion, use: Use) -> HttpResponse:
@@ -102,9 +102,10 @@ def _submitted(request: HttpRequest, by: Person, version: ModelVersion, use: Use
     require(by, Permission.APPROVAL_SUBMIT, model)
     tier_confirmed(model, shown)
     newest = model.tierings.first()
-    answers = _answers(request)
+    kept = _kept(by, model, newest)
+    answers = _answers(request, kept)
     made = newest
-    if answers != {name: str(value) for name, value in _kept(by, model, newest).items() if value}:
+    if answers != kept:
         rationale = request.POST.get("rationale", "")
         made = answer_tier_again(by=by, model=model, answers=answers, rationale=rationale)
     try:
@@ -119,6 +120,8 @@ def _submitted(request: HttpRequest, by: Person, version: ModelVersion, use: Use
     return done(request, "Submitted. The reviewers see it in their work.", f"/reviews/{approval.pk}")
 
 
-def _answers(request: HttpRequest) -> dict[str, str]:
-    found = {q.id: request.POST.get(ANSWER + q.id, "").strip() for q in scorecard().questions}
+def _answers(request: HttpRequest, kept: Mapping[str, str]) -> dict[str, str]:
+    """What was answered; a question that was not sent is answered as before, one left open not at all."""
+    sent = request.POST
+    found = {q.id: sent.get(ANSWER + q.id, kept.get(q.id, "")).strip() for q in scorecard().questions}
     return {name: answer for name, answer in found.items() if answer}
