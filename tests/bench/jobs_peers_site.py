@@ -71,14 +71,44 @@ def _models() -> SimpleNamespace:
             app_label = "registry"
 
     class Listed(models.Model):
-        name = models.CharField(max_length=100)
-        tier = models.SmallIntegerField(default=1)
+        key = models.CharField(max_length=200, unique=True)
+        title = models.CharField(max_length=300)
+        purpose = models.TextField()
+        limitations = models.TextField()
+        kind = models.CharField(max_length=20)
+        domain = models.CharField(max_length=80)
+        jurisdictions = models.JSONField()
+        vendor = models.BooleanField(default=False)
+        exposure_eur = models.DecimalField(max_digits=18, decimal_places=2, null=True)
         unit = models.ForeignKey(Unit, on_delete=models.CASCADE)
+        owner = models.ForeignKey("auth.User", on_delete=models.CASCADE)
+        registered_at = models.DateTimeField(auto_now_add=True)
 
         class Meta:
             app_label = "registry"
 
-    return SimpleNamespace(Decision=Decision, Unit=Unit, Listed=Listed)
+    return SimpleNamespace(Decision=Decision, Unit=Unit, Listed=Listed, **_facts(Listed))
+
+
+def _facts(listed: Any) -> dict[str, Any]:
+    """What is said of a model again and again, the newest of which a list shows."""
+    from django.db import models
+
+    class Tiered(models.Model):
+        model = models.ForeignKey(listed, on_delete=models.CASCADE)
+        tier = models.SmallIntegerField()
+
+        class Meta:
+            app_label = "registry"
+
+    class Released(models.Model):
+        model = models.ForeignKey(listed, on_delete=models.CASCADE)
+        label = models.CharField(max_length=120)
+
+        class Meta:
+            app_label = "registry"
+
+    return {"Tiered": Tiered, "Released": Released}
 
 
 def application() -> Any:
@@ -124,7 +154,7 @@ def site_fill() -> dict[str, Any]:
 
     call_command("migrate", run_syncdb=True, verbosity=0)
     with connection.schema_editor() as editor:
-        for model in (held.Decision, held.Unit, held.Listed):
+        for model in (held.Decision, held.Unit, held.Listed, held.Tiered, held.Released):
             editor.create_model(model)
     gates = {f"gate_{k}": {"value": 0.8 + k / 100, "limit": 0.8, "ci": [0.79, 0.91]} for k in range(12)}
     rows = [
@@ -140,29 +170,37 @@ def digest_of(number: int) -> str:
     return f"sha256:{number:064x}"
 
 
+def _readable(person: Any) -> Any:
+    """Models that a person may read, with what a list shows of them, as the manuals say it is done."""
+    held = site()
+    from django.db.models import OuterRef, Subquery
+    from guardian.shortcuts import get_objects_for_user
+
+    def newest(rows: Any, column: str) -> Any:
+        return Subquery(rows.objects.filter(model=OuterRef("pk")).order_by("-id").values(column)[:1])
+
+    rows = get_objects_for_user(person, "registry.read_listed", klass=held.Listed)
+    shown = rows.annotate(tier=newest(held.Tiered, "tier"), newest=newest(held.Released, "label"))
+    return shown.select_related("unit", "owner").order_by("key")
+
+
+def _readers() -> list[Any]:
+    from django.contrib.auth.models import User
+
+    return list(User.objects.filter(username__startswith="reader").order_by("id"))
+
+
 @peer("django-guardian", "django")
 def guardian_page() -> dict[str, Any]:
     """The first fifty models that a person may read, by a permission on each of a fifth of them."""
-    held = site()
-    from django.contrib.auth.models import User
-    from guardian.shortcuts import get_objects_for_user
-
-    readers = list(User.objects.filter(username__startswith="reader").order_by("id"))
-
-    def first(person: Any) -> int:
-        rows = get_objects_for_user(person, "registry.read_listed", klass=held.Listed).order_by("id")
-        return len(list(rows[:50]))
-
-    return _each(first, readers)
+    site()
+    return _each(lambda person: len(list(_readable(person)[:50])), _readers())
 
 
 @peer("django-guardian", "django")
 def guardian_check() -> dict[str, Any]:
     """Whether a person, asked about for the first time, may read one model that they may."""
-    held = site()
-    from django.contrib.auth.models import User
-
-    readers = list(User.objects.filter(username__startswith="reader").order_by("id"))
+    held, readers = site(), _readers()
     last = {row.unit_id % 5: row for row in held.Listed.objects.order_by("-id")[:UNITS]}
     assert readers[0].has_perm("registry.read_listed", last[0])
 
@@ -182,8 +220,25 @@ def guardian_fill(models: str, people: str) -> dict[str, Any]:
     from django.db import connection
 
     units = held.Unit.objects.bulk_create([held.Unit(name=f"unit {i}") for i in range(UNITS)])
-    rows = (held.Listed(name=f"model {i}", tier=1 + i % 4, unit=units[i % UNITS]) for i in range(int(models)))
+    owner = User.objects.create(username="owner", first_name="Owner")
+    rows = [
+        held.Listed(
+            key=f"model-{i:06}",
+            title=f"Model {i:06}",
+            purpose="Decides on consumer loans.",
+            kind="classifier",
+            domain="credit",
+            jurisdictions=["US"],
+            unit=units[i % UNITS],
+            owner=owner,
+        )
+        for i in range(int(models))
+    ]
     held.Listed.objects.bulk_create(rows, batch_size=5000)
+    held.Tiered.objects.bulk_create(
+        (held.Tiered(model=row, tier=1 + n % 4) for n, row in enumerate(rows)), batch_size=5000
+    )
+    held.Released.objects.bulk_create((held.Released(model=row, label="1") for row in rows), batch_size=5000)
     readers = User.objects.bulk_create([User(username=f"reader-{i}") for i in range(int(people))])
     kind = ContentType.objects.get_for_model(held.Listed)
     right = Permission.objects.create(codename="read_listed", name="read", content_type=kind)
@@ -210,25 +265,33 @@ def _each(work: Callable[[Any], int], people: list[Any]) -> dict[str, Any]:
     return {"seconds": median(taken[5:]), "found": found}
 
 
-@peer("djangorestframework", "django")
+@peer("djangorestframework", "django-guardian", "django")
 def drf_list(count: str, rounds: str) -> dict[str, Any]:
-    """So many models as JSON by a ModelSerializer."""
-    held = site()
+    """So many models that somebody may read as JSON by a ModelSerializer, with the same fields as ours."""
+    held, reader = site(), _readers()[0]
     from rest_framework import serializers
     from rest_framework.renderers import JSONRenderer
 
     from tests.bench.measuring import seconds_of
 
+    class Owner(serializers.Serializer):
+        username = serializers.CharField()
+        name = serializers.CharField(source="first_name")
+
     class Serialized(serializers.ModelSerializer):
-        unit_name = serializers.CharField(source="unit.name", read_only=True)
+        unit = serializers.CharField(source="unit.name", read_only=True)
+        owner = Owner(read_only=True)
+        tier = serializers.IntegerField(read_only=True)
 
         class Meta:
             model = held.Listed
-            fields = ["id", "name", "tier", "unit", "unit_name"]
-
-    rows = held.Listed.objects.select_related("unit").order_by("id")[: int(count)]
+            fields = [
+                *("key", "title", "purpose", "limitations", "kind", "domain", "jurisdictions", "vendor"),
+                *("exposure_eur", "unit", "owner", "tier", "registered_at"),
+            ]
 
     def way() -> bytes:
-        return bytes(JSONRenderer().render(Serialized(rows.all(), many=True).data))
+        rows = _readable(reader)[: int(count)]
+        return bytes(JSONRenderer().render(Serialized(rows, many=True).data))
 
     return {"seconds": seconds_of(way, int(rounds)), "bytes": len(way())}

@@ -21,8 +21,8 @@ from apps.api import rendering
 from apps.api.endpoints import answer
 from apps.audit import commands as audit
 from apps.audit.events import EventName
-from apps.inventory.models import BusinessUnit, ModelVersion, RegisteredModel, Tiering
 from apps.inventory.listing import model_page
+from apps.inventory.models import BusinessUnit, ModelVersion, RegisteredModel, Tiering
 from tests import factories
 from tests.bench.goals import Goal, Side, compare
 from tests.bench.measuring import FULL, PeerProblem, Ran, median, named, peer_job, seconds_of
@@ -36,8 +36,8 @@ PART = "Lists of models"
 MODELS, PEOPLE, UNITS, LONG = 100_000, 200, 200, 1_000
 THEIR_PEOPLE = PEOPLE if FULL else 50  # each costs the peer a fifth of the models in rows
 _NOTES = {
-    "guardian_page": f"{THEIR_PEOPLE} people",
-    "drf_list": "one read, no rights, no tier, no version",
+    "guardian_page": f"{THEIR_PEOPLE} people, the same columns",
+    "drf_list": "the same rights and fields",
     "guardian_check": f"{THEIR_PEOPLE} people",
 }
 Row = TypeVar("Row", RegisteredModel, ModelVersion)
@@ -63,12 +63,12 @@ def test_lists(table: Table, fresh_database: FreshDatabase) -> None:
         (
             "guardian_page",
             f"first 50 of {MODELS:,} models for each of {PEOPLE} people who may read a fifth of them: "
-            f"rights, tier and newest version, {len(log)} statement",
+            f"rights, tier and newest version, {len(log)} statements",
             Goal(ratio=7, seconds=1e-3),
         ),
         (
             "drf_list",
-            f"{LONG:,} models as JSON, in {LONG // 50} pages with rights, tier and newest version",
+            f"{LONG:,} models as JSON in one page, with rights, tier and newest version",
             Goal(ratio=8),
         ),
         (
@@ -116,9 +116,10 @@ def _page(table: Table, by: Person) -> None:
     """The page as a person sees it, beside the least that a database must do for it."""
     client = Client()
     client.force_login(by)
+    client.get("/models")  # the first page of a process asks how the log stands
     with CaptureQueriesContext(connection) as log:
         assert client.get("/models").status_code == 200
-    assert len(log) <= 25
+    assert len(log) <= 12
     compare(
         table,
         part=PART,
@@ -133,15 +134,11 @@ def _plain() -> object:
     return list(RegisteredModel.objects.order_by("key").values("key", "title")[:50])
 
 
-def _long(by: Person) -> int:
-    """So many models as the JSON of the API, page after page."""
-    told, cursor = 0, None
-    while told < LONG:
-        page = model_page(by, cursor=cursor)
-        told += len(page.rows)
-        assert answer({"models": [rendering.model(m) for m in page.rows], "next": page.next}).content
-        cursor = page.next
-    return told
+def _long(by: Person) -> None:
+    """So many models as the JSON of the API."""
+    page = model_page(by, size=LONG)
+    assert len(page.rows) == LONG
+    assert answer({"models": [rendering.model(m) for m in page.rows], "next": page.next}).content
 
 
 def _checks(people: list[Person]) -> float:
