@@ -17,6 +17,7 @@ from apps.deploys import commands, queries
 from apps.deploys.integrations import kinds, reading, trying
 from apps.deploys.states import VersionFrom
 from apps.web.pages import done, page
+from apps.web.views import connecting
 
 if TYPE_CHECKING:
     from apps.access.models import Person
@@ -105,6 +106,7 @@ def record(request: HttpRequest, integration_id: UUID, *, by: Person) -> HttpRes
         "environments": queries.environments(),
         "ways": list(VersionFrom),
         "may_try": trying.may_be_tried(row),
+        "connecting": connecting.section(row, _address(row)),
     }
     return render(request, "integrations/record.html", context)
 
