@@ -190,3 +190,17 @@ def test_a_gpu_without_room_is_want_of_room(monkeypatch: pytest.MonkeyPatch, pro
     found = inside._answer({"do": "gates"}, lambda _: None)
     assert (found["status"], found["kind"]) == ("error", "resource")
     assert found["reason"] == "Measuring stopped: it needed more memory than the GPU has."
+
+
+LOADED = """
+import sys
+from apps.engine.evaluate import measure_gates
+from apps.engine.subject import load
+assert not [name for name in ("scipy.special", "scipy.stats", "sklearn") if name in sys.modules], sys.modules
+"""
+
+
+def test_a_child_loads_no_library_that_it_may_not_need() -> None:
+    """Each run pays for what is loaded here."""
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
