@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from apps.deploys.integrations.kinds import KINDS
-from apps.deploys.integrations.steps import STEPS, steps_of
+from apps.deploys.integrations.steps import steps_of
 from tests.integrations.site import made
 from tests.integrations.test_pages import PLACE, signed_in
 from tests.standing import Standing
@@ -24,7 +24,6 @@ def test_every_kind_says_what_is_to_be_done(kind: str) -> None:
 def test_values_are_those_that_were_set() -> None:
     steps = steps_of("databricks", address="a", base="b", settings={"task": "sign_off"})
     assert "sign_off" in [step.value for step in steps]
-    assert set(STEPS) - set(KINDS) <= {"openlineage"}
 
 
 def test_the_steps_stand_on_the_pages(world: Standing) -> None:
