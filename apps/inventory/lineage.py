@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from apps.access.guards import may_anywhere
 from apps.access.models import Person
 from apps.access.queries import visible_models
+from apps.access.states import Permission
 from apps.access.text import clean, required
-from apps.audit.errors import Invalid
+from apps.audit.errors import Invalid, NotFound
 from apps.inventory.models import LineageEdge, LineageNode, ModelVersion, RegisteredModel
+from apps.inventory.queries import find_model
 from apps.inventory.states import EDGES, EdgeKind, NodeKind
 
 _REACHES = """
@@ -93,6 +96,8 @@ def edges_in_force() -> QuerySet[LineageEdge]:
 
 def visible_edges(by: Person) -> QuerySet[LineageEdge]:
     """The edges in force of which no end is a model that the person may not see."""
+    if not may_anywhere(by, Permission.MODEL_SEE):
+        return LineageEdge.objects.none()
     hidden = RegisteredModel.objects.exclude(pk__in=visible_models(by)).values("key")
     unseen = LineageNode.objects.filter(kind=NodeKind.MODEL_VERSION, name__in=hidden).values("pk")
     return edges_in_force().exclude(Q(upstream__in=unseen) | Q(downstream__in=unseen))
@@ -106,6 +111,23 @@ def edges_at(by: Person, things: Iterable[Thing], *, below: bool) -> list[Lineag
         parts = {"kind": one.kind, "namespace": one.namespace, "name": one.name, "label": one.label}
         wanted |= Q(**{f"{end}__{part}": value for part, value in parts.items()})
     return list(visible_edges(by).filter(wanted))
+
+
+def listed(by: Person, *, model: str = "", before: int = 0) -> QuerySet[LineageEdge]:
+    """The visible edges, the newest first; those of the versions of one model, where it is named."""
+    rows = visible_edges(by)
+    if model:
+        ours = LineageNode.objects.filter(kind=NodeKind.MODEL_VERSION, name=find_model(by, model).key)
+        rows = rows.filter(Q(upstream__in=ours) | Q(downstream__in=ours))
+    return (rows.filter(pk__lt=before) if before else rows).order_by("-pk")
+
+
+def find_edge(by: Person, edge_id: int) -> LineageEdge:
+    """A visible edge that holds; NotFound otherwise."""
+    row = visible_edges(by).filter(pk=edge_id).first() if edge_id < 2**63 else None
+    if row is None:
+        raise NotFound("There is no such edge.")
+    return row
 
 
 def named(node: LineageNode) -> Thing:

@@ -132,6 +132,7 @@ RULES: dict[str, tuple[Topic, Whom]] = {
     "run.dead": (Topic.RUNS, _and_menders),
     "budget.reached": (Topic.BUDGETS, _with(_P.BUDGET_SET)),
     "budget.refused": (Topic.BUDGETS, _with(_P.BUDGET_SET)),
+    "spending.exceeded": (Topic.BUDGETS, _with(_P.BUDGET_SET)),
     "delivery.dead": (Topic.HEALTH, _with(_P.INTEGRATION_MANAGE)),
     "question.given_up": (Topic.HEALTH, _with(_P.INTEGRATION_MANAGE)),
     "endpoint.stopped": (Topic.HEALTH, _with(_P.INTEGRATION_MANAGE)),

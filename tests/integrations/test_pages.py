@@ -44,11 +44,24 @@ def test_a_secret_is_shown_once_and_is_the_one_that_counts(admin: Client) -> Non
     assert row.settings == {"app_id": "77", "api": "https://api.github.com"}
 
 
-@pytest.mark.parametrize("kind", ["ci-oidc", "github", "gitlab", "azure", "jenkins"])
+NEEDED = {
+    "ci-oidc": {"audience": "x"},
+    "github": {"app_id": "1"},
+    "gitlab": {},
+    "azure": {},
+    "jenkins": {},
+    "sagemaker": {"region": "eu-west-1", "key_id": "AKIDEXAMPLE0EXAMPLE0"},
+    "databricks": {"workspace": "https://dbc.example", "schemas": "risk.credit", "task": "approve"},
+    "mlflow": {"base": "https://mlflow.example"},
+    "huggingface": {"repos": "bank/credit-pd"},
+    "cloudevents": {},
+}
+
+
+@pytest.mark.parametrize("kind", NEEDED)
 def test_every_kind_has_its_form_and_its_page(admin: Client, kind: str) -> None:
     assert f'value="{kind}"' in admin.get(f"{PLACE}?kind={kind}").content.decode()
-    settings = {"ci-oidc": {"audience": "x"}, "github": {"app_id": "1"}}.get(kind, {})
-    row = made(kind, **settings).row
+    row = made(kind, **NEEDED[kind]).row
     assert row.name in admin.get(f"{PLACE}/{row.pk}").content.decode()
     assert row.name in admin.get(PLACE).content.decode()
 

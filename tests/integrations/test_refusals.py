@@ -19,13 +19,17 @@ from apps.deploys.integrations.adapters import ADAPTERS
 from apps.deploys.models import Inbound, Integration, Question
 from tests.deploys.test_clusters import inference, question
 from tests.integrations import test_azure as azure
+from tests.integrations import test_cloudevents as cloudevents
 from tests.integrations import test_databricks as databricks
 from tests.integrations import test_github as github
+from tests.integrations import test_huggingface as huggingface
+from tests.integrations import test_mlflow as mlflow
 from tests.integrations import test_sagemaker as sagemaker
 from tests.integrations.site import Elsewhere, Site, made, signed
 
 pytestmark = pytest.mark.usefixtures("world")
 OTHER = "another-secret-than-the-one-that-was-agreed"
+ANOTHER_ID = {"webhook-id": "delivery-2", "X-MLflow-Delivery-Id": "delivery-2"}
 Body = dict[str, Any]
 
 
@@ -63,6 +67,7 @@ class Caller:
     notes_id: bool = True
     # A registry asks nothing: what it sends only has it read again.
     asks: bool = True
+    media: str = "application/json"
     largest: int = 1 << 20
 
 
@@ -164,6 +169,30 @@ CALLERS: dict[str, Caller] = {
         asks=False,
     ),
     "databricks": Caller(_databricks, lambda _: databricks.RUN, _bearer, asks=False),
+    "mlflow": Caller(
+        lambda other: made("mlflow", hosts=other.host, base=other.url),
+        lambda _: mlflow.TAGGED,
+        lambda sent: mlflow.proof(sent.key, sent.raw, delivery=sent.id, at=sent.at),
+        signs_body=True,
+        signs_time=True,
+        asks=False,
+    ),
+    "huggingface": Caller(
+        lambda other: made("huggingface", hosts=other.host, base=other.url, repos=huggingface.REPO),
+        lambda _: huggingface.PUSHED,
+        lambda sent: {"X-Webhook-Secret": sent.key},
+        notes_id=False,
+        asks=False,
+    ),
+    "cloudevents": Caller(
+        lambda _: made("cloudevents"),
+        lambda _: cloudevents.event("dev.countersign.lineage.event.v1", cloudevents.RUN),
+        _standard_proof,
+        signs_body=True,
+        signs_time=True,
+        asks=False,
+        media=cloudevents.MEDIA,
+    ),
     "kubernetes": Caller(
         _cluster("kubernetes"),
         lambda _: question(inference({})),
@@ -190,7 +219,8 @@ class Attempt:
     def send(self, sent: Sent | None = None, raw: bytes | None = None, **more: Any) -> HttpResponse:
         sent = sent or self.sent
         headers = more.pop("headers", self.caller.proof(sent))
-        return sent.site.deliver(sent.raw if raw is None else raw, headers, **more)
+        given = {"content_type": self.caller.media, **more}
+        return sent.site.deliver(sent.raw if raw is None else raw, headers, **given)
 
 
 def _altered(one: Attempt) -> HttpResponse:
@@ -258,7 +288,7 @@ FAULTS: dict[str, Fault] = {
         lambda one: one.send(replace(one.sent, at=302)), 401, befalls=lambda c: c.signs_time
     ),
     "another id than was signed": _fault(
-        lambda one: one.send(headers={**one.caller.proof(one.sent), "webhook-id": "delivery-2"}),
+        lambda one: one.send(headers={**one.caller.proof(one.sent), **ANOTHER_ID}),
         401,
         befalls=lambda c: c.signs_time,
     ),

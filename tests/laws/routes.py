@@ -26,7 +26,9 @@ from apps.deploys.commands import make_integration
 from apps.deploys.models import Integration
 from apps.gates.models import PolicyProposal
 from apps.inventory import store
-from apps.inventory.models import ScorecardProposal
+from apps.inventory.commands import state_edge
+from apps.inventory.lineage import thing
+from apps.inventory.models import LineageEdge, ScorecardProposal
 from apps.notices.models import Endpoint
 from apps.reports.challenges import find_about
 from tests.flows.bank import tier_shown
@@ -91,6 +93,7 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "finding_id": world.finding.pk,
         "person_id": world.people["validator"].pk,
         "entry_id": _entry(world) if "entry_id" in route else "",
+        "edge_id": _edge(world).pk if "edge_id" in route else "",
         "integration_id": _integration(world) if "integration_id" in route else "",
         "request_id": world.waiver.pk,
         "admission_id": world.admission.pk,
@@ -130,6 +133,11 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "round_id": _round(world).pk if "round_id" in route else "",
         "delivery_id": uuid4() if "delivery_id" in route else "",
     }
+
+
+def _edge(world: Standing) -> LineageEdge:
+    ends = [thing("dataset", name) for name in ("raw", "clean")]
+    return state_edge(by=world.people["developer"], kind="derives", upstream=ends[0], downstream=ends[1])
 
 
 def _hold(world: Standing) -> object:
@@ -192,6 +200,16 @@ def _digest(world: Standing, route: str) -> str:
     if "evidence" in route:
         return str(world.failed.run.evidence.earliest("id").statement_digest)
     return "sha256:" + "0" * 64 if "blobs" in route else str(world.failed.statement_digest)
+
+
+def _data(name: str) -> dict[str, str]:
+    return {"kind": "dataset", "name": name}
+
+
+def _run_event() -> dict[str, Any]:
+    schema = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
+    job = {"namespace": "airflow", "name": "train"}
+    return {"eventTime": "2026-11-21T06:30:00Z", "schemaURL": schema, "run": {"runId": "r1"}, "job": job}
 
 
 def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
@@ -263,6 +281,9 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
         "POST /runs/<uuid:run_id>/place": {"place": "first", **reason},
         "POST /api/v1/approvals": {**version, "tier": tier_shown(world.granted.version)},
         "POST /models/<str:key>/versions/<str:label>/submit": {"tier": tier_shown(world.granted.version)},
+        "POST /api/v1/lineage": _run_event(),
+        "POST /api/v1/lineage/edges": {"kind": "derives", "upstream": _data("raw"), "downstream": _data("b")},
+        "POST /api/v1/lineage/edges/<int:edge_id>/end": reason,
         f"POST {approvals}/comments": {"text": "why?"},
         "POST /challenges/add": {"about": f"decision:{spoken_of}", "text": "why?", "said": "question"},
         "POST /challenges/<uuid:entry_id>/answer": {"text": "so"},

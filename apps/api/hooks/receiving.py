@@ -17,7 +17,7 @@ from apps.api.reading import content_length
 from apps.audit.context import authenticated
 from apps.audit.retrying import retried
 from apps.deploys import commands
-from apps.deploys.integrations import reading
+from apps.deploys.integrations import cloudevents, reading
 from apps.deploys.integrations.adapters import ADAPTERS
 from apps.deploys.integrations.heard import LARGEST, Delivery, Heard, Unproved, unproved
 from apps.deploys.integrations.reading import Called
@@ -37,9 +37,11 @@ def raw_body(request: HttpRequest, *, largest: int = LARGEST, media: str = "appl
 def deliver(request: HttpRequest, kind: str, integration_id: UUID) -> HttpResponseBase:
     """One delivery: proved, noted, and 202 before anything is decided; 200 where it came before."""
     refuse_secrets_in(request)
+    if request.method == "OPTIONS" and kind == "cloudevents":
+        return _permitted(request, integration_id)
     if request.method != "POST":
         raise ApiProblem(405, "This address answers POST.", code="method", headers={"Allow": "POST"})
-    raw = raw_body(request)
+    raw = raw_body(request, media=ADAPTERS[kind].media if kind in ADAPTERS else "application/json")
     try:
         return retried(lambda: _taken(request, raw, kind, integration_id))
     except Unproved as problem:
@@ -54,6 +56,15 @@ def _taken(request: HttpRequest, raw: bytes, kind: str, integration_id: UUID) ->
     authenticated(method="signature")
     taken = commands.take_in(by=called.account, integration=called.row, heard=heard, body=raw)
     return _noted(heard, new=taken.new)
+
+
+def _permitted(request: HttpRequest, integration_id: UUID) -> HttpResponse:
+    """A sender of CloudEvents asks whether it may deliver here: where its origin is named, it may."""
+    called = reading.called_at("cloudevents", integration_id)
+    headers = cloudevents.handshake(request.headers, called.row.settings) if called else {}
+    if not headers:
+        raise ApiProblem(401, str(unproved()), code="unproved")
+    return HttpResponse(status=200, headers={"Allow": "POST, OPTIONS", **headers})
 
 
 def _delivery(request: HttpRequest, raw: bytes, called: Called) -> Delivery:

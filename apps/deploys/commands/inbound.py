@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
@@ -14,8 +14,9 @@ from apps.access.models import Person
 from apps.audit import commands as audit
 from apps.audit.errors import Refused
 from apps.audit.events import EventName
+from apps.deploys.commands.reported import act_on
 from apps.deploys.integrations import hints
-from apps.deploys.integrations.heard import Asked, Heard
+from apps.deploys.integrations.heard import Asked, Heard, Overspent
 from apps.deploys.models import Inbound, Integration, Question, RegistryPoll
 
 Effect = Callable[[Inbound], None]
@@ -53,6 +54,10 @@ def take_in(
         _ask(row, heard.asked)
     if heard.look:
         _look(row)
+    if heard.spent is not None:
+        _overspent(by, row, heard.spent)
+    if heard.reported is not None:
+        act_on(by=by, reported=heard.reported, body=row.body_digest)
     if effect is not None:
         effect(row)
     after = {"integration": integration.name, "body": row.body_digest, "outcome": row.outcome}
@@ -79,6 +84,17 @@ def _look(row: Inbound) -> None:
     RegistryPoll.objects.get_or_create(integration=row.integration)
     RegistryPoll.objects.filter(integration=row.integration, due_at__gt=Now()).update(due_at=Now())
     hints.send_after_commit(row.integration_id, task=hints.READ)
+
+
+def _overspent(by: Person, row: Inbound, spent: Overspent) -> None:
+    """Told to those who set budgets; it changes no budget of ours."""
+    audit.record(
+        by=by,
+        action=EventName.SPENDING_EXCEEDED,
+        subject=row.integration,
+        after=asdict(spent),
+        reason=spent.words(),
+    )
 
 
 def _ask(row: Inbound, asked: Asked) -> None:

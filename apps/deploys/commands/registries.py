@@ -26,6 +26,7 @@ from apps.audit.errors import Refused
 from apps.audit.events import EventName
 from apps.audit.states import Acting
 from apps.deploys.commands.admissions import admit
+from apps.deploys.commands.registry_files import fetch_files, fetched_digest, kept_of_file
 from apps.deploys.integrations import hints
 from apps.deploys.integrations.adapters import REGISTRIES
 from apps.deploys.integrations.registries import MOST, Found, Mark, Registry, Writing
@@ -88,7 +89,8 @@ def read_registry(*, by: Acting, integration_id: UUID | str) -> RegistryPoll | N
         if len(found) > MOST:
             raise NotTold(f"More than {MOST} versions are there; name what is read more closely.")
         _kept(it, found)
-        fault = _marked(it)
+        fault = fetch_files(it.row, it.registry, it.way, by=it.by) or ""
+        fault = _marked(it) or fault
     except (NotTold, Refused) as problem:
         log.warning("the registry %s was not read: %s", row.name, problem)
         return _ended(row, fault=str(problem))
@@ -146,7 +148,8 @@ def _seen(it: _Reading, one: Found) -> None:
 @transaction.atomic
 def _seen_again(it: _Reading, entry: RegistryEntry, one: Found) -> None:
     before = _told(entry)
-    entry.digest, entry.status, entry.said = one.digest, one.status[:80], dict(one.said)
+    entry.digest, entry.status = one.digest or fetched_digest(entry), one.status[:80]
+    entry.said = {**kept_of_file(entry), **one.said}
     entry.gone_at = None
     RegistryEntry.objects.filter(pk=entry.pk).update(
         digest=entry.digest, status=entry.status, said=entry.said, seen_at=Now(), gone_at=None
@@ -177,7 +180,9 @@ def _told(entry: RegistryEntry) -> dict[str, object]:
 
 def _marked(it: _Reading) -> str:
     """Leave each mark that is due; one that is not taken stops no other. The first trouble, in words."""
-    faults = []
+    faults: list[str] = []
+    if not it.registry.marks:
+        return ""
     for entry in RegistryEntry.objects.filter(integration=it.row, gone_at=None).order_by("name", "pk"):
         try:
             _mark(it, entry)
@@ -235,7 +240,17 @@ def _left(it: _Reading, entry: RegistryEntry, found: Judged, wanted: str) -> Non
     chosen = refused or (rows[0] if rows else None)
     if entry.status != wanted:
         words = found.words(it.registry.longest, chosen)
-        writing = Writing(name=entry.name, number=entry.number, status=wanted, words=words, key=entry.key)
+        ours = RegistryEntry.objects.filter(
+            integration=it.row, name=entry.name, marked=it.registry.marks[Mark.APPROVED], gone_at=None
+        )
+        writing = Writing(
+            name=entry.name,
+            number=entry.number,
+            status=wanted,
+            words=words,
+            key=entry.key,
+            approved=tuple(ours.values_list("number", flat=True)),
+        )
         it.registry.write(it.way, writing)
     with transaction.atomic():
         RegistryEntry.objects.filter(pk=entry.pk).update(

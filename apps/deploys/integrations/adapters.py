@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from apps.deploys.integrations import azure, databricks, github, gitlab, jenkins, sagemaker
+from apps.deploys.integrations import (
+    azure,
+    cloudevents,
+    databricks,
+    github,
+    gitlab,
+    huggingface,
+    jenkins,
+    mlflow,
+    sagemaker,
+)
 from apps.deploys.integrations.heard import Delivery, Heard
 from apps.deploys.integrations.registries import Registry
 from apps.deploys.integrations.telling import Told, Way, nothing_to_tell
@@ -22,6 +32,7 @@ class Adapter:
     # What waits there by now, whether or not it was told of: each is taken in as a delivery would be.
     waiting: Callable[[Way, Sequence[str]], Iterator[Heard]] | None = None
     reports: int = 0
+    media: str = "application/json"
 
 
 ADAPTERS: Mapping[str, Adapter] = {
@@ -35,10 +46,15 @@ ADAPTERS: Mapping[str, Adapter] = {
     "jenkins": Adapter(hear=jenkins.hear, tell=jenkins.tell),
     "sagemaker": Adapter(hear=sagemaker.hear, tell=nothing_to_tell),
     "databricks": Adapter(hear=databricks.hear, tell=nothing_to_tell),
+    "mlflow": Adapter(hear=mlflow.hear, tell=nothing_to_tell),
+    "huggingface": Adapter(hear=huggingface.hear, tell=nothing_to_tell),
+    "cloudevents": Adapter(hear=cloudevents.hear, tell=nothing_to_tell, media=cloudevents.MEDIA),
 }
 
 # Those whose models are read, and marked as the deploy gate answers.
 REGISTRIES: Mapping[str, Registry] = {
     "sagemaker": sagemaker.REGISTRY,
     "databricks": databricks.REGISTRY,
+    "mlflow": mlflow.REGISTRY,
+    "huggingface": huggingface.REGISTRY,
 }

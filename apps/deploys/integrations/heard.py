@@ -47,6 +47,30 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Overspent:
+    """A budget elsewhere that is used up, in the words of the other side."""
+
+    policy: str
+    limit: str
+    spent: str
+    unit: str
+    action: str = ""
+
+    def words(self) -> str:
+        return f"budget {self.policy}: {self.spent} of {self.limit} {self.unit} spent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """What an event tells: `does` says which command takes its data."""
+
+    does: str
+    source: str
+    key: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """A delivery that was proved and read."""
 
@@ -57,6 +81,8 @@ class Heard:
     again: bool = False
     # A hint that a registry changed: it is read again soon.
     look: bool = False
+    spent: Overspent | None = None
+    reported: Reported | None = None
 
 
 def unproved() -> Unproved:

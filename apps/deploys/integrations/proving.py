@@ -73,6 +73,20 @@ def signed_standard(
     return _any(hmac.compare_digest(one, part.encode()) for one in made for part in given[:16])
 
 
+def signed_mlflow(
+    secrets: Sequence[bytes], raw: bytes, *, delivery: str, at: str, told: str, now: float
+) -> bool:
+    """Whether a delivery is signed as MLflow signs, and sent within five minutes of now.
+
+    It resembles Standard Webhooks, but the key is the text of the secret, not what it decodes to.
+    """
+    if not delivery or not timely(at, now):
+        return False
+    text = f"{delivery}.{at}.".encode() + raw
+    made = [_standard(secret, text) for secret in secrets if secret]
+    return _any(hmac.compare_digest(one, told.encode()) for one in made)
+
+
 def timely(at: str, now: float) -> bool:
     """Whether seconds since 1970 lie within five minutes of now, on either side.
 

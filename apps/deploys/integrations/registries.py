@@ -54,16 +54,30 @@ class Writing:
     status: str
     words: str
     key: str = ""
+    # The numbers of the same name that carry our approval by now.
+    approved: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """The file of a version, fetched whole."""
+
+    name: str
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registry:
-    """One kind of registry. `marks` is what each mark is called there."""
+    """One kind of registry. `marks` is what each mark is called there; without them nothing is written.
+
+    `fetch` is for one that tells no digest: the file of a version is fetched, and its bytes say what it is.
+    """
 
     read: Callable[[Way], Iterator[Found]]
     write: Callable[[Way, Writing], None]
     marks: Mapping[Mark, str]
     longest: int = 1000
+    fetch: Callable[[Way, str, str], File] | None = None
 
 
 def mark_of(answer: Admission) -> Mark:

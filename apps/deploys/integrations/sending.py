@@ -56,13 +56,24 @@ class Line:
         """Fetch something small."""
         return self._tried(url, {"Accept": "application/json", "User-Agent": "countersign", **headers}, None)
 
+    def fetch(self, url: str, headers: Mapping[str, str], *, most: int, seconds: float) -> asking.Answer:
+        """Fetch a file, as large as is said."""
+        return self._tried(url, {"User-Agent": "countersign", **headers}, None, most=most, seconds=seconds)
+
     def _tried(
-        self, url: str, headers: Mapping[str, str], body: bytes | None, method: str = "GET"
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        method: str = "GET",
+        *,
+        most: int = MOST,
+        seconds: float = SECONDS,
     ) -> asking.Answer:
         allowed = self.allowed(url)
         try:
             if body is None:
-                return asking.get(url, headers, allowed=allowed, most=MOST, seconds=SECONDS)
+                return asking.get(url, headers, allowed=allowed, most=most, seconds=seconds)
             return asking.send(method, url, body, headers, allowed=allowed, most=MOST, seconds=SECONDS)
         except asking.Away as away:
             raise NotTold(str(away), after=away.after) from None

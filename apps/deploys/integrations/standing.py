@@ -14,7 +14,7 @@ from apps.deploys.integrations import reading
 from apps.deploys.integrations.registries import Mark, mark_of
 from apps.deploys.integrations.sending import Line
 from apps.deploys.integrations.telling import Way
-from apps.deploys.models import Admission, Binding, Integration, RegistryEntry
+from apps.deploys.models import Admission, Binding, Integration, RegistryEntry, RegistryPoll
 from apps.deploys.states import VersionFrom
 from apps.gates.clock import database_now
 from apps.inventory.models import ModelVersion
@@ -119,6 +119,11 @@ class Shown:
     entry: RegistryEntry
     bindings: Sequence[Binding]
     versions: Sequence[ModelVersion]
+
+
+def poll_of(row: Integration) -> RegistryPoll | None:
+    """When a registry was read last and is read next."""
+    return RegistryPoll.objects.filter(integration=row).first()
 
 
 def entries_of(row: Integration) -> Iterator[Shown]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from apps.access.issuers import issuer_at
 from apps.audit.errors import Refused
-from apps.deploys.integrations import databricks, github, sagemaker
+from apps.deploys.integrations import databricks, github, huggingface, mlflow, sagemaker
 from apps.deploys.integrations.sending import Line, NotTold, expected
 from apps.deploys.integrations.standing import way_of
 from apps.deploys.models import Integration
@@ -55,10 +55,20 @@ def _databricks(row: Integration) -> str:
     return databricks.tried(way_of(row))
 
 
+def _mlflow(row: Integration) -> str:
+    return mlflow.tried(way_of(row))
+
+
+def _huggingface(row: Integration) -> str:
+    return huggingface.tried(way_of(row))
+
+
 _WAYS: Mapping[str, Callable[[Integration], str]] = {
     "github": _github,
     "gitlab": _gitlab,
     "ci-oidc": _issuer,
     "sagemaker": _sagemaker,
     "databricks": _databricks,
+    "mlflow": _mlflow,
+    "huggingface": _huggingface,
 }

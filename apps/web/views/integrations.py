@@ -17,7 +17,7 @@ from apps.deploys import commands, queries
 from apps.deploys.integrations import kinds, reading, trying
 from apps.deploys.states import VersionFrom
 from apps.web.pages import done, page
-from apps.web.views import connecting
+from apps.web.views import connecting, registries
 
 if TYPE_CHECKING:
     from apps.access.models import Person
@@ -107,6 +107,7 @@ def record(request: HttpRequest, integration_id: UUID, *, by: Person) -> HttpRes
         "ways": list(VersionFrom),
         "may_try": trying.may_be_tried(row),
         "connecting": connecting.section(row, _address(row)),
+        "registry": registries.section(row),
     }
     return render(request, "integrations/record.html", context)
 
@@ -182,4 +183,6 @@ _ACTS: dict[str, Callable[[HttpRequest, Any, Any], HttpResponse]] = {
     "bind": _bind,
     "unbind": _unbind,
     "try": _try,
+    "look": registries.look,
+    "mark": registries.mark,
 }

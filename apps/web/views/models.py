@@ -16,6 +16,7 @@ from apps.approvals.completeness import completeness, completeness_by
 from apps.approvals.entries import known_of
 from apps.costs.queries import cost_of
 from apps.costs.quoting import quote
+from apps.deploys.integrations.told import told_of
 from apps.deploys.queries import deployable
 from apps.gates import commands as gates
 from apps.gates.queries import latest_decision, run_page
@@ -121,6 +122,7 @@ def version_record(request: HttpRequest, key: str, label: str, *, by: Person) ->
         "log": version_log(by, version, decided(version, uses)),
         "quote": quote(version.model, Purpose.APPROVAL),
         "formats": FORMATS.values(),
+        "told": told_of(version),
     }
     return render(request, "models/version.html", context)
 
