@@ -9,12 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 from django.db import DatabaseError
+from prometheus_client import generate_latest
 
 from apps.audit.states import system
-from apps.deploys.watching.numbers import idle_share, workers
+from apps.deploys.watching.numbers import Collector, idle_share, workers
 from apps.gates import commands, tasks
 from apps.gates.clock import database_now
-from apps.gates.models import Presence
+from apps.gates.models import Partition, Presence
 from apps.gates.presence import Voice, lanes_served
 from apps.gates.queue import why_waits
 from tests.gates import rows
@@ -66,6 +67,23 @@ def test_the_idle_share_counts_processes_for_the_time_that_they_are_here() -> No
     here(processes=4)
     Presence.objects.update(begun_at=database_now() - timedelta(minutes=30))
     assert idle_share() == 1.0
+
+
+def test_whoever_sums_up_a_partition_is_at_work_and_not_idle() -> None:
+    here(processes=1)
+    hour = database_now() - timedelta(hours=1)
+    Presence.objects.update(begun_at=hour)
+    run = rows.run(rows.person("dora"))
+    half = database_now() - timedelta(minutes=30)
+    row = Partition.objects.create(run=run, dataset="holdout", number=0, parts={}, lane="heavy")
+    until = database_now() + timedelta(hours=1)
+    Partition.objects.filter(pk=row.pk).update(
+        state="running", started_at=half, lease_until=until, owner="h1:10:11"
+    )
+    assert workers()[0].running == 1
+    assert idle_share() == pytest.approx(0.5, abs=0.02)
+    told = generate_latest(SimpleNamespace(collect=Collector().collect)).decode()
+    assert 'countersign_partitions{lane="heavy",state="running"} 1.0' in told
 
 
 def test_a_run_does_not_complain_of_a_lane_that_is_served() -> None:

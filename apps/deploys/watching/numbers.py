@@ -18,7 +18,7 @@ from apps.costs.models import CostEntry
 from apps.costs.queries import budgets, month_of
 from apps.costs.queries import standing as budget_standing
 from apps.deploys.models import Admission
-from apps.gates.models import Presence, Run
+from apps.gates.models import Partition, Presence, Run
 from apps.gates.presence import is_here, workers_known
 from apps.gates.states import RunState
 
@@ -59,7 +59,8 @@ def workers(now: datetime | None = None) -> list[Worker]:
 
 
 def _present(row: Presence, at: datetime) -> Worker:
-    running = Run.objects.filter(state=RunState.RUNNING, owner__startswith=f"{row.name}:").count()
+    mine = Q(state=RunState.RUNNING, owner__startswith=f"{row.name}:")
+    running = Run.objects.filter(mine).count() + Partition.objects.filter(mine).count()
     here = is_here(row, at)
     until = at if here else row.seen_at
     present = max(until - max(row.begun_at, at - HOUR), timedelta(0))
@@ -106,12 +107,18 @@ def idle_share(now: datetime | None = None) -> float | None:
     if not there:
         return None
     ended = CostEntry.objects.filter(entered_at__gt=at - HOUR).aggregate(sum=Sum("wall_seconds"))["sum"] or 0
-    running = Run.objects.filter(state=RunState.RUNNING, started_at__isnull=False)
-    busy = float(ended) + sum(
-        (at - max(began, at - HOUR)).total_seconds() for began in running.values_list("started_at", flat=True)
-        if began is not None
-    )  # fmt: skip
-    return max(0.0, 1.0 - busy / there)
+    return max(0.0, 1.0 - (float(ended) + _at_work(at)) / there)
+
+
+def _at_work(at: datetime) -> float:
+    """The seconds of the last hour of what is entered nowhere yet: runs at work, partitions of open runs."""
+    begun = Q(state=RunState.RUNNING, started_at__isnull=False)
+    spans = [(began, at) for (began,) in Run.objects.filter(begun).values_list("started_at")]
+    parts = Partition.objects.filter(
+        begun | Q(finished_at__gt=at - HOUR, started_at__isnull=False), run__finished_at=None
+    )
+    spans += [(began, ended or at) for began, ended in parts.values_list("started_at", "finished_at")]
+    return sum((ended - max(began, at - HOUR)).total_seconds() for began, ended in spans if began is not None)
 
 
 class Collector:
@@ -136,6 +143,9 @@ def _runs(now: datetime) -> Iterator[Metric]:
     counted = Run.objects.values_list("state", "lane").annotate(count=Count("pk"))
     states = {(state, lane): float(count) for state, lane, count in counted}
     yield _gauge("runs", "Runs by state and lane.", states, ("state", "lane"))
+    parts = Partition.objects.filter(run__finished_at=None).values_list("state", "lane")
+    told = {(state, lane): float(count) for state, lane, count in parts.annotate(count=Count("pk"))}
+    yield _gauge("partitions", "Partitions of open runs by state and lane.", told, ("state", "lane"))
     waiting = Run.objects.filter(Q(not_before=None) | Q(not_before__lte=now), state=RunState.QUEUED)
     waits: dict[tuple[str, ...], float] = {}
     for lane, since in waiting.values_list("lane", "requested_at"):
@@ -143,8 +153,8 @@ def _runs(now: datetime) -> Iterator[Metric]:
     yield _gauge("queue_wait_seconds", "How long the oldest waiting run waits.", waits, ("lane",))
     idle = idle_share(now)
     if idle is not None:
-        told = "The part of the last hour that workers did not measure."
-        yield _gauge("worker_idle_share", told, {(): idle}, ())
+        sentence = "The part of the last hour that workers did not measure."
+        yield _gauge("worker_idle_share", sentence, {(): idle}, ())
     seen = workers(now)
     yield _gauge("workers_seen", "Workers heard of lately.", {(): float(len(seen))}, ())
     here: dict[tuple[str, ...], float] = {}
