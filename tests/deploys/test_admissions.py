@@ -9,7 +9,6 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from apps.approvals import commands as approvals
 from apps.audit.errors import Forbidden, Invalid
 from apps.deploys import queries
 from apps.deploys.commands import admit, ask_again, declare_environment

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from apps.approvals import commands as approvals
 from apps.approvals.models import Approval
 from apps.audit.errors import Refused
 from apps.deploys.facts import gather
