@@ -144,7 +144,7 @@ def test_a_version_that_is_not_there_or_not_seen_is_not_found(world: Standing, p
     version = EVENT["outputs"][0]["facets"]["version"]
     gone = {**EVENT["outputs"][0], "facets": {"version": {**version, "datasetVersion": "99"}}}
     assert pipeline.post("/lineage", {**EVENT, "outputs": [gone]}).status_code == 404
-    assert Asker(client=signed_in(world.people["elsewhere"])).post("/lineage", EVENT).status_code == 404
+    assert Asker(client=signed_in(world.people["elsewhere"])).post("/lineage", EVENT).status_code == 403
     assert Asker("x").post("/lineage", EVENT).status_code == 401
 
 
