@@ -16,8 +16,8 @@ from apps.audit.events import EventName
 from apps.audit.models import Event
 from apps.audit.past import AS_THEY_ARE, CHANGING, GOVERNED, born, clock, moment, reading
 from apps.inventory import commands as inventory
-from apps.inventory.models import RegisteredModel, Use
 from apps.inventory.listing import model_page
+from apps.inventory.models import RegisteredModel, Use
 from tests import factories
 from tests.audit.people import MODEL, RELAY
 
