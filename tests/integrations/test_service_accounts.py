@@ -102,7 +102,6 @@ def test_an_older_cluster_gives_its_tokens_no_id(site: Site) -> None:
         {"kubernetes.io": "scoring"},
         {"key": OTHER},
     ],
-    ids=str,
 )
 def test_a_token_that_says_something_else_is_not_believed(site: Site, changes: dict[str, Any]) -> None:
     assert ask(token(**changes)).status_code == 401
