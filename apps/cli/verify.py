@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from apps.cli.model_signature import examine_model
 from apps.cli.output import as_json
 from apps.cli.text import safe
 from apps.engine.allowed import allowed_here
@@ -28,7 +29,14 @@ LARGEST = 1 << 29
 _FILES = "an auditor pack, a statement, admission, checkpoint, log proof or report"
 _WITNESS = "name+id+base64 of a witness that must have cosigned a pack's log; repeatable"
 _AUTHORITY = "PEM certificate of a time-stamping authority, beside those of --keys; repeatable"
+_MODEL = "an OpenSSF model signature: --artifact must be exactly the files that --key signed"
 _SIGNER = "a name or certificate fingerprint that must have signed a report; repeatable"
+
+_NOT_WITH_A_MODEL: dict[str, Any] = {
+    **dict.fromkeys(("keys", "answers", "revocations", "epoch", "environment")),
+    **dict.fromkeys(("in_log", "trust_embedded", "allowed"), False),
+    **{"files": [], "signer": [], "witness_key": [], "tsa_certificate": [], "threshold": 1},
+}
 
 
 def add(commands: Any) -> None:
@@ -61,16 +69,23 @@ def add(commands: Any) -> None:
     add("--signer", metavar="WHO", action="append", default=[], help=_SIGNER)
     add("--witness-key", metavar="KEY", action="append", default=[], help=_WITNESS)
     add("--tsa-certificate", metavar="FILE", action="append", default=[], help=_AUTHORITY)
+    add("--model-signature", metavar="FILE", help=_MODEL)
+    add("--key", metavar="FILE", help="with --model-signature: the signer's public key or certificate, PEM")
     add("--allowed", action="store_true", help="fail unless it is an admission that allows")
     add("--format", choices=("text", "json"), default="text")
 
 
 def run(args: argparse.Namespace) -> int:
     """Verify each file; the exit code is the worst of them."""
+    if args.model_signature or args.key:
+        return _told([_model(args)], args)
     question = _question(args)
     if not args.files:
         return _may_run_here(question, args)
-    answers = [_answer(name, question, args) for name in args.files]
+    return _told([_answer(name, question, args) for name in args.files], args)
+
+
+def _told(answers: Sequence[tuple[int, dict[str, Any]]], args: argparse.Namespace) -> int:
     if args.format == "json":
         sys.stdout.write(as_json({"kind": "Verification", "files": [a for _, a in answers]}))
     else:
@@ -79,8 +94,25 @@ def run(args: argparse.Namespace) -> int:
     return max(status for status, _ in answers)
 
 
+def _model(args: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    """Whether the artifact is what a model signature says; nothing else is asked in the same breath."""
+    if not args.model_signature or not args.artifact or not args.key:
+        raise BadInput("A model signature needs --model-signature, --artifact and --key.")
+    given = [name for name, usual in _NOT_WITH_A_MODEL.items() if getattr(args, name) != usual]
+    if given:
+        said = "FILE" if given[0] == "files" else f"--{given[0].replace('_', '-')}"
+        raise BadInput(f"{said} does not go with --model-signature: ask for it apart.")
+    places = (Path(args.model_signature), Path(args.artifact), Path(args.key))
+    answer = examine_model(*places, _moment(args))
+    return (GENUINE if answer["genuine"] else NOT_GENUINE), answer
+
+
+def _moment(args: argparse.Namespace) -> datetime:
+    return read_time(args.at, what="--at") if args.at else datetime.now(UTC)
+
+
 def _question(args: argparse.Namespace) -> Question:
-    at = read_time(args.at, what="--at") if args.at else datetime.now(UTC)
+    at = _moment(args)
     keys = _trusted(args)
     if args.threshold < 1:
         raise BadInput(f"--threshold is {args.threshold}; at least one key must have signed.")
