@@ -1,7 +1,7 @@
 """A decision and an approval as in-toto statements: test-result v0.1 and svr v0.2.
 
 Both name their policies by digest and what was sealed here as where they come from; without a policy there is
-no statement. They are signed by nobody: what is signed is the sealed statement that they name.
+no statement. Whoever gives them out signs them; here only what they say is made.
 """
 
 from __future__ import annotations

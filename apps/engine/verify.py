@@ -14,6 +14,7 @@ from typing import Any, Final
 from apps.engine import offline
 from apps.engine.canonical import digest, read_json, read_time, rfc3339
 from apps.engine.errors import BadInput
+from apps.engine.intoto import SVR
 from apps.engine.keys import KeySet
 from apps.engine.note import BadNote, LogProof, open_checkpoint
 from apps.engine.statement import DIGEST, NotGenuine, signed_at, verify
@@ -106,6 +107,13 @@ def _fact(statement: Mapping[str, Any], question: Question) -> Verified:
     return Verified(kind="statement", says=[*_says(statement), *plain])
 
 
+def _approvals(statement: Mapping[str, Any], question: Question) -> Verified:
+    """What was approved when it was taken away; it permits nothing, which only an admission does."""
+    found, told = _fact(statement, question), statement["predicate"].get("properties")
+    properties = told if isinstance(told, list) else []
+    return replace(found, says=[*found.says, *(("property", str(one)) for one in properties)])
+
+
 def _admission(statement: Mapping[str, Any], question: Question) -> Verified:
     predicate = statement["predicate"]
     terms = predicate.get("countersign")
@@ -148,6 +156,7 @@ def _revocations(statement: Mapping[str, Any], question: Question) -> Verified:
 _READ: Mapping[str, Callable[[Mapping[str, Any], Question], Verified]] = {
     VERIFICATION_SUMMARY: _admission,
     offline.REVOCATIONS: _revocations,
+    SVR: _approvals,
 }
 
 

@@ -30,13 +30,14 @@ Made = Mapping[str, Any] | str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """One format: its name for people, its media type, how its file ends."""
+    """One format: its name for people, its media type, how its file ends; some go out only signed."""
 
     key: str
     title: str
     media: str
     ending: str
     make: Callable[[ModelVersion, Decision | None], Made]
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,15 @@ class File:
     name: str
     media: str
     content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A version in a format, not written yet."""
+
+    chosen: Format
+    name: str
+    made: Made
 
 
 def _svr(row: ModelVersion, decision: Decision | None) -> Made:
@@ -94,17 +104,19 @@ FORMATS: dict[str, Format] = {
         ),
         Format(
             key="in-toto-test-result",
-            title="in-toto test result of the newest decision",
-            media="application/vnd.in-toto+json",
+            title="Signed in-toto test result of the newest decision",
+            media="application/vnd.in-toto.test-result+dsse",
             ending="test-result.json",
             make=lambda row, found: test_result(card_of(row), found.statement_digest if found else ""),
+            signed=True,
         ),
         Format(
             key="in-toto-svr",
-            title="in-toto verification result of what is approved now",
-            media="application/vnd.in-toto+json",
+            title="Signed in-toto verification result of what is approved now",
+            media="application/vnd.in-toto.svr+dsse",
             ending="svr.json",
             make=_svr,
+            signed=True,
         ),
         Format(
             key="openlineage",
@@ -117,18 +129,21 @@ FORMATS: dict[str, Format] = {
 }
 
 
-def made_as(by: Person, model: str, label: str, key: str) -> File:
-    """A version as a file of a format; NotFound for a format or version that is not there."""
+def drawn_as(by: Person, model: str, label: str, key: str) -> Drawn:
+    """A version drawn from its facts; NotFound for a format or version that is not there."""
     row = find_version(by, model, label)
     require(by, Permission.EVIDENCE_SEE, row.model)
     if key not in FORMATS:
         raise NotFound(f"“{key[:40]}” is no format; there are {', '.join(FORMATS)}.")
     chosen = FORMATS[key]
-    found = chosen.make(row, row.decisions.first())
-    text = (
-        found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False)
-    )
     safe = "".join(
         sign if (sign.isalnum() and sign.isascii()) or sign in "._-" else "_" for sign in f"{model}-{label}"
     )
-    return File(f"{safe}.{chosen.ending}", chosen.media, text.encode())
+    return Drawn(chosen, f"{safe}.{chosen.ending}", chosen.make(row, row.decisions.first()))
+
+
+def written(drawn: Drawn) -> File:
+    """The file of what nobody signs."""
+    made = drawn.made
+    text = made if isinstance(made, str) else json.dumps(made, ensure_ascii=False, indent=1, allow_nan=False)
+    return File(drawn.name, drawn.chosen.media, text.encode())

@@ -137,6 +137,7 @@ ELSEWHERE = {
     "deploys.use_identity": ("tests/integrations/test_identities.py", "identity.used"),
     "reports.ask_report": ("tests/reports/test_documents.py", "ask_report"),
     "reports.export_list": ("tests/web/test_exports.py", "export.made"),
+    "reports.export_version": ("tests/reports/test_formats.py", "export.made"),
     "reports.make_pack": ("tests/verifier/test_packs.py", "export.made"),
     "reports.make_asked": ("tests/reports/test_documents.py", "make_asked"),
     "reports.make_document": ("tests/reports/test_documents.py", "make_document"),

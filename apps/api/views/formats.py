@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from django.http import HttpRequest, HttpResponse
 
 from apps.api.endpoints import endpoint, operation
-from apps.reports.formats import FORMATS, made_as
+from apps.reports.commands.attesting import export_version
+from apps.reports.formats import FORMATS
 
 if TYPE_CHECKING:
     from apps.access.models import Person
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
 
 @operation(
     "GET",
-    f"A version as {', '.join(FORMATS)}, made from its facts.",
+    f"A version as {', '.join(FORMATS)}, made from its facts. An in-toto statement comes in a DSSE envelope "
+    "that the service signs as it goes out, and that it was taken is an event.",
     answers={200: "The file.", 409: "There is no decision yet that it could speak of."},
     produces=tuple(dict.fromkeys(one.media.partition(";")[0] for one in FORMATS.values())),
 )
 def show_version_as(request: HttpRequest, key: str, label: str, format: str, *, by: Person) -> HttpResponse:
-    found = made_as(by, key, label, format)
+    found = export_version(by=by, model=key, label=label, format=format)
     named = {"Content-Disposition": f'attachment; filename="{found.name}"'}
     return HttpResponse(found.content, content_type=found.media, headers=named)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apps.reports.commands.archiving import archive_due, archive_report
+from apps.reports.commands.attesting import export_version
 from apps.reports.commands.documents import ask_report, make_asked, make_document
 from apps.reports.commands.exporting import export_list
 from apps.reports.commands.making import make_missing, make_report, request_report
@@ -17,6 +18,7 @@ __all__ = [
     "complete_signing",
     "complete_waiting",
     "export_list",
+    "export_version",
     "make_asked",
     "make_document",
     "make_missing",

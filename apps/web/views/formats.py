@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.http import HttpRequest, HttpResponse
 
-from apps.reports.formats import made_as
+from apps.reports.commands.attesting import export_version
 from apps.web.pages import page
 
 if TYPE_CHECKING:
@@ -16,6 +16,6 @@ if TYPE_CHECKING:
 @page()
 def take(request: HttpRequest, key: str, label: str, format: str, *, by: Person) -> HttpResponse:
     """The file."""
-    found = made_as(by, key, label, format)
+    found = export_version(by=by, model=key, label=label, format=format)
     named = {"Content-Disposition": f'attachment; filename="{found.name}"'}
     return HttpResponse(found.content, content_type=found.media, headers=named)
