@@ -9,6 +9,7 @@ from typing import Any
 from apps.access.models import Person
 
 SEALED, MEASURED, RECORDED, COUNTED = "sealed", "measured", "recorded", "counted"
+SELF_REPORTED = "self-reported"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ from apps.approvals.models import Approval
 from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
 from apps.audit.models import Event
 from apps.audit.queries import read_statement
-from apps.deploys.commands import ask_to_break_glass, break_glass
+from apps.deploys.commands import ask_to_break_glass, bind_model, break_glass
+from apps.deploys.models import RegistryEntry
 from apps.reports import drawing, kinds, queries
 from apps.reports.challenges import find_about
 from apps.reports.commands import ask_report, make_asked, make_document, make_report
@@ -36,6 +37,7 @@ from apps.reports.templates import rendered
 from apps.reports.verification import verify_report
 from tests import factories
 from tests.flows import bank
+from tests.integrations.site import made
 
 pytestmark = pytest.mark.usefixtures("small_bank")
 PERIOD = {"since": "2026-01-01T00:00:00+00:00", "until": "2030-01-01T00:00:00+00:00"}
@@ -76,6 +78,24 @@ def test_what_was_said_of_a_version_stands_in_full_in_its_dossier_and_its_valida
     printed = "".join(p.extract_text() for p in PdfReader(io.BytesIO(queries.report_pdf(report))).pages)
     assert "Which year?" in printed
     assert f"@{factories.developer().name}" in printed
+
+
+def test_how_many_runs_came_before_a_version_stands_in_both_as_the_registry_told_it() -> None:
+    approval = bank.submitted()
+    version, admin = approval.version, factories.administrator()
+    row = made("mlflow", hosts="http://127.0.0.1:9=127.0.0.0/8", base="http://127.0.0.1:9").row
+    entry = RegistryEntry(integration=row, name="credit-pd", number="7", digest=version.digest)
+    entry.said = {"run": {"id": "a"}, "runs_before": "300 or more"}
+    entry.save()
+    assert "Runs before it" not in text_of(content(ReportKind.DOSSIER, version=version))  # bound to nothing
+
+    bind_model(by=admin, integration=row, model=version.model, environment=bank.production())
+    identity = content(ReportKind.DOSSIER, version=version).sections[0].tables[0]
+    cell = {line[0].text: line[1] for line in identity.rows}["Runs before it (our-mlflow, credit-pd/7)"]
+    assert (cell.text, cell.provenance) == ("300 or more earlier runs in its experiment", "self-reported")
+    report = make_report(by=bank.WORKER, approval=approval)
+    printed = "".join(p.extract_text() for p in PdfReader(io.BytesIO(queries.report_pdf(report))).pages)
+    assert "300 or more earlier runs in its experiment self-reported by our-mlflow, credit-pd/7" in printed
 
 
 def test_annex_iv_names_what_is_missing() -> None:

@@ -27,6 +27,7 @@ from apps.audit.states import Acting, Ref
 from apps.inventory.commands import keep_made
 from apps.reports import drawing, guards, pades, queries
 from apps.reports.kinds.log import challenge_log
+from apps.reports.kinds.tried import runs_before
 from apps.reports.models import Report, ReportChart
 from apps.reports.states import ReportKind
 
@@ -127,6 +128,7 @@ def facts_of(approval: Approval, statements: Mapping[str, Any]) -> dict[str, Any
             "artifact": version.artifact_id or "",
         },
         "datasets": [{"name": d.name, "rows": d.rows, "digest": d.digest} for d in version.datasets.all()],
+        "tried": [{"registry": name, "told": told} for name, told in runs_before(version)],
         "findings": [_plain(f, "title", "severity", "state", "due") for f in open_findings(model)],
         "waivers": [
             _plain(w, "gate", "valid_to", "rationale", "compensating_control")

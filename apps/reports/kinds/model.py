@@ -18,6 +18,7 @@ from apps.inventory.queries import current_tier, uses_of
 from apps.reports.documents import (
     RECORDED,
     SEALED,
+    SELF_REPORTED,
     Cell,
     Document,
     Section,
@@ -31,6 +32,7 @@ from apps.reports.documents import (
 from apps.reports.kinds import emergencies, weaknesses
 from apps.reports.kinds.log import challenge_log
 from apps.reports.kinds.sealed import Sealed, gates_table, outcome_sentence, sealed_decisions
+from apps.reports.kinds.tried import runs_before
 
 YEAR = timedelta(days=366)
 
@@ -89,6 +91,7 @@ def identity(version: ModelVersion) -> Section:
         [label("Version"), words(f"{version.label}, registered {version.registered_at:%Y-%m-%d}")],
         [label("Digest of the version"), words(version.digest)],
         [label("Artifact"), words(version.artifact_id or "none: scores come in a column")],
+        *([label(f"Runs before it ({n})"), words(told, SELF_REPORTED)] for n, told in runs_before(version)),
     ]
     sets = [[words(d.name), number(d.rows, RECORDED), words(d.digest)] for d in version.datasets.all()]
     return Section(
