@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from apps.access import commands
 from apps.access.guards import require, require_reauthentication
 from apps.access.holding import HoldLine, hold_seen, holds_told, may_see_holds
+from apps.access.overseeing import overseen
 from apps.access.proving import proved_at
-from apps.access.queries import find_person
 from apps.access.states import Permission
 from apps.api.endpoints import answer, endpoint, operation
 from apps.api.reading import Fields, body
@@ -123,9 +123,10 @@ def remove(request: HttpRequest, *, by: Person) -> HttpResponse:
     },
 )
 def erase(request: HttpRequest, username: str, *, by: Person) -> HttpResponse:
+    person = overseen(by, username)
     require(by, Permission.PERSON_MANAGE)
     _proved(request, by)
-    fields, person = Fields(body(request)), find_person(username)
+    fields = Fields(body(request))
     again, reason = fields.text("again"), fields.text("reason")
     fields.done()
     if again != username:
