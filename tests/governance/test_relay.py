@@ -56,11 +56,13 @@ def test_a_duty_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, told:
 
 
 def test_monitoring_that_fails_becomes_a_finding_once(told: list[str]) -> None:
-    bank.monitored(bank.version())
+    decision = bank.monitored(bank.version())
 
     Relay(interval=0.1).turn()
     Relay(interval=0.1).turn()
 
-    finding = Finding.objects.get()
+    finding, origin = Finding.objects.order_by("title")  # two, whatever else the relay does
     assert finding.title.startswith("Monitoring of credit-pd@1")
-    assert finding.opened_by is None
+    assert (finding.decision, finding.opened_by) == (decision, None)
+    # Another duty's, as its tier is the gravest and nobody declared a lineage: once too.
+    assert (origin.title, origin.decision) == ("Nobody told where it comes from", None)
