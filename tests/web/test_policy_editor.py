@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import html
 import re
+from functools import partial
 from typing import Any
 
 import pytest
 
 from apps.audit.models import Event
 from apps.gates.models import PolicyProposal, PolicyRelease
+from apps.web.policy_editor import look
 from apps.web.policy_editor.pace import Pace, TooFast
+from apps.web.policy_editor.tried import tried
 from apps.web.views import policy_editor
 from tests import factories
 from tests.standing import Standing
@@ -21,7 +24,9 @@ FLOOR = "f.gates.0.pass.min"
 
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is too fast, and every case is run however busy the machine is."""
     monkeypatch.setattr(policy_editor, "PACE", Pace(burst=10_000))
+    monkeypatch.setattr(look, "tried", partial(tried, seconds=600.0))
 
 
 @pytest.fixture
