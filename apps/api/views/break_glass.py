@@ -50,7 +50,7 @@ def list_glasses(request: HttpRequest, *, by: Person) -> HttpResponse:
     },
     answers={201: "The request.", 403: "Not by this person, or the password was not confirmed just now."},
 )
-def ask(request: HttpRequest, *, by: Person) -> HttpResponse:
+def ask_break_glass(request: HttpRequest, *, by: Person) -> HttpResponse:
     require_anywhere(by, Permission.BREAK_GLASS_ASK)
     fields = Fields(body(request))
     version = find_version(by, fields.text("model"), fields.text("version"))
@@ -126,6 +126,6 @@ def _glass(row: GlassRequest) -> Json:
     }
 
 
-glasses = endpoint(list_glasses, ask)
+glasses = endpoint(list_glasses, ask_break_glass)
 glass_agreeing = endpoint(agree)
 glass_ending = endpoint(end_glass)

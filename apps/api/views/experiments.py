@@ -58,7 +58,7 @@ def list_experiments(request: HttpRequest, *, by: Person) -> HttpResponse:
     },
     answers={201: "It is begun.", 409: "One of the two may not run there, or the slot is taken."},
 )
-def begin(request: HttpRequest, *, by: Person) -> HttpResponse:
+def begin_experiment(request: HttpRequest, *, by: Person) -> HttpResponse:
     fields = Fields(body(request))
     model = fields.text("model", longest=200)
     champion = find_version(by, model, fields.text("champion", longest=120))
@@ -93,7 +93,7 @@ def show(request: HttpRequest, experiment_id: UUID, *, by: Person) -> HttpRespon
     request={"reason": "string"},
     answers={200: "It has ended.", 409: "It had ended before."},
 )
-def end(request: HttpRequest, experiment_id: UUID, *, by: Person) -> HttpResponse:
+def end_experiment(request: HttpRequest, experiment_id: UUID, *, by: Person) -> HttpResponse:
     row = experiments.find(by, experiment_id)
     fields = Fields(body(request))
     reason = fields.text("reason", longest=2000)
@@ -114,7 +114,7 @@ def end(request: HttpRequest, experiment_id: UUID, *, by: Person) -> HttpRespons
     },
     answers={201: "The result, in the record.", 409: "This period was told before."},
 )
-def report(request: HttpRequest, experiment_id: UUID, *, by: Person) -> HttpResponse:
+def report_result(request: HttpRequest, experiment_id: UUID, *, by: Person) -> HttpResponse:
     row = experiments.find(by, experiment_id)
     fields = Fields(body(request))
     arm, begins, ends = fields.text("arm", longest=20), fields.instant("begins"), fields.instant("ends")
@@ -176,7 +176,7 @@ def _result(row: ExperimentResult) -> Json:
     }
 
 
-every = endpoint(list_experiments, begin)
+every = endpoint(list_experiments, begin_experiment)
 one = endpoint(show)
-ending = endpoint(end)
-results = endpoint(report)
+ending = endpoint(end_experiment)
+results = endpoint(report_result)

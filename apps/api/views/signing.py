@@ -79,7 +79,7 @@ def revoke(request: HttpRequest, approval_id: UUID, *, by: Person) -> HttpRespon
         409: "It was answered before.",
     },
 )
-def grant(request: HttpRequest, request_id: UUID, *, by: Person) -> HttpResponse:
+def grant_waiver(request: HttpRequest, request_id: UUID, *, by: Person) -> HttpResponse:
     asked = queries.find_waiver_request(by, request_id)
     Fields(body(request)).done()
     made = commands.grant_waiver(by=by, request=asked, reauthenticated_at=confirmed_at(request, by))
@@ -103,5 +103,5 @@ def refuse(request: HttpRequest, request_id: UUID, *, by: Person) -> HttpRespons
 
 signing = endpoint(sign)
 revoking = endpoint(revoke)
-granting = endpoint(grant)
+granting = endpoint(grant_waiver)
 refusing = endpoint(refuse)
