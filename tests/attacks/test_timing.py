@@ -50,9 +50,7 @@ def hidden(world: Standing) -> Iterator[tuple[str, str]]:
 
 
 def asked(client: Client, address: str) -> tuple[int, int]:
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         answer = client.get(address)
     return answer.status_code, len(queries)
 
@@ -61,9 +59,13 @@ def test_what_is_elsewhere_costs_the_questions_of_what_is_nowhere(world: Standin
     client, wrong = clients(world)["elsewhere"], []
     pairs = list(hidden(world))
     assert len(pairs) > 30
+    asked(client, pairs[0][1])  # the first request of a session notes that it was used
     for route, absent in pairs:
-        there, gone = asked(client, place(route, world)), asked(client, absent)
-        if there != gone:
+        for _ in range(2):  # what is looked at every ten seconds may fall due between the two, but not twice
+            there, gone = asked(client, place(route, world)), asked(client, absent)
+            if there == gone:
+                break
+        else:
             wrong.append((route, there, gone))
     assert not wrong
 

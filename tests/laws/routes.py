@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -431,7 +431,7 @@ def _reports(world: Standing) -> dict[str, dict[str, Any]]:
         "POST /deployments/<uuid:deployment_id>/settle": answer,
         "POST /environments": {"key": "staging", "title": "Staging"},
         "POST /api/v1/experiments": _experiment(),
-        "POST /experiments": {**_experiment(), "ends": DAY},
+        "POST /experiments": {**_experiment(), "ends": _soon().date().isoformat()},
         "POST /api/v1/experiments/<uuid:experiment_id>/end": {"reason": "for a test"},
         "POST /experiments/<uuid:experiment_id>/end": {"reason": "for a test"},
     }
@@ -440,9 +440,14 @@ def _reports(world: Standing) -> dict[str, dict[str, Any]]:
 def _experiment() -> dict[str, Any]:
     """Of two versions, the second of which nobody has approved yet."""
     two = {"model": "credit-pd", "champion": "1", "challenger": "2"}
-    ends = (timezone.now() + timedelta(days=9)).isoformat()
+    ends = _soon().isoformat()
     where = {"environment": "production", "slot": "scoring/credit-pd", "share": "10", "ends": ends}
     return {**two, **where, "title": "Newer data", "reason": "for a test"}
+
+
+def _soon() -> datetime:
+    """A time that an experiment may end at."""
+    return timezone.now() + timedelta(days=9)
 
 
 def _last_day() -> str:

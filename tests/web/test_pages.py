@@ -194,7 +194,7 @@ def test_pages_ask_the_database_little(world: Standing) -> None:
     # signatures, agreements and archives are each held against what was sealed.
     # A month's costs are added up in nine ways.
     allowed |= {"/": 29, "/costs": 30, "/models/credit-pd": 66}
-    allowed |= {f"/reports/{world.report.pk}": 25}
+    allowed |= {f"/reports/{world.report.pk}": 26}
 
     asked = {path: queries_of(browser, path) for path in allowed}
 

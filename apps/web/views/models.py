@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db.models import prefetch_related_objects
+from django.db.models import Count, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -114,7 +114,7 @@ def version_record(request: HttpRequest, key: str, label: str, *, by: Person) ->
         "version": version,
         "origin": origin_of(version),
         "model": version.model,
-        "datasets": version.datasets.all(),
+        "datasets": version.datasets.annotate(part_count=Count("parts")),
         "runs": run_page(by, version=version)[:20],
         "uses": [(use, *_next(by, version, use)) for use in uses],
         "approvals": approval_queries.approvals_of(version),
