@@ -19,8 +19,15 @@ TABLE = Path(__file__).with_name("routes.txt")
 WRITING = ("POST", "PUT")
 
 # They write nothing and know of nobody: a report is held against what was sealed.
-# A month is no thing that somebody could hide; to sign in is for everybody.
-EVERYBODYS = ("costs/months", "statements/<str:month>", "costs/focus", " /sign-in/with/")
+# A month is no thing that somebody could hide; to sign in is for everybody; the edge that is tried here joins
+# two data sets, which are no model's, so that other units see it, too.
+EVERYBODYS = (
+    "costs/months",
+    "statements/<str:month>",
+    "costs/focus",
+    " /sign-in/with/",
+    "lineage/edges/<int:edge_id>",
+)
 FOR_EVERYBODY = frozenset({"POST /verify", "POST /api/v1/verify"})
 
 
