@@ -224,13 +224,14 @@ EMAIL_USE_SSL, EMAIL_USE_TLS = MAIL.ssl, MAIL.starttls
 EMAIL_TIMEOUT = 15
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = _env.text("COUNTERSIGN_MAIL_FROM", "countersign@localhost")
 
-# The one currency in which runs are priced and budgets set; bills of others keep their own.
 # Days before an end at which it is told; days without an answer until reviewers and then the head of model
 # risk are told; days past its due date until a finding goes to the officers.
 REMIND_BEFORE = _env.days("COUNTERSIGN_REMIND_BEFORE", (30, 7, 1))
 REMIND_UNANSWERED = _env.whole("COUNTERSIGN_REMIND_UNANSWERED", 5, least=1)
 REMIND_ESCALATED = _env.whole("COUNTERSIGN_REMIND_ESCALATED", 10, least=1)
 REMIND_OVERDUE_ESCALATED = _env.whole("COUNTERSIGN_REMIND_OVERDUE_ESCALATED", 7, least=1)
+
+# The one currency in which runs are priced and budgets set; bills of others keep their own.
 COST_CURRENCY = _env.currency("COUNTERSIGN_CURRENCY", "EUR")
 
 # How long uploaded bytes of retired models are kept; without a file for ever.

@@ -48,6 +48,7 @@ class Operation:
     answers: Mapping[int, str] = field(default_factory=dict)
     media: str = "application/json"
     produces: tuple[str, ...] = ("application/json",)
+    additions: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,12 @@ def operation(
     answers: Mapping[int, str] | None = None,
     media: str = "application/json",
     produces: tuple[str, ...] = ("application/json",),
+    additions: bool = False,
 ) -> Callable[[Handler], Operation]:
     """Declare a function as one method of an endpoint; it is called with ``request`` and ``by``.
 
     `media` is what its body must be, `produces` what an answer that is no problem may be.
+    With `additions` a body in the form of somebody else's standard may hold fields that are not named.
     """
 
     def declare(handler: Handler) -> Operation:
@@ -83,6 +86,7 @@ def operation(
             answers=answers or {200: "The answer."},
             media=media,
             produces=produces,
+            additions=additions,
         )
 
     return declare

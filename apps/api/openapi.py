@@ -136,7 +136,12 @@ def _schema(op: Operation) -> dict[str, Any]:
         return {}
     properties = {name: _kind(kind) for name, kind in op.request.items()}
     required = [name for name, kind in op.request.items() if not kind.endswith("?")]
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": op.additions,
+    }
 
 
 def _kind(text: str) -> dict[str, str]:

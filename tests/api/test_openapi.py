@@ -60,7 +60,8 @@ def test_bodies_name_their_fields_with_json_types() -> None:
             continue
         for media in op.get("requestBody", {"content": {}})["content"].values():
             schema = media["schema"]
-            assert schema["additionalProperties"] is False, path
+            # OpenLineage's events may hold more than is read of them.
+            assert schema["additionalProperties"] is path.endswith("/lineage"), path
             assert {p["type"] for p in schema["properties"].values()} <= TYPES
             assert set(schema["required"]) <= set(schema["properties"])
 

@@ -56,6 +56,7 @@ def _edge(row: LineageEdge) -> dict[str, Any]:
         "outputs": "array?",
     },
     answers={201: "Taken in, with the edges that are new.", 200: "The same event came before."},
+    additions=True,
 )
 def take_event(request: HttpRequest, *, by: Person) -> HttpResponse:
     require_anywhere(by, Permission.VERSION_REGISTER)
