@@ -110,8 +110,9 @@ def _whole(policies: Sequence[Policy], results: Sequence[GateResult]) -> tuple[O
         return "no_policy", ("No policy in force applies to this model.",)
     if all(result.outcome == "not_applicable" for result in results):
         return "error", ("No gate of the policies in force could be asked of this model.",)
-    failed = [result.why for result in results if result.gate.blocking and result.outcome == "fail"]
-    open_ = [result.why for result in results if result.blocks and result.outcome != "fail"]
+    blocking = [result for result in results if result.blocks]
+    failed = [result.why for result in blocking if result.outcome == "fail"]
+    open_ = [result.why for result in blocking if result.outcome != "fail"]
     if failed:
         return "fail", (*failed, *open_)
     return ("insufficient", tuple(open_)) if open_ else ("pass", ())

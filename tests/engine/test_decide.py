@@ -300,3 +300,26 @@ def test_leaving_out_the_sentences_changes_no_outcome(value: Any, status: str, p
 def test_a_mandatory_gate_says_whose_scores_are_enough(said: str, accept: str, answer: str) -> None:
     found = measured(measurement(provenance=said))
     assert outcome(RATIO + f", enforcement: mandatory, accept: {accept}", found)[1] == answer
+
+
+_WRITTEN = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.floats(-2, 2),
+    st.decimals(-5, 5, places=3).map(float),
+    st.sampled_from([0.0, -0.0, 0.1, 0.105, 0.615, 0.995, 5e-324, 1.7e308, 1e9, 2.0**53 + 2]),
+)
+_ENDS = st.one_of(
+    st.decimals(-2, 2, places=2),
+    st.decimals(allow_nan=False, allow_infinity=False),
+    st.sampled_from([Decimal("0.3000000000000000166"), Decimal("1E-400"), Decimal("0"), Decimal("1E400")]),
+)
+
+
+@given(number=_WRITTEN, end=st.one_of(_ENDS, _WRITTEN.map(lambda value: Decimal(repr(value)))))
+def test_a_float_is_held_and_shown_as_the_decimal_that_writes_it(number: float, end: Decimal):
+    written = Decimal(repr(number))
+    for bound in (Bound(min=end), Bound(max=end), Bound(min=end, max=end + 1)):
+        assert bound.holds(number) is bound.holds(written)
+        if -300 < end.adjusted() < 300:
+            assert shown(number, bound) == shown(written, bound)
+    assert shown(number) == shown(written)

@@ -48,6 +48,9 @@ def all_checks() -> Mapping[str, Check]:
 
 def find(check_id: str) -> Check:
     """The check of that id; BadInput names the nearest right ids."""
+    found = _held.get(check_id)  # asked of every gate of every decision
+    if found is not None:
+        return found
     checks = all_checks()
     if check_id in checks:
         return checks[check_id]

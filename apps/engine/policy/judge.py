@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from apps.engine.catalogue import find
+from apps.engine.catalogue import Check, find
 from apps.engine.policy import numbers, sentences
 from apps.engine.policy.model import Bound, Exact, Gate
 from apps.engine.policy.vocabulary import ACCEPTS
@@ -75,8 +75,7 @@ class MeasuredGate:
     arguments: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateResult:
+class GateResult(NamedTuple):
     """What came of one gate, with the sentence that says why."""
 
     gate: Gate
@@ -92,7 +91,7 @@ class GateResult:
     @property
     def blocks(self) -> bool:
         """Whether the outcome stands in the way: not passed, and not merely advised."""
-        return self.gate.blocking and self.outcome in ("fail", "insufficient", "missing")
+        return self.outcome in ("fail", "insufficient", "missing") and self.gate.blocking
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON: outcome, sentence, what was asked and what was measured."""
@@ -142,20 +141,20 @@ def judge(
         return GateResult(gate=gate, outcome="not_applicable", why=why)
     if measured is None:
         return GateResult(gate=gate, outcome="missing", why=sentences.missing(gate, "there is no result"))
-    stale = _stale(gate, measured, subject, now)
+    check = find(gate.check)
+    stale = _stale(gate, check, measured, subject, now)
     if stale:
-        why = sentences.missing(gate, stale)
-        return GateResult(gate=gate, outcome="missing", why=why, measured=measured)
-    outcome, why = _of_measurement(gate, measured.measurement, words)
-    return GateResult(gate=gate, outcome=outcome, why=why, measured=measured)
+        return GateResult(gate, "missing", sentences.missing(gate, stale), measured)
+    outcome, why = _of_measurement(gate, check, measured.measurement, words)
+    return GateResult(gate, outcome, why, measured)
 
 
 # Does the result count? ----------------------------------------------------------------------------
 
 
-def _stale(gate: Gate, measured: MeasuredGate, subject: SubjectFacts, now: datetime) -> str:
+def _stale(gate: Gate, check: Check, measured: MeasuredGate, subject: SubjectFacts, now: datetime) -> str:
     """Why a result does not count for this subject now; empty when it does."""
-    check, found = find(gate.check), measured.measurement
+    found = measured.measurement
     if found.get("check") != check.id:
         return f"the result is of the check {found.get('check')}, not of {check.id}"
     if str(found.get("check_version")) != check.version:
@@ -197,46 +196,48 @@ def _owed(needs: tuple[str, ...], dataset: str, reference: str) -> tuple[str, ..
 # What does it say? ---------------------------------------------------------------------------------
 
 
-def _of_measurement(gate: Gate, found: Mapping[str, Any], words: bool) -> Judged:
-    if found.get("status") in ("insufficient", "undefined"):
+def _of_measurement(gate: Gate, check: Check, found: Mapping[str, Any], words: bool) -> Judged:
+    status = found.get("status")
+    if status in ("insufficient", "undefined"):
         return "insufficient", sentences.unmeasured(gate, found)
-    if found.get("status") != "measured":
-        return _no(gate, f"the result has the status {found.get('status')!r}, which says nothing.")
-    value = numbers.decimal(found.get("value"))
+    if status != "measured":
+        return _no(gate, f"the result has the status {status!r}, which says nothing.")
+    value = numbers.written(found.get("value"))
     if value is None:
         return _no(gate, f"the value is {found.get('value')!r}, which is no number.")
     if found.get("exact") is None:
-        return _of_numbers(gate, found, value, words)
+        return _of_numbers(gate, check, found, value, words)
     exact = numbers.ratio(found["exact"])
     if exact is None or not numbers.agrees(value, exact):
         return _no(gate, "the value and its exact ratio are not the same number.")
-    return _of_numbers(gate, found, exact, words)
+    return _of_numbers(gate, check, found, exact, words)
 
 
 def _no(gate: Gate, what: str, outcome: GateOutcome = "fail") -> Judged:
     return outcome, f"{gate.title}: {what}"
 
 
-def _of_numbers(gate: Gate, found: Mapping[str, Any], value: Exact, words: bool) -> Judged:
+def _of_numbers(gate: Gate, check: Check, found: Mapping[str, Any], value: Exact, words: bool) -> Judged:
     numbers_held = [value]
     if gate.basis == "interval":
         interval = found.get("interval")
         if not isinstance(interval, (list, tuple)) or len(interval) != 2:
             return _no(gate, "the policy asks for an interval, and the result has none.", "insufficient")
-        ends = [numbers.decimal(end) for end in interval]
-        if None in ends:
-            return _no(gate, f"the interval {list(interval)} has an end that is no number.")
-        numbers_held += [end for end in ends if end is not None]
-    outcome = _verdict(gate, numbers_held)
+        for end in interval:
+            number = numbers.written(end)
+            if number is None:
+                return _no(gate, f"the interval {list(interval)} has an end that is no number.")
+            numbers_held.append(number)
+    outcome = _verdict(gate, check, numbers_held)
     why = sentences.measured(gate, found, value, warned=outcome == "warn") if words else ""
     if outcome in ("pass", "warn") and _only_supplied(gate, found):
         return "missing", f"{why} {sentences.not_ours(found)}"
     return outcome, why
 
 
-def _verdict(gate: Gate, held: list[Exact]) -> GateOutcome:
+def _verdict(gate: Gate, check: Check, held: list[Exact]) -> GateOutcome:
     """The bound decides, but where a check's answer is "review" the gate says what that means."""
-    if find(gate.check).range == VERDICTS and held == [REVIEW]:
+    if check.range == VERDICTS and held == [REVIEW]:
         return "warn" if gate.on_review == "warn" else "fail"
     if not _all_hold(gate.bound, held):
         return "fail"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,8 @@ from typing import Any
 from apps.engine.policy.match import Facts, holds
 from apps.engine.policy.vocabulary import Basis, Enforcement, Severity, Source
 
-Exact = Fraction | Decimal
+Exact = Fraction | Decimal | float  # a float stands for the decimal that writes it: 0.7 is 7/10
+_HELD_BY_FLOATS = 15  # digits of which a float keeps every one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +25,14 @@ class Bound:
 
     min: Decimal | None = None
     max: Decimal | None = None
-    # A bound is said far more often than it is made.
+    # A bound is said and held to far more often than it is made.
     _words: str = field(init=False, repr=False, compare=False)
+    _floats: tuple[float, float] | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_words", self._said())
+        ends = _as_float(self.min, -math.inf), _as_float(self.max, math.inf)
+        object.__setattr__(self, "_floats", None if None in ends else ends)
 
     def holds(self, number: Exact) -> bool:
         """Whether the number lies within, compared exactly.
@@ -36,7 +41,13 @@ class Bound:
         --------
         >>> Bound(min=Decimal("0.80")).holds(Fraction(4, 5))
         True
+        >>> Bound(min=Decimal("0.7")).holds(0.7), Bound(min=Decimal("0.7")).holds(0.6999999999999999)
+        (True, False)
         """
+        if isinstance(number, float):
+            if self._floats is not None:
+                return self._floats[0] <= number <= self._floats[1]
+            number = Decimal(repr(number))
         if isinstance(number, Decimal):
             above = self.min is None or number >= self.min
             return above and (self.max is None or number <= self.max)
@@ -66,6 +77,20 @@ class Bound:
         """The ends that are set, as JSON numbers."""
         ends = {"min": self.min, "max": self.max}
         return {name: shortest(end) for name, end in ends.items() if end is not None}
+
+
+def _as_float(end: Decimal | None, open_end: float) -> float | None:
+    """The float that compares as `end` does with every float's shortest decimal; None where none does.
+
+    Both are the nearest float to their decimals and rounding keeps the order, so that only two decimals of
+    one float could be confused; of those, one of at most fifteen digits is the float's shortest.
+    """
+    if end is None:
+        return open_end
+    if end == 0:
+        return 0.0
+    kept = len(end.normalize().as_tuple().digits) <= _HELD_BY_FLOATS and -300 < end.adjusted() < 300
+    return float(end) if kept else None
 
 
 def _least(end: Decimal, number: Fraction) -> bool:

@@ -14,6 +14,7 @@ _DIGITS = range(2, 13)
 _PLACES = 18
 _TENTH = Decimal("0.1")
 _EXACT_AS_FLOAT = 16  # characters: fifteen digits and a point
+_PLAIN = 1e9  # a float up to here has its two decimals within the digits that floats keep
 
 
 def exactly(number: Any) -> Fraction | None:
@@ -35,6 +36,19 @@ def decimal(number: Any) -> Decimal | None:
     if isinstance(number, bool) or not isinstance(number, (int, Decimal)) or not math.isfinite(number):
         return None
     return Decimal(number)
+
+
+def written(number: Any) -> Decimal | float | None:
+    """The number as it was written; a finite float stands for its shortest decimal, and compares so.
+
+    Examples
+    --------
+    >>> written(0.7), written(12), written(float("inf")), written("0.7")
+    (0.7, Decimal('12'), None, None)
+    """
+    if type(number) is float:
+        return number if math.isfinite(number) else None
+    return decimal(number)
 
 
 def ratio(exact: Any) -> Fraction | None:
@@ -77,13 +91,29 @@ def shown(number: Exact, bound: Bound | None = None) -> str:
     ('0.80', '12', '0.000012')
     >>> shown(Decimal("3.64e-44"))
     '3.6e-44'
+    >>> shown(0.7999, Bound(min=Decimal("0.80"))), shown(0.8), shown(2.675), shown(1234.0)
+    ('0.7999', '0.80', '2.68', '1,234')
     """
+    if isinstance(number, float):
+        return _of_float(number, bound)
     plain = str(number) if isinstance(number, Decimal) else ""
     if 0 < len(plain) <= _EXACT_AS_FLOAT and "E" not in plain and plain[-1] != "0" and "." in plain:
         return _of_decimal(number, plain, bound)
     if -(10**15) < number < 10**15 and number == int(number):
         return f"{int(number):,}"
     return _nearest(Decimal(repr(float(number))), number, bound)
+
+
+def _of_float(number: float, bound: Bound | None) -> str:
+    """The same for a float: rounded by itself, or where that could err, as the decimal that writes it."""
+    size = abs(number)
+    # Halfway between two hundredths a float rounds by what lies behind its digits.
+    if not 0.1 <= size < _PLAIN or number.is_integer() or -0.01 < size * 1000.0 % 10.0 - 5.0 < 0.01:
+        return shown(Decimal(repr(number)), bound)
+    text = f"{number:.2f}"
+    if bound is None or bound.holds(float(text)) == bound.holds(number):
+        return text
+    return shown(Decimal(repr(number)), bound)
 
 
 def _of_decimal(number: Exact, plain: str, bound: Bound | None) -> str:

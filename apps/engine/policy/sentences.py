@@ -9,7 +9,7 @@ from typing import Any
 
 from apps.engine.catalogue import all_checks
 from apps.engine.policy.model import Exact, Gate
-from apps.engine.policy.numbers import decimal, shown
+from apps.engine.policy.numbers import shown, written
 
 _MAPPINGS = (dict, Mapping)  # the first is asked fast
 
@@ -25,21 +25,25 @@ def measured(gate: Gate, measurement: Mapping[str, Any], value: Exact, *, warned
     >>> measured(gate, {"interval": [0.68, 0.72]}, Decimal("0.7"))
     'The AUC is 0.70 (0.68 to 0.72); at least 0.70 is needed.'
     """
-    said = _said(gate, measurement, value)
-    words = gate.bound.words()
-    whole = " for the whole interval" if gate.basis == "interval" else ""
-    needed = "no number is asked for" if words == "any number" else f"{words} is needed{whole}"
-    if warned and gate.warn is not None:
-        needed += f", and {gate.warn.words()} to pass without a warning"
-    return f"{said}; {needed}.{_origin(measurement)}"
+    extra = gate.warn.words() if warned and gate.warn is not None else ""
+    needed = _needed(gate.bound.words(), gate.basis, extra)
+    return f"{_said(gate, measurement, value)}; {needed}.{_origin(measurement)}"
+
+
+@lru_cache(maxsize=4096)
+def _needed(bound: str, basis: str, warning: str) -> str:
+    whole = " for the whole interval" if basis == "interval" else ""
+    needed = "no number is asked for" if bound == "any number" else f"{bound} is needed{whole}"
+    return f"{needed}, and {warning} to pass without a warning" if warning else needed
 
 
 def _origin(measurement: Mapping[str, Any]) -> str:
-    if measurement.get("provenance") == "governed":
+    provenance = measurement.get("provenance", "governed")
+    if provenance == "governed":
         return ""
-    if measurement.get("provenance") == "asked":
+    if provenance == "asked":
         return " Its scores were asked of a service."
-    return " The number was supplied, not measured here." if "provenance" in measurement else ""
+    return " The number was supplied, not measured here."
 
 
 def not_ours(measurement: Mapping[str, Any]) -> str:
@@ -52,23 +56,28 @@ def not_ours(measurement: Mapping[str, Any]) -> str:
 def _said(gate: Gate, measurement: Mapping[str, Any], value: Exact) -> str:
     number, interval = shown(value, gate.bound), _interval(gate, measurement.get("interval"))
     compared = extreme(measurement)
-    template = _template(gate, compared)
-    together = number if "{interval}" in template or not interval else f"{number} ({interval})"
-    words = {
-        **compared,
-        "": "",
-        "title": gate.title,
-        "value": together,
-        "interval": interval or "no interval",
-        "n": f"{measurement.get('n') or 0:,}",
-    }
+    template = _template(gate.check, bool(compared) and "reference" in compared)
+    together = number if not interval or "{interval}" in template else f"{number} ({interval})"
+    said = ""
     try:
-        said = ""
         for text, name in _parts(template):
-            said += text + (words[name] if name in words else _parameter(name, measurement))
-        return said.strip().removesuffix(".")
+            if not name:
+                said += text
+            elif name == "value":
+                said += text + together
+            elif name == "title":
+                said += text + gate.title
+            else:
+                said += text + (compared.get(name) or _word(name, interval, measurement))
     except (KeyError, IndexError, ValueError, AttributeError):
         return f"{gate.title} is {together}"
+    return said.strip().removesuffix(".")
+
+
+def _word(name: str, interval: str, measurement: Mapping[str, Any]) -> str:
+    if name == "interval":
+        return interval or "no interval"
+    return f"{measurement.get('n') or 0:,}" if name == "n" else _parameter(name, measurement)
 
 
 @lru_cache(maxsize=1024)
@@ -91,12 +100,13 @@ def _parameter(name: str, measurement: Mapping[str, Any]) -> str:
     return format(value)
 
 
-def _template(gate: Gate, compared: Mapping[str, str]) -> str:
-    check = all_checks().get(gate.check)
+@lru_cache(maxsize=1024)
+def _template(check_id: str, against: bool) -> str:
+    check = all_checks().get(check_id)
     plain = check.sentence if check else "{title} is {value}."
-    if "reference" not in compared or "{group}" in plain:
+    if not against or "{group}" in plain:
         return plain
-    return _COMPARED.get(gate.check, plain.strip().removesuffix(".") + ", of {group} against {reference}")
+    return _COMPARED.get(check_id, plain.strip().removesuffix(".") + ", of {group} against {reference}")
 
 
 _COMPARED = {
@@ -113,12 +123,12 @@ _COMPARED = {
 def _interval(gate: Gate, interval: Any) -> str:
     if not isinstance(interval, (list, tuple)) or len(interval) != 2:
         return ""
-    low, high = decimal(interval[0]), decimal(interval[1])
+    low, high = written(interval[0]), written(interval[1])
     bound = gate.bound if gate.basis == "interval" else None
-    if low is None and high is None:
-        return ""
-    told = ["?" if end is None else shown(end, bound) for end in (low, high)]
-    return f"{told[0]} to {told[1]}"
+    if low is None or high is None:
+        ends = ["?" if end is None else shown(end, bound) for end in (low, high)]
+        return "" if low is high else f"{ends[0]} to {ends[1]}"
+    return f"{shown(low, bound)} to {shown(high, bound)}"
 
 
 def extreme(measurement: Mapping[str, Any]) -> dict[str, str]:
@@ -132,7 +142,10 @@ def extreme(measurement: Mapping[str, Any]) -> dict[str, str]:
     """
     found = measurement.get("parameters")
     parameters = found if isinstance(found, _MAPPINGS) else {}
-    worst, references = parameters.get("worst"), parameters.get("reference_groups")
+    worst = parameters.get("worst")
+    if worst is None:
+        return {}
+    references = parameters.get("reference_groups")
     if not isinstance(worst, _MAPPINGS) or not isinstance(references, _MAPPINGS):
         return {}
     attribute = worst.get("attribute")
