@@ -316,7 +316,7 @@ _ENDS = st.one_of(
 
 
 @given(number=_WRITTEN, end=st.one_of(_ENDS, _WRITTEN.map(lambda value: Decimal(repr(value)))))
-def test_a_float_is_held_and_shown_as_the_decimal_that_writes_it(number: float, end: Decimal):
+def test_a_float_is_held_and_shown_as_the_decimal_that_writes_it(number: float, end: Decimal) -> None:
     written = Decimal(repr(number))
     for bound in (Bound(min=end), Bound(max=end), Bound(min=end, max=end + 1)):
         assert bound.holds(number) is bound.holds(written)
