@@ -45,6 +45,7 @@ class EventName(StrEnum):
 
     BLOB_STORED = "blob.stored"
     UNIT_DECLARED = "unit.declared"
+    UNIT_RENAMED = "unit.renamed"
     MODEL_REGISTERED = "model.registered"
     MODEL_CHANGED = "model.changed"
     IDEA_OPENED = "idea.opened"

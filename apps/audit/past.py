@@ -26,6 +26,7 @@ CHANGING = {
     "approvals.Finding": "finding",
     "gates.Partition": "partition",
     "gates.Run": "run",
+    "inventory.BusinessUnit": "unit",
     "inventory.ConversionJob": "conversion_job",
     "inventory.RegisteredModel": "model",
 }

@@ -12,7 +12,7 @@ from apps.access.guards import may_anywhere
 from apps.access.models import Person
 from apps.access.queries import visible_models
 from apps.access.states import Permission
-from apps.access.text import clean, required
+from apps.access.text import clean, required, storable
 from apps.audit.errors import Invalid, NotFound
 from apps.inventory.models import LineageEdge, LineageNode, ModelVersion, RegisteredModel
 from apps.inventory.queries import find_model
@@ -120,6 +120,17 @@ def listed(by: Person, *, model: str = "", before: int = 0) -> QuerySet[LineageE
         ours = LineageNode.objects.filter(kind=NodeKind.MODEL_VERSION, name=find_model(by, model).key)
         rows = rows.filter(Q(upstream__in=ours) | Q(downstream__in=ours))
     return (rows.filter(pk__lt=before) if before else rows).order_by("-pk")
+
+
+def things_named(by: Person, text: str, *, at_most: int = 50) -> list[Thing]:
+    """Things whose name has a text in it, as far as an edge that the person may see speaks of them."""
+    wanted = text.strip()[:300]
+    if not storable(wanted):
+        return []
+    seen = visible_edges(by)
+    spoken = Q(pk__in=seen.values("upstream")) | Q(pk__in=seen.values("downstream"))
+    rows = LineageNode.objects.filter(spoken, name__icontains=wanted).order_by("kind", "name", "label")
+    return [named(node) for node in rows[:at_most]]
 
 
 def find_edge(by: Person, edge_id: int) -> LineageEdge:

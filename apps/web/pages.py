@@ -47,7 +47,7 @@ _OPEN_TO_ALL = ("/account", "/reauthenticate")
 Entry = tuple[str, str, Permission | None, tuple[str, ...]]
 RAIL: tuple[Entry, ...] = (
     ("/", "My work", None, ()),
-    ("/models", "Models", Permission.MODEL_SEE, ("/runs/",)),
+    ("/models", "Models", Permission.MODEL_SEE, ("/runs/", "/lineage")),
     ("/queue", "Queue", Permission.MODEL_SEE, ()),
     ("/reviews", "Reviews", Permission.EVIDENCE_SEE, ()),
     ("/reports", "Reports", Permission.EVIDENCE_SEE, ()),

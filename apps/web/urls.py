@@ -94,6 +94,7 @@ urlpatterns = [
     path("administration/tokens/issue", administration_access.issue_token),
     path("administration/tokens/<int:token_id>/revoke", administration_access.revoke_token),
     path("administration/units", administration_access.units),
+    path("administration/units/<str:unit>/rename", administration_access.rename_unit),
     path("administration/integrations", integrations.index),
     path("administration/integrations/new", connecting.new),
     path("administration/integrations/<uuid:integration_id>", integrations.record),

@@ -6,11 +6,20 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from apps.audit.errors import Forbidden, Invalid, Refused
 from apps.audit.models import Event
-from apps.inventory.commands import add_use, assign_tier, change_model, declare_unit, register_model
-from apps.inventory.models import RegisteredModel
+from apps.audit.past import reading
+from apps.inventory.commands import (
+    add_use,
+    assign_tier,
+    change_model,
+    declare_unit,
+    register_model,
+    rename_unit,
+)
+from apps.inventory.models import BusinessUnit, RegisteredModel
 from apps.inventory.queries import current_tier
 from tests import factories
 
@@ -96,6 +105,18 @@ def test_a_unit_is_declared_once_by_an_administrator():
         declare_unit(by=factories.administrator(), key="retail", title="Another")
     with pytest.raises(Forbidden):
         declare_unit(by=factories.developer(), key="new", title="New")
+
+
+def test_a_unit_is_renamed_and_the_past_keeps_its_title():
+    unit, before = factories.unit(), timezone.now()
+    renamed = rename_unit(by=factories.administrator(), unit=unit, title="Households", reason="a new name")
+    assert (renamed.key, renamed.title) == ("retail", "Households")
+    with reading(before):
+        assert BusinessUnit.objects.get(key="retail").title == "Retail"
+    with pytest.raises(Invalid, match="is called"):
+        rename_unit(by=factories.administrator(), unit=unit, title="Households", reason="again")
+    with pytest.raises(Forbidden):
+        rename_unit(by=factories.developer(), unit=unit, title="Mine", reason="because")
 
 
 def test_a_use_is_added_once():

@@ -125,6 +125,7 @@ def _names(world: Standing, route: str) -> dict[str, Any]:
         "mapping_id": 1,
         "token_id": world.people["developer"].tokens.earliest("pk").pk,
         "use": world.granted.use.key,
+        "unit": "retail",
         "handle": "0" * 20,
         "document_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
         "upload_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
@@ -415,6 +416,9 @@ def _access_bodies(reason: dict[str, Any]) -> dict[str, dict[str, Any]]:
             "reason": "because",
         },
         "POST /administration/units": {"key": "new", "title": "New"},
+        "POST /api/v1/units": {"key": "new", "title": "New"},
+        "POST /administration/units/<str:unit>/rename": {"title": "Other", **reason},
+        "POST /api/v1/units/<str:unit>/rename": {"title": "Other", **reason},
     }
 
 

@@ -84,7 +84,8 @@ def second_factors(person: Person) -> None:
 
 def models() -> None:
     developer, head = factories.developer(), factories.head()
-    inventory.declare_unit(by=factories.administrator(), key="markets", title="Markets")
+    markets = inventory.declare_unit(by=factories.administrator(), key="markets", title="Markets")
+    inventory.rename_unit(by=factories.administrator(), unit=markets, title="Trading", reason=WHY)
     model = factories.model("market-var")
     factories.version("market-var", "1")
     inventory.change_model(by=developer, model=model, title="Value at risk", reason=WHY)

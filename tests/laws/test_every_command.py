@@ -49,6 +49,7 @@ EVENTS: dict[str, set[int]] = {
 CHANGES = {
     "model.changed",
     "use.retired",
+    "unit.renamed",
     "person.disabled",
     "role.ended",
     "token.revoked",

@@ -8,7 +8,7 @@ from apps.inventory.commands.conversions import ask_conversion, execute_conversi
 from apps.inventory.commands.documents import register_document
 from apps.inventory.commands.ideas import open_idea
 from apps.inventory.commands.lineage import end_edge, state_edge, take_lineage
-from apps.inventory.commands.models import change_model, declare_unit, register_model
+from apps.inventory.commands.models import change_model, declare_unit, register_model, rename_unit
 from apps.inventory.commands.purging import purge_blobs
 from apps.inventory.commands.scopes import decide_regime, determine
 from apps.inventory.commands.scorecards import propose_scorecard, release_scorecard
@@ -57,6 +57,7 @@ __all__ = [
     "register_version",
     "release_scorecard",
     "remove_strays",
+    "rename_unit",
     "retire_use",
     "set_quota",
     "state_edge",

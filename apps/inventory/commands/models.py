@@ -42,6 +42,28 @@ def declare_unit(*, by: Person, key: str, title: str) -> BusinessUnit:
 
 
 @transaction.atomic
+def rename_unit(*, by: Person, unit: BusinessUnit, title: str, reason: str) -> BusinessUnit:
+    """Give a business unit another title; its key stays, and the past keeps the title that it had."""
+    require(by, Permission.PERSON_MANAGE)
+    called = required(title, field="title", longest=200)
+    said = required(reason, field="reason", lines=True)
+    held = BusinessUnit.objects.select_for_update().get(pk=unit.pk)
+    if held.title == called:
+        raise Invalid(f'The unit {held.key} is called "{called}" already.', field="title")
+    before, held.title = {"title": held.title}, called
+    held.save(update_fields=["title"])
+    audit.record(
+        by=by,
+        action=EventName.UNIT_RENAMED,
+        subject=held,
+        before=before,
+        after={"title": called},
+        reason=said,
+    )
+    return held
+
+
+@transaction.atomic
 def register_model(
     *,
     by: Person,

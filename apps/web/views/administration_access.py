@@ -16,6 +16,7 @@ from apps.access.roles import all_roles, as_role, newest_roles, role_history
 from apps.access.states import PERSONAL, ROLES, Permission, Role
 from apps.audit.errors import NotFound
 from apps.inventory import commands as inventory
+from apps.inventory.queries import find_unit
 from apps.web.pages import done, page, reauthenticated_at
 
 if TYPE_CHECKING:
@@ -166,3 +167,16 @@ def units(request: HttpRequest, *, by: Person) -> HttpResponse:
         "manages": may(by, Permission.PERSON_MANAGE),
     }
     return render(request, "administration/units.html", context)
+
+
+@page("POST")
+def rename_unit(request: HttpRequest, unit: str, *, by: Person) -> HttpResponse:
+    """Give a unit another title."""
+    require(by, Permission.PERSON_MANAGE)
+    renamed = inventory.rename_unit(
+        by=by,
+        unit=find_unit(unit),
+        title=request.POST.get("title", ""),
+        reason=request.POST.get("reason", ""),
+    )
+    return done(request, f"The unit {renamed.key} is called {renamed.title}.", "/administration/units")

@@ -15,7 +15,8 @@ from apps.audit.errors import Invalid, NotFound
 from apps.deploys.exposure import exposed, lineage_of
 from apps.inventory import commands, queries
 from apps.inventory.graph import find_thing
-from apps.inventory.lineage import Thing, thing, visible_edges
+from apps.inventory.lineage import Thing, thing, things_named, visible_edges
+from apps.inventory.listing import model_page
 from apps.inventory.states import EDGES, NodeKind
 from apps.web.lineage_pictures import picture_of
 from apps.web.pages import done, page
@@ -28,7 +29,9 @@ PARTS = ("kind", "name", "namespace", "label")
 
 @page()
 def around(request: HttpRequest, *, by: Person) -> HttpResponse:
-    """What feeds a thing and what it feeds."""
+    """What feeds a thing and what it feeds; where none is named, the things to begin with."""
+    if not any(request.GET.get(part) for part in PARTS):
+        return _start(request, by)
     centre = _centre(by, request.GET)
     graph = lineage_of(by, centre)
     lines = [(arrow, address(arrow.upstream), address(arrow.downstream)) for arrow in graph.arrows]
@@ -48,6 +51,21 @@ def around(request: HttpRequest, *, by: Person) -> HttpResponse:
         "may_open": may_anywhere(by, Permission.FINDING_OPEN),
     }
     return render(request, "lineage/record.html", context)
+
+
+def _start(request: HttpRequest, by: Person) -> HttpResponse:
+    """Models to begin with, and the things that a word finds."""
+    wanted = request.GET.get("q", "")
+    models = model_page(by, {"q": wanted} if wanted else {}, request.GET.get("after"))
+    things = [(one, address(one)) for one in things_named(by, wanted)]
+    context = {
+        "title": "Lineage",
+        "q": wanted,
+        "models": [one for one in models.rows if one.newest_label],
+        "next": models.next,
+        "things": [(one, where) for one, where in things if one.kind != NodeKind.MODEL_VERSION],
+    }
+    return render(request, "lineage/start.html", context)
 
 
 def _centre(by: Person, given: QueryDict) -> Thing:
