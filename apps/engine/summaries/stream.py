@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -53,12 +53,16 @@ class ScoreCounts:
 
     def merged(self, other: ScoreCounts) -> ScoreCounts:
         """The counts of the rows of both; the order does not matter."""
+        if self.groups == other.groups:
+            return ScoreCounts(self.groups, self.counts + other.counts, self.sums + other.sums)
         groups = _in_order({*self.groups, *other.groups})
         total = ScoreCounts(groups, _empty(len(groups), (2, Q + 2)), _empty(len(groups), (2, 2)))
         for part in (self, other):
-            places = [groups.index(group) for group in part.groups]
-            np.add.at(total.counts, places, part.counts)
-            np.add.at(total.sums, places, part.sums)
+            for place, counts, sums in zip(
+                map(groups.index, part.groups), part.counts, part.sums, strict=True
+            ):
+                total.counts[place] += counts
+                total.sums[place] += sums
         return total
 
 
@@ -251,10 +255,11 @@ class _ScoreCounter:
             raise Unmeasurable(f"The score is missing or outside 0 to 1 in at least {outside:,} rows.")
         levels, places = self._groups.sorted() if self._grouped else (("",), np.zeros(1, np.intp))
         self._room(2)
-        shaped = self._counts.reshape(-1, 2, WIDTH)[places]
-        return ScoreCounts(
-            levels, shaped[:, :, : Q + 2].astype(np.int64), self._sums.reshape(-1, 2, 2)[places]
-        )
+        shaped = self._counts.reshape(-1, 2, WIDTH)
+        counts = np.empty((len(levels), 2, Q + 2), dtype=np.int64)
+        for place, found in zip(places, counts, strict=True):
+            found[:] = shaped[place, :, : Q + 2]
+        return ScoreCounts(levels, counts, self._sums.reshape(-1, 2, 2)[places])
 
 
 class _CellCounter:
@@ -375,11 +380,17 @@ def _ranked(negative: IntArray, positive: IntArray, n: int, p: int, z: float) ->
 
 def _ece(counts: IntArray, bins: int) -> float:
     """Equal-width bins, the last one closed; the score of a step is its middle."""
+    middle, starts = _bins(bins)
+    gap = counts[1] - (counts[0] + counts[1]) * middle
+    return float(np.abs(np.add.reduceat(gap, starts)).sum() / counts.sum())
+
+
+@lru_cache(maxsize=8)
+def _bins(bins: int) -> tuple[FloatArray, npt.NDArray[np.intp]]:
+    """The middle of each step, and the first step of each bin."""
     middle = np.concatenate(([0.0], (np.arange(Q) + 0.5) / Q, [1.0]))
     bin_of = np.minimum(np.floor(middle * bins), bins - 1).astype(np.intp)
-    gap = counts[1] - (counts[0] + counts[1]) * middle
-    starts = np.searchsorted(bin_of, np.arange(bins))
-    return float(np.abs(np.add.reduceat(gap, starts)).sum() / counts.sum())
+    return middle, np.searchsorted(bin_of, np.arange(bins))
 
 
 def _psi(before: IntArray, now: IntArray, bins: int = 10, floor: float = 1e-6) -> dict[str, float | None]:
