@@ -10,14 +10,20 @@ from typing import Any
 from apps.access.states import ROLES, Permission
 from apps.api.openapi import document
 from apps.cli.main import COMMANDS, parser
-from governance import reference_checks, reference_policy
+from governance import reference_checks, reference_flows, reference_policy
 
 _NOTE = "<!-- Written by `./countersign write_reference`; change the code, not this page. -->"
 
 
 def pages() -> dict[str, str]:
     """The text of each page by its name below docs."""
-    drawn = {"program.md": program(), "http.md": http(), "roles.md": roles(), "policy.md": policy()}
+    drawn = {
+        "program.md": program(),
+        "http.md": http(),
+        "roles.md": roles(),
+        "policy.md": policy(),
+        "flows.md": reference_flows.flows_page(_NOTE),
+    }
     return {f"reference/{name}": text for name, text in drawn.items()} | reference_checks.pages()
 
 

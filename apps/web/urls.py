@@ -140,6 +140,7 @@ urlpatterns = [
     path("lineage/edges/<int:line_id>/end", lineage.end),
     path("lineage/revalidate", lineage.ask),
     path("models/<str:key>/entry", entries.entry),
+    path("models/<str:key>/uses", entries.add_use),
     path("models/<str:key>/uses/<str:use>/retire", entries.retire_use),
     path("models/<str:key>/vendor", vendors.vendor),
     path("models/<str:key>/vendor/review", vendors.review),

@@ -336,6 +336,7 @@ def _bodies(world: Standing) -> dict[str, dict[str, Any]]:
         "POST /api/v1/webhooks": {"name": "new", "kind": "webhook", "address": "", "events": []},
         "POST /api/v1/webhooks/<uuid:endpoint_id>/rotate": {"hours": 1},
         "POST /api/v1/webhooks/<uuid:endpoint_id>/stop": reason,
+        "POST /api/v1/webhooks/<uuid:endpoint_id>/events": {"events": ["finding.opened"]},
         "POST /api/v1/subscriptions": {"topic": "waiting", "listed": True, "mail": "never"},
         "POST /api/v1/reports": {"kind": "portfolio"},
         "POST /reports/<uuid:report_id>/sign": {"meaning": "validated", "shown_digest": "x"},
@@ -417,6 +418,14 @@ def _access_bodies(reason: dict[str, Any]) -> dict[str, dict[str, Any]]:
         },
         "POST /administration/units": {"key": "new", "title": "New"},
         "POST /api/v1/units": {"key": "new", "title": "New"},
+        "POST /models/<str:key>/uses": {"use": "pricing"},
+        "POST /api/v1/environments": {"key": "canary", "title": "Canary"},
+        "POST /api/v1/people/<str:username>/certificate/revoke": {"cause": "left", **reason},
+        "POST /api/v1/budgets/<int:budget_id>/excess": {
+            "amount": "5",
+            "until": f"{_last_day()}T23:59:59Z",
+            **reason,
+        },
         "POST /administration/units/<str:unit>/rename": {"title": "Other", **reason},
         "POST /api/v1/units/<str:unit>/rename": {"title": "Other", **reason},
     }

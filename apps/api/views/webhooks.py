@@ -129,6 +129,27 @@ def start_webhook(request: HttpRequest, endpoint_id: UUID, *, by: Person) -> Htt
     return answer(_endpoint(commands.start_endpoint(by=by, endpoint=row)))
 
 
+@operation(
+    "POST", "Let an endpoint hear other events.", request={"events": "array"}, answers={200: "The endpoint."}
+)
+def change_webhook(request: HttpRequest, endpoint_id: UUID, *, by: Person) -> HttpResponse:
+    row = queries.find_endpoint(by, endpoint_id)
+    fields = Fields(body(request))
+    events = fields.texts("events")
+    fields.done()
+    return answer(_endpoint(commands.change_endpoint(by=by, endpoint=row, events=events)))
+
+
+@operation(
+    "POST",
+    "As its owner agree that an endpoint hears what one may see; a session does this, no token.",
+    answers={200: "The endpoint."},
+)
+def agree_webhook(request: HttpRequest, endpoint_id: UUID, *, by: Person) -> HttpResponse:
+    row = queries.find_endpoint(by, endpoint_id)
+    return answer(_endpoint(commands.agree_endpoint(by=by, endpoint=row)))
+
+
 @operation("POST", "Send a trial.", answers={202: "The delivery that waits."})
 def send_webhook_trial(request: HttpRequest, endpoint_id: UUID, *, by: Person) -> HttpResponse:
     row = queries.find_endpoint(by, endpoint_id)
@@ -156,3 +177,5 @@ starting = endpoint(start_webhook)
 trials = endpoint(send_webhook_trial)
 replays = endpoint(replay_webhook)
 delivery_replay = endpoint(replay_delivery)
+hearing = endpoint(change_webhook)
+agreeing = endpoint(agree_webhook)

@@ -74,6 +74,15 @@ def _shown(
 
 
 @page("POST")
+def add_use(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
+    """Name another use of a model: it is measured and approved for itself."""
+    model = queries.find_model(by, key)
+    named, title = request.POST.get("use", "").strip(), request.POST.get("title", "")
+    use = commands.add_use(by=by, model=model, key=named, title=title)
+    return done(request, f"The use {use.key} stands: ask for a run of it.", f"/models/{model.key}")
+
+
+@page("POST")
 def retire_use(request: HttpRequest, key: str, use: str, *, by: Person) -> HttpResponse:
     """End a use: from now on no version may run for it."""
     found = queries.find_use(queries.find_model(by, key), use)
