@@ -87,7 +87,7 @@ def focus_row(entry: CostEntry, month: date) -> dict[str, Any]:
         "BillingPeriodStart": _time(begin(month)),
         "ChargeCategory": "Usage",
         "ChargeClass": None,
-        "ChargeDescription": f"Attempt {entry.fence} at a run of gates, {entry.outcome}",
+        "ChargeDescription": f"Attempt {entry.fence} at {_what(entry)}, {entry.outcome}",
         "ChargePeriodEnd": _time(hour + timedelta(hours=1)),
         "ChargePeriodStart": _time(hour),
         "ContractedCost": amount,
@@ -104,9 +104,9 @@ def focus_row(entry: CostEntry, month: date) -> dict[str, Any]:
         "ConsumedQuantity": f"{entry.wall_seconds:f}",
         "ConsumedUnit": "Seconds",
         "PricingCategory": "Standard",
-        "ResourceId": f"{entry.run}/{entry.fence}",
+        "ResourceId": _which(entry),
         "ResourceName": f"{entry.model_key}@{entry.version}" if entry.version else entry.model_key,
-        "ResourceType": f"Gate run on {entry.hardware}",
+        "ResourceType": f"{'Partition' if entry.partition else 'Gate run'} on {entry.hardware}",
         "SubAccountId": entry.unit_key,
         "SubAccountName": entry.unit_key,
         "Tags": _tags(entry),
@@ -116,6 +116,15 @@ def focus_row(entry: CostEntry, month: date) -> dict[str, Any]:
         "x_GpuSeconds": f"{entry.gpu_seconds:f}",
         "x_MemoryGibSeconds": f"{entry.gib_seconds:f}",
     }
+
+
+def _what(entry: CostEntry) -> str:
+    return "a partition of a run of gates" if entry.partition else "a run of gates"
+
+
+def _which(entry: CostEntry) -> str:
+    named = (entry.run, entry.partition, entry.fence)
+    return "/".join(str(name) for name in named if name is not None)
 
 
 def _tags(entry: CostEntry) -> str:

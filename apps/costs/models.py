@@ -59,7 +59,10 @@ class CostEntry(models.Model):
     """What one attempt at a run used and what it cost; model, unit and run are kept as text. A fact."""
 
     run = models.UUIDField(db_index=True)
-    # Which attempt: the run's fence as it was then. 0 where nobody had begun, and in entries of old.
+    # Of a run in partitions each attempt at a partition has an entry; the run's own have none here.
+    partition = models.UUIDField(null=True, db_default=None)
+    # Which attempt: the fence of the run, or of the partition, as it was then. 0 where nobody had begun, and
+    # in entries of old.
     fence = models.BigIntegerField(default=0)
     outcome = models.CharField(
         max_length=20, choices=[(o, o) for o in Outcome], default=Outcome.DECIDED.value
@@ -87,7 +90,9 @@ class CostEntry(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(amount__gte=0), name="cost_not_negative"),
-            models.UniqueConstraint(fields=["run", "fence"], name="cost_once_per_attempt"),
+            models.UniqueConstraint(
+                fields=["run", "partition", "fence"], nulls_distinct=False, name="cost_once_per_attempt"
+            ),
         ]
         indexes = [
             models.Index(fields=["unit_key", "entered_at"], name="cost_by_unit_and_time"),

@@ -10,7 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, DecimalField, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
 from apps.access.models import Person
@@ -183,8 +184,8 @@ def spent(unit_key: str, month: date, model_key: str = "") -> Decimal:
 
 
 def entries_of(run_id: UUID) -> QuerySet[CostEntry]:
-    """What each attempt at a run cost, in the order of the attempts."""
-    return CostEntry.objects.filter(run=run_id).order_by("fence").prefetch_related("lines")
+    """What each attempt at a run and at its partitions cost, in the order in which they ended."""
+    return CostEntry.objects.filter(run=run_id).order_by("pk").prefetch_related("lines")
 
 
 # Budgets -------------------------------------------------------------------------------------------------
@@ -211,9 +212,11 @@ def budgets_over(model: RegisteredModel, month: date, *, hold: bool = False) -> 
 
 
 def planned(runs: QuerySet[Any]) -> Planned:
-    """What these runs, given by their ids, will probably cost."""
+    """What these runs, given by their ids, will probably cost yet: earlier attempts were entered."""
     quoted = Quote.objects.filter(run__in=runs, high__isnull=False, currency=currency())
-    found = quoted.aggregate(amount=Sum("high"), runs=Count("pk"))
+    entered = CostEntry.objects.filter(run=OuterRef("run")).values("run").values(sum=Sum("amount"))
+    left = Greatest(F("high") - Coalesce(Subquery(entered), NOTHING), NOTHING, output_field=DecimalField())
+    found = quoted.annotate(left=left).aggregate(amount=Sum("left"), runs=Count("pk"))
     total = runs.count()
     return Planned(found["amount"] or NOTHING, total, total - found["runs"])
 

@@ -22,9 +22,10 @@ FIRST_RATES = {
 
 
 class Outcome(StrEnum):
-    """How the attempt ended that an entry is about."""
+    """How the attempt ended that an entry is about; a partition is measured, a run decided."""
 
     DECIDED = "decided"
+    MEASURED = "measured"
     ERRORED = "errored"
     RETRIED = "retried"
     RETURNED = "returned"

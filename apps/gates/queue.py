@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max, Min, QuerySet
+from django.db.models import Avg, Count, F, Max, Min, Q, QuerySet
+from django.db.models.functions import TruncHour
 
 from apps.access.models import Person
 from apps.access.queries import visible_models
@@ -16,14 +17,15 @@ from apps.gates.clock import database_now
 from apps.gates.models import Run, Turn
 from apps.gates.presence import lanes_served
 from apps.gates.queries import visible_runs
-from apps.gates.states import Lane, Place, RunState, WaitsFor
+from apps.gates.states import Lane, PartitionState, Place, RunState, WaitsFor
 
 COUNTED = (RunState.QUEUED, RunState.RUNNING, RunState.DEAD)
 SHOWN = 100
 _FOR: dict[str, str] = {
     WaitsFor.CONSENT: "Waits for a person to approve {hardware}.",
-    WaitsFor.PARTITIONS: "Its partitions are being measured.",
+    WaitsFor.PARTITIONS: "{done} of {all} partitions are measured, {busy} at work.",
 }
+HOURS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class LaneView:
     waiting: Sequence[Waiting]
     # Each with the host on which it is at work.
     running: Sequence[tuple[Run, str]]
+    # The last day by hours; empty where nothing was begun in it.
+    waited: Sequence[Waited] = ()
 
 
 def depths(now: datetime | None = None) -> list[LaneDepth]:
@@ -93,12 +97,44 @@ def _depth(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """How long the runs of a lane waited that were begun in one hour, from the request on."""
+
+    hour: datetime
+    runs: int
+    mean_seconds: float
+    longest_seconds: float
+
+
+def waited(now: datetime) -> dict[str, list[Waited]]:
+    """Of each lane that began something the last day by hours, with those in which it did not."""
+    last = now.replace(minute=0, second=0, microsecond=0)
+    hours = [last - timedelta(hours=back) for back in reversed(range(HOURS))]
+    wait = F("started_at") - F("requested_at")
+    rows = Run.objects.filter(started_at__gte=hours[0], started_at__lte=now)
+    sums = rows.annotate(hour=TruncHour("started_at")).values("lane", "hour").order_by()
+    found = {(r["lane"], r["hour"]): r for r in sums.annotate(n=Count("pk"), mean=Avg(wait), most=Max(wait))}
+    return {
+        lane: [_waited(hour, found.get((lane, hour))) for hour in hours]
+        for lane in sorted({lane for lane, _ in found})
+    }
+
+
+def _waited(hour: datetime, row: Mapping[str, Any] | None) -> Waited:
+    if row is None:
+        return Waited(hour, 0, 0.0, 0.0)
+    mean, most = (max(row[name].total_seconds(), 0.0) for name in ("mean", "most"))
+    return Waited(hour, row["n"], mean, most)
+
+
 def lanes(by: Person) -> list[LaneView]:
     """The lanes as this person sees them; a lane that was never used is left out."""
     now = database_now()
     mine = set(visible_models(by).values_list("pk", flat=True))
     used = [d for d in depths(now) if d.queued or d.running or d.dead or d.last_begun]
-    return [LaneView(depth, _waiting(depth, mine, now), _running(by, depth.lane)) for depth in used]
+    day = waited(now)
+    return [LaneView(d, _waiting(d, mine, now), _running(by, d.lane), day.get(d.lane, ())) for d in used]
 
 
 def _waiting(depth: LaneDepth, mine: set[int], now: datetime) -> list[Waiting]:
@@ -122,7 +158,7 @@ def why_waits(run: Run) -> Waiting:
 
 def _why(run: Run, ahead: int, depth: LaneDepth, now: datetime) -> str:
     if run.waits_for in _FOR:
-        return _FOR[run.waits_for].format(hardware=run.hardware)
+        return _FOR[run.waits_for].format(hardware=run.hardware, **_partitions(run))
     if run.not_before is not None and run.not_before > now:
         return f"Rests until {run.not_before:%H:%M:%S} UTC. {_after(run)}"
     placed = "" if run.place == Place.IN_TURN else f" Placed {Place(run.place).word} by a person."
@@ -135,6 +171,14 @@ def _why(run: Run, ahead: int, depth: LaneDepth, now: datetime) -> str:
     if not ahead:
         return f"Is next, as soon as a worker is free.{placed}"
     return f"{ahead} {'goes' if ahead == 1 else 'go'} before it.{placed}"
+
+
+def _partitions(run: Run) -> dict[str, int]:
+    if run.waits_for != WaitsFor.PARTITIONS:
+        return {}
+    done, busy = Q(state=PartitionState.MEASURED), Q(state=PartitionState.RUNNING)
+    rows = run.partitions.all()
+    return rows.aggregate(all=Count("pk"), done=Count("pk", filter=done), busy=Count("pk", filter=busy))
 
 
 def _after(run: Run) -> str:

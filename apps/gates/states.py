@@ -60,6 +60,10 @@ class WaitsFor(StrEnum):
     CONSENT = "consent"
 
 
+# How the owner of a partition begins that somebody sums up on machines of their own.
+ELSEWHERE = "outside:"
+
+
 class Failure(StrEnum):
     """Why a measuring attempt gave nothing; decides whether another attempt makes sense."""
 

@@ -19,6 +19,7 @@ from django.conf import settings
 
 from apps.audit.errors import NotFound, Refused
 from apps.audit.trail import contents
+from apps.costs.models import CostEntry
 from apps.engine.canonical import digest
 from apps.engine.child import in_child
 from apps.engine.policy import Gate
@@ -95,7 +96,8 @@ def sum_up(partition: Partition, gates: Sequence[Gate], *, tick: Tick) -> Summed
             "out": str(out),
         }
         answer = in_child(task, limits=run_limits(), tick=tick)
-        found = _trusted(partition, answer)
+        usage = used(answer, time.monotonic() - began)
+        found = _trusted(partition, answer, usage)
         data = out.read_bytes()
     if (len(data), digest(data)) != (found["bytes"], found["digest"]):
         raise NotMeasured(Failure.CRASH, f"What was summed up of {run} is not what was said of it.")
@@ -103,7 +105,7 @@ def sum_up(partition: Partition, gates: Sequence[Gate], *, tick: Tick) -> Summed
         data=data,
         digest=found["digest"],
         rows=int(found["rows"]),
-        usage=used(answer, time.monotonic() - began) or Found.nothing().usage,
+        usage=usage or Found.nothing().usage,
         walls=answer["walls"],
         machine=machine_of(answer),
     )
@@ -115,15 +117,14 @@ def _others(partition: Partition) -> Iterator[Mapping[str, str]]:
     yield from rows.values_list("parts", flat=True)
 
 
-def _trusted(partition: Partition, answer: Mapping[str, Any]) -> Mapping[str, Any]:
+def _trusted(partition: Partition, answer: Mapping[str, Any], usage: Usage | None) -> Mapping[str, Any]:
     if answer["status"] != "done":
-        raise NotMeasured(FAILURES.get(answer["kind"], Failure.CRASH), answer["reason"])
+        raise NotMeasured(FAILURES.get(answer["kind"], Failure.CRASH), answer["reason"], usage)
     found: Mapping[str, Any] = answer["result"]
     measured = {name: f"sha256:{found_digest}" for name, found_digest in found["parts"].items()}
     if measured != partition.parts:
-        raise NotMeasured(
-            Failure.INPUT, f"The parts of {partition.dataset} are not those that the run names."
-        )
+        told = f"The parts of {partition.dataset} are not those that the run names."
+        raise NotMeasured(Failure.INPUT, told, usage)
     return found
 
 
@@ -182,7 +183,7 @@ def merge(
         measurements=_labelled(answer["result"]["measurements"], _supplied(partitions)),
         measured_at=database_now(),
         walls=answer["walls"],
-        usage=_together([*([usage] if usage else []), *(Usage(**p.usage) for p in partitions)]),
+        usage=_together([*([usage] if usage else []), *_unentered(partitions)]),
         machine=machine_of(answer),
         partitions={
             name: [p.statement_digest for p in partitions if p.dataset == name]
@@ -190,6 +191,13 @@ def merge(
         },
     )
     return _with_rows(run, found, gates, answer["result"]["rows"], progress=progress, tick=tick)
+
+
+def _unentered(partitions: Sequence[Partition]) -> list[Usage]:
+    """What partitions used that were measured when they had no entries of their own; the run bears that."""
+    entered = CostEntry.objects.filter(partition__in=[p.pk for p in partitions])
+    told = set(entered.values_list("partition", flat=True))
+    return [Usage(**p.usage) for p in partitions if p.pk not in told]
 
 
 def _supplied(partitions: Sequence[Partition]) -> set[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from pytest_django import DjangoDbBlocker
 
 from apps.audit.models import Event
@@ -80,7 +80,7 @@ def judge(client: Client) -> None:
     assert Decision.objects.count() == len(told)
     entered = CostEntry.objects.filter(run__in=told)
     assert entered.filter(outcome=Outcome.DECIDED).count() == len(told)
-    assert entered.values("run", "fence").distinct().count() == entered.count()
+    assert entered.values("run", "partition", "fence").distinct().count() == entered.count()
     for action in ("run.requested", "run.decided"):
         assert Event.objects.filter(action=action, object_id__in=told).count() == len(told)
     parts = Partition.objects.filter(run__in=told)
@@ -88,7 +88,19 @@ def judge(client: Client) -> None:
     assert parts.count() == PARTS * runs_in_parts(runs)
     measured = Event.objects.filter(action="partition.measured")
     assert measured.count() == parts.count() == len({part.statement_digest for part in parts})
+    charged(told, parts)
     assert not Run.objects.filter(Q(lost__gte=10) | Q(attempt__gte=3)).exists()
+
+
+def charged(told: list[str], parts: QuerySet[Partition]) -> None:
+    """Each attempt is on the bill, once, whatever became of it; each partition was measured once."""
+    of_runs = CostEntry.objects.filter(run__in=told, partition=None)
+    of_parts = CostEntry.objects.filter(partition__in=parts.values("pk"))
+    assert of_parts.filter(outcome=Outcome.MEASURED).count() == parts.count()
+    assert of_runs.count() == sum(Run.objects.values_list("fence", flat=True))
+    assert of_parts.count() == sum(parts.values_list("fence", flat=True))
+    assert of_runs.filter(outcome=Outcome.LOST).count() == sum(Run.objects.values_list("lost", flat=True))
+    assert of_parts.filter(outcome=Outcome.LOST).count() == sum(parts.values_list("lost", flat=True))
 
 
 def runs_in_parts(runs: list[Run]) -> int:

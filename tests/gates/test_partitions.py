@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -23,10 +24,12 @@ from apps.engine import inside, table_limits
 from apps.engine.partitions import measure_partition
 from apps.engine.subject import load
 from apps.gates import commands, dividing, measuring, queries, summing
-from apps.gates.clock import Clock
+from apps.gates.clock import Clock, database_now
 from apps.gates.commands import outside
 from apps.gates.dividing import MOST, shares_of
 from apps.gates.models import Evidence, Partition, Run
+from apps.gates.pacing import lease
+from apps.gates.queue import why_waits
 from apps.gates.states import PartitionState, RunState, WaitsFor
 from apps.inventory import intake
 from apps.inventory.commands import register_version, store_blob
@@ -138,6 +141,7 @@ def measurements(run: Run) -> dict[str, str]:
 def test_each_part_is_a_partition_and_the_run_waits_for_all(run, broker: Broker) -> None:
     assert [list(p.parts) for p in partitions(run)] == [[f"p{i:02d}.parquet"] for i in range(TEN)]
     assert (run.state, run.waits_for) == (RunState.QUEUED, WaitsFor.PARTITIONS)
+    assert why_waits(run).why == f"0 of {TEN} partitions are measured, 0 at work."
     assert commands.execute_run(by=WORKER, run_id=run.pk, owner="early") is None
     assert commands.claim_next(by=WORKER, lane=run.lane, owner="early") is None
 
@@ -205,8 +209,38 @@ def test_evidence_names_the_statements_of_its_partitions(run) -> None:
 def test_the_cost_is_that_of_all_who_worked(run) -> None:
     sum_up(run)
     execute(run)
-    # Ten partitions, the merging, and once more for the gate that takes rows.
-    assert CostEntry.objects.get(run=run.pk).cpu_seconds == TEN + 2
+    entries = list(CostEntry.objects.filter(run=run.pk))
+    assert [e.cpu_seconds for e in entries if e.outcome == "measured"] == [1] * TEN
+    # The merging, and once more for the gate that takes rows.
+    assert [e.cpu_seconds for e in entries if e.outcome == "decided"] == [2]
+    assert len(entries) == TEN + 1
+    assert {e.partition for e in entries} == {None, *(p.pk for p in partitions(run))}
+
+
+def test_attempts_at_a_partition_that_came_to_nothing_are_charged_too(run, dora) -> None:
+    lost, failed, returned, last = list(partitions(run))[:4]
+    for row in (lost, failed, returned, last):
+        commands.claim_partition(by=WORKER, partition_id=row.pk, owner=f"host:{row.number}:1")
+    silent(lost)
+    assert commands.take_back_partitions(by=RELAY) == 1
+    assert commands.give_back_partitions(by=WORKER, owner="host:2") == 1
+    failed.refresh_from_db()
+    commands.fail_partition(by=WORKER, partition=failed, failure=measuring.Failure.CRASH, cause="It fell.")
+    commands.cancel(by=dora, run=run)
+    silent(last)
+    assert commands.take_back_partitions(by=RELAY) == 1
+    told = {e.partition: (e.outcome, e.measured, e.wall_seconds) for e in CostEntry.objects.all()}
+    assert told[lost.pk] == ("lost", False, 40)
+    assert told[last.pk] == ("cancelled", False, 40)
+    assert [told[row.pk][:2] for row in (failed, returned)] == [("retried", False), ("returned", False)]
+    assert set(told) == {None, lost.pk, failed.pk, returned.pk, last.pk}
+
+
+def silent(partition: Partition) -> None:
+    """Its worker was heard of last forty seconds after it began."""
+    until = database_now() - timedelta(seconds=1)
+    began = until - lease() - timedelta(seconds=40)
+    Partition.objects.filter(pk=partition.pk).update(lease_until=until, started_at=began)
 
 
 def test_no_partition_begins_beyond_the_budget(run) -> None:
@@ -315,12 +349,10 @@ def test_a_summary_that_is_not_to_be_had_is_made_again(run, how: str) -> None:
 def test_a_part_that_was_changed_in_the_store_ends_the_run(run) -> None:
     damage(next(iter(next(partitions(run)).parts.values())))
     sum_up(run)
-    used = {"cpu_seconds": 1.0, "wall_seconds": 1.0, "gpu_seconds": 0.0, "peak_memory_bytes": 1}
-    run.partitions.update(usage=used)
     ended = execute(run)
     assert (ended.state, "were changed" in ended.cause) == (RunState.ERRORED, True)
-    entry = CostEntry.objects.get(run=ended.pk)
-    assert (entry.outcome, entry.cpu_seconds >= TEN) == ("errored", True)
+    outcomes = Counter(CostEntry.objects.filter(run=ended.pk).values_list("outcome", flat=True))
+    assert outcomes == {"errored": 2}  # the partition, and the run for it
 
 
 def test_a_part_that_does_not_come_is_tried_again_and_then_the_run_is_dead(run) -> None:
@@ -393,6 +425,7 @@ def test_what_is_summed_up_elsewhere_is_supplied_and_opens_no_mandatory_gate(run
     assert commands.keep_partition(by=dora, run=run, partition_id=taken.pk, fence=taken.fence) == taken
     done = hand_in(dora, taken, summed_elsewhere(taken, tmp_path / "job"))
     assert (done.state, done.owner) == (PartitionState.MEASURED, "outside:dora")
+    assert not CostEntry.objects.exists()
     sum_up(run)
     ended = execute(run)
     found = {e.gate: e.measurement for e in Evidence.objects.filter(run=run)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from datetime import timedelta
 
 import pytest
@@ -41,6 +42,8 @@ def test_the_page_says_where_a_run_is_at_work(world: Standing) -> None:
     page = Browser(world.people["developer"]).get("/queue")
     assert "host-a" in page
     assert "12:34" not in page
+    assert "How long runs of the lane quick waited" in page
+    assert re.search(r"\d\d:00 \d+ runs?, [\d.]+ (s|min|h) on average", page)
 
 
 def test_who_sees_no_model_sees_numbers_alone(world: Standing) -> None:

@@ -150,6 +150,7 @@ def _quoted(row: Any) -> dict[str, Any]:
 def _entry(entry: Any) -> dict[str, Any]:
     numbers = ("amount", "cpu_seconds", "gpu_seconds", "wall_seconds", "gib_seconds")
     return {
+        "partition": entry.partition,
         "attempt": entry.fence,
         "outcome": entry.outcome,
         "measured": entry.measured,

@@ -42,6 +42,17 @@ class Priced(Protocol):
     def progress(self) -> Sequence[Mapping[str, Any]]: ...
 
 
+class Share(Protocol):
+    """A partition of a run, as far as its cost goes."""
+
+    @property
+    def pk(self) -> Any: ...
+    @property
+    def lane(self) -> str: ...
+    @property
+    def fence(self) -> int: ...
+
+
 class Usage(Protocol):
     """What a run used, measured by the operating system."""
 
@@ -69,24 +80,31 @@ class Held:
 
 
 @transaction.atomic
-def enter(*, by: Acting, run: Priced, usage: Usage, outcome: Outcome = Outcome.DECIDED) -> CostEntry:
-    """Write down what an attempt at a run used and what that costs at the rates of now; once for each."""
-    entry = _used(run, usage, outcome)
+def enter(
+    *, by: Acting, run: Priced, usage: Usage, outcome: Outcome = Outcome.DECIDED, share: Share | None = None
+) -> CostEntry:
+    """Write down what an attempt at a run used and what that costs at the rates of now; once for each.
+
+    Where a share is given it is an attempt at that partition of the run.
+    """
+    entry = _used(run, share, usage, outcome)
     card = rate_card(timezone.now())
     classes = used_by(entry)
     entry.amount = price(card, classes)
     entry.rates = {str(name): card[name].as_json() for name, used in classes.items() if used}
     entry.save(force_insert=True)
-    CostLine.objects.bulk_create(_lines(entry, run.progress))
+    CostLine.objects.bulk_create(_lines(entry, () if share else run.progress))
     audit.record(by=by, action=EventName.COST_ENTERED, subject=entry, after=_told(entry))
     return entry
 
 
-def _used(run: Priced, usage: Usage, outcome: Outcome) -> CostEntry:
+def _used(run: Priced, share: Share | None, usage: Usage, outcome: Outcome) -> CostEntry:
     model, wall = run.version.model, seconds(usage.wall_seconds, "wall_seconds")
+    tried = share or run
     return CostEntry(
         run=UUID(str(run.pk)),
-        fence=run.fence,
+        partition=UUID(str(share.pk)) if share else None,
+        fence=tried.fence,
         outcome=outcome,
         measured=not isinstance(usage, Held),
         model_key=model.key,
@@ -94,7 +112,7 @@ def _used(run: Priced, usage: Usage, outcome: Outcome) -> CostEntry:
         unit_key=model.unit.key,
         tier=str(run.pinned.get("fields", {}).get("model.tier") or ""),
         purpose=run.purpose,
-        hardware=_hardware_of(run.lane),
+        hardware=_hardware_of(tried.lane),
         cpu_seconds=seconds(usage.cpu_seconds, "cpu_seconds"),
         wall_seconds=wall,
         gpu_seconds=seconds(usage.gpu_seconds, "gpu_seconds"),
@@ -107,6 +125,7 @@ def _used(run: Priced, usage: Usage, outcome: Outcome) -> CostEntry:
 def _told(entry: CostEntry) -> dict[str, Any]:
     return {
         "run": entry.run,
+        "partition": entry.partition,
         "attempt": entry.fence,
         "outcome": entry.outcome,
         "amount": entry.amount,

@@ -111,14 +111,11 @@ def idle_share(now: datetime | None = None) -> float | None:
 
 
 def _at_work(at: datetime) -> float:
-    """The seconds of the last hour of what is entered nowhere yet: runs at work, partitions of open runs."""
+    """The seconds of the last hour of what is entered nowhere yet: runs and partitions at work."""
     begun = Q(state=RunState.RUNNING, started_at__isnull=False)
-    spans = [(began, at) for (began,) in Run.objects.filter(begun).values_list("started_at")]
-    parts = Partition.objects.filter(
-        begun | Q(finished_at__gt=at - HOUR, started_at__isnull=False), run__finished_at=None
-    )
-    spans += [(began, ended or at) for began, ended in parts.values_list("started_at", "finished_at")]
-    return sum((ended - max(began, at - HOUR)).total_seconds() for began, ended in spans if began is not None)
+    rows = (Run.objects.filter(begun), Partition.objects.filter(begun))
+    since = [began for found in rows for began in found.values_list("started_at", flat=True)]
+    return sum((at - max(began, at - HOUR)).total_seconds() for began in since if began is not None)
 
 
 class Collector:

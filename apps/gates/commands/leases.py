@@ -15,7 +15,7 @@ from apps.audit import commands as audit
 from apps.audit.events import EventName
 from apps.audit.states import Acting
 from apps.costs.states import Outcome
-from apps.gates import hints, pacing, waiting
+from apps.gates import hints, waiting
 from apps.gates.clock import database_now
 from apps.gates.commands import leasing, spending
 from apps.gates.commands.leasing import expired
@@ -91,8 +91,8 @@ def _give_back(by: Acting, owner: str, run_id: UUID) -> bool:
 
 def lose(*, by: Acting, run: Run, now: datetime) -> Run:
     """The worker of a run is gone: the run waits again, or is dead after too many losses."""
-    ended = Outcome.DEAD if run.lost + 1 >= pacing.MAX_LOST else Outcome.LOST
-    spending.charge(run, by=by, outcome=ended, until=spending.last_beat(run, now))
+    until = spending.last_beat(run, now)
+    spending.charge(run, by=by, outcome=leasing.given_up(run), until=until)
 
     def give_up(cause: str, times: int) -> Run:
         return _bury(run, by=by, now=now, cause=cause, lost=times)
@@ -136,7 +136,7 @@ def fail(*, by: Acting, run: Run, failure: Failure, cause: str, usage: Usage | N
     """An attempt gave nothing: try again where that makes sense, else end with the cause. Never a pass."""
     held, now = still_mine(run), database_now()
     attempt = held.attempt + 1
-    spending.charge(held, by=by, outcome=_outcome(failure, held), until=now, usage=usage)
+    spending.charge(held, by=by, outcome=leasing.ended(failure, held), until=now, usage=usage)
     if leasing.final(failure, held):
         return audit.move(
             held,
@@ -153,10 +153,3 @@ def fail(*, by: Acting, run: Run, failure: Failure, cause: str, usage: Usage | N
     if leasing.last_attempt(held):
         return _bury(held, by=by, now=now, cause=f"{cause} It failed {attempt} times.", attempt=attempt)
     return leasing.again(held, by=by, event=EventName.RUN_RETRIED, failure=failure, cause=cause, now=now)
-
-
-def _outcome(failure: Failure, run: Run) -> Outcome:
-    """How an attempt ended that gave nothing."""
-    if leasing.final(failure, run):
-        return Outcome.ERRORED
-    return Outcome.DEAD if leasing.last_attempt(run) else Outcome.RETRIED

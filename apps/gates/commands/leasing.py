@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 from apps.audit import commands as audit
 from apps.audit.events import EventName
 from apps.audit.states import Acting
+from apps.costs.states import Outcome
 from apps.gates import pacing
 from apps.gates.clock import Clock
 from apps.gates.commands import spending
@@ -116,6 +117,18 @@ def final(failure: Failure, row: Run | Partition) -> bool:
 def last_attempt(row: Run | Partition) -> bool:
     """Whether no attempt is left after the one that just failed."""
     return row.attempt + 1 >= pacing.MAX_ATTEMPTS
+
+
+def ended(failure: Failure, row: Run | Partition) -> Outcome:
+    """How an attempt ended that gave nothing."""
+    if final(failure, row):
+        return Outcome.ERRORED
+    return Outcome.DEAD if last_attempt(row) else Outcome.RETRIED
+
+
+def given_up(row: Run | Partition) -> Outcome:
+    """How an attempt ended whose worker is gone."""
+    return Outcome.DEAD if row.lost + 1 >= pacing.MAX_LOST else Outcome.LOST
 
 
 def of_worker(rows: QuerySet[Row], owner: str) -> QuerySet[Row]:

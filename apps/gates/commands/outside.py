@@ -26,12 +26,10 @@ from apps.gates.commands.partition_leases import beat_partition, claim_partition
 from apps.gates.commands.partitions import finish_partition, gates_of
 from apps.gates.measuring import run_limits
 from apps.gates.models import Partition, Run
-from apps.gates.states import PartitionState
+from apps.gates.states import ELSEWHERE, PartitionState
 from apps.gates.summing import Summed
 from apps.inventory import store
 from apps.inventory.queries import has_blob
-
-OWNER = "outside:"
 
 
 def take_partition(*, by: Person, run: Run) -> Partition | None:
@@ -39,7 +37,7 @@ def take_partition(*, by: Person, run: Run) -> Partition | None:
     require(by, Permission.RUN_REQUEST, run.version.model)
     waiting = run.partitions.filter(state=PartitionState.QUEUED).order_by("dataset", "number")
     for pk in waiting.values_list("pk", flat=True):
-        taken = claim_partition(by=by, partition_id=pk, owner=f"{OWNER}{by.username}")
+        taken = claim_partition(by=by, partition_id=pk, owner=f"{ELSEWHERE}{by.username}")
         if taken is not None:
             return taken
     return None
@@ -74,7 +72,7 @@ def hand_in_partition(*, by: Person, run: Run, partition_id: UUID, fence: int, s
 
 def _held(by: Person, run: Run, partition_id: UUID) -> Partition:
     """A partition that this person took; others learn nothing of it."""
-    rows = queries.leased_partitions(run).filter(pk=partition_id, owner=f"{OWNER}{by.username}")
+    rows = queries.leased_partitions(run).filter(pk=partition_id, owner=f"{ELSEWHERE}{by.username}")
     row = rows.first()
     if row is None:
         raise NotFound(f"There is no partition {partition_id} of this run that you hold.")

@@ -17,12 +17,13 @@ from django.db.models import QuerySet
 from apps.audit import commands as audit
 from apps.audit.events import EventName
 from apps.audit.states import Acting
+from apps.costs.states import Outcome
 from apps.gates import hints, pacing
 from apps.gates.clock import Clock, database_now
 from apps.gates.commands import leasing
 from apps.gates.commands.leases import hold
 from apps.gates.commands.leasing import Fenced
-from apps.gates.commands.spending import affordable
+from apps.gates.commands.spending import affordable, charge_partition, last_beat
 from apps.gates.dividing import NEVER
 from apps.gates.models import Partition, Run
 from apps.gates.states import Failure, PartitionState, RunState, WaitsFor
@@ -83,6 +84,8 @@ def mine(partition_id: UUID, fence: int) -> QuerySet[Partition]:
 
 def _lose(*, by: Acting, row: Partition, now: datetime) -> Partition:
     """The worker of a partition is gone: it waits again, or has failed after too many losses."""
+    ended = Outcome.CANCELLED if row.run.state == RunState.CANCELLED else leasing.given_up(row)
+    charge_partition(row, by=by, outcome=ended, until=last_beat(row, now))
 
     def give_up_lost(cause: str, times: int) -> Partition:
         told = cause.replace("Its worker", f"The worker of {row}", 1)
@@ -159,6 +162,7 @@ def _give_back(by: Acting, owner: str, partition_id: UUID) -> bool:
     row = hold_partition(partition_id)
     if row is None or not leasing.is_of(row, owner):
         return False
+    charge_partition(row, by=by, outcome=Outcome.RETURNED, until=database_now())
     queue(row, by=by, event=EventName.PARTITION_RETURNED, reason=leasing.leaving(owner), not_before=None)
     return True
 

@@ -15,6 +15,7 @@ from apps.audit.errors import Refused
 from apps.audit.events import EventName
 from apps.audit.states import Acting, Ref
 from apps.audit.tracing import about_run
+from apps.costs.states import Outcome
 from apps.engine.errors import Problem
 from apps.engine.policy import Gate, gates_for
 from apps.engine.version import ENGINE_VERSION
@@ -33,10 +34,11 @@ from apps.gates.commands.partition_leases import (
     still_mine,
     wait,
 )
+from apps.gates.commands.spending import charge_partition
 from apps.gates.dividing import shares_of
 from apps.gates.hardware import consented
 from apps.gates.heart import Heart
-from apps.gates.measuring import NotMeasured
+from apps.gates.measuring import NotMeasured, Usage
 from apps.gates.models import Partition, Run
 from apps.gates.states import Failure, PartitionState, RunState, WaitsFor
 from apps.gates.summing import STATEMENT, Lacking, Summed, sum_up
@@ -99,7 +101,9 @@ def _worked(row: Partition, by: Acting) -> Partition:
         # Where the database is away nothing can be written: the lease runs out, it is taken up again.
         raise
     except NotMeasured as failed:
-        return fail_partition(by=by, partition=row, failure=failed.failure, cause=str(failed))
+        return fail_partition(
+            by=by, partition=row, failure=failed.failure, cause=str(failed), usage=failed.usage
+        )
     except (Refused, Problem) as refused:
         return fail_partition(by=by, partition=row, failure=Failure.INPUT, cause=str(refused))
     except Exception as error:
@@ -154,6 +158,8 @@ def finish_partition(*, by: Acting, partition: Partition, gates: Sequence[Gate],
             },
             event=EventName.PARTITION_SEALED,
         )
+        now = database_now()
+        charge_partition(held, by=by, outcome=Outcome.MEASURED, until=now, usage=summed.usage)
         moved = audit.move(
             held,
             PartitionState.MEASURED,
@@ -161,7 +167,7 @@ def finish_partition(*, by: Acting, partition: Partition, gates: Sequence[Gate],
             event=EventName.PARTITION_MEASURED,
             where={"fence": held.fence},
             lease_until=None,
-            finished_at=database_now(),
+            finished_at=now,
             rows=summed.rows,
             summary_id=summed.digest,
             statement_digest=statement.digest,
@@ -180,11 +186,14 @@ def _left(run: Run) -> bool:
 
 
 @transaction.atomic
-def fail_partition(*, by: Acting, partition: Partition, failure: Failure, cause: str) -> Partition:
+def fail_partition(
+    *, by: Acting, partition: Partition, failure: Failure, cause: str, usage: Usage | None = None
+) -> Partition:
     """An attempt gave nothing: try again where that makes sense, else the run ends with the cause."""
     hold(partition.run_id)
     held, now = still_mine(partition), database_now()
     attempt = held.attempt + 1
+    charge_partition(held, by=by, outcome=leasing.ended(failure, held), until=now, usage=usage)
     if leasing.final(failure, held):
         return give_up(held, by=by, failure=failure, cause=cause, attempt=attempt)
     if leasing.last_attempt(held):

@@ -14,40 +14,34 @@ from apps.gates import pacing
 from apps.gates.measuring import Usage
 from apps.gates.models import Partition, Run
 from apps.gates.reserving import reserved
-from apps.gates.states import Lane, RunState
+from apps.gates.states import ELSEWHERE, Lane, RunState
 
 
 def charge(run: Run, *, by: Acting, outcome: Outcome, until: datetime, usage: Usage | None = None) -> None:
     """Enter an attempt that came to nothing: what was measured of it, else the time that it held the run."""
     if run.state == RunState.QUEUED and run.fence:
         return  # nobody is at it, and each earlier attempt was entered when it ended
-    used: Usage | Held = usage or _held(run, until)
-    if outcome in (Outcome.ERRORED, Outcome.DEAD):
-        used = _with_partitions(run, used)
-    enter(by=by, run=run, usage=used, outcome=outcome)
+    enter(by=by, run=run, usage=usage or _held(run, until), outcome=outcome)
 
 
-def _with_partitions(run: Run, used: Usage | Held) -> Usage | Held:
-    """The last attempt of a run that comes to nothing bears what its partitions used."""
-    parts = [told for told in run.partitions.values_list("usage", flat=True) if told]
-    if not parts:
-        return used
-    names = ("cpu_seconds", "wall_seconds", "gpu_seconds")
-    sums = {name: getattr(used, name) + sum(part[name] for part in parts) for name in names}
-    peak = max(used.peak_memory_bytes, *(part["peak_memory_bytes"] for part in parts))
-    return Usage(**{name: round(value, 6) for name, value in sums.items()}, peak_memory_bytes=peak)
+def charge_partition(
+    row: Partition, *, by: Acting, outcome: Outcome, until: datetime, usage: Usage | None = None
+) -> None:
+    """Enter an attempt at a partition, whatever came of it; what others sum up is on their own bill."""
+    if not row.owner.startswith(ELSEWHERE):
+        enter(by=by, run=row.run, share=row, usage=usage or _held(row, until), outcome=outcome)
 
 
-def _held(run: Run, until: datetime) -> Held:
-    if run.state == RunState.QUEUED or run.started_at is None:
+def _held(row: Run | Partition, until: datetime) -> Held:
+    if row.state == RunState.QUEUED or row.started_at is None:
         return Held()
-    seconds = max((until - run.started_at).total_seconds(), 0.0)
-    return Held(wall_seconds=seconds, gpu_seconds=seconds if run.lane == Lane.GPU else 0.0)
+    seconds = max((until - row.started_at).total_seconds(), 0.0)
+    return Held(wall_seconds=seconds, gpu_seconds=seconds if row.lane == Lane.GPU else 0.0)
 
 
-def last_beat(run: Run, now: datetime) -> datetime:
-    """When the worker of a run whose lease ran out was heard of last."""
-    return now if run.lease_until is None else run.lease_until - pacing.lease()
+def last_beat(row: Run | Partition, now: datetime) -> datetime:
+    """When the worker was heard of last whose lease ran out."""
+    return now if row.lease_until is None else row.lease_until - pacing.lease()
 
 
 def affordable(row: Run | Partition, *, by: Acting, now: datetime, begins: bool = True) -> bool:

@@ -12,6 +12,7 @@ from apps.access.guards import may
 from apps.access.states import Permission
 from apps.gates import commands, queries, queue
 from apps.web.pages import done, page
+from apps.web.queue_pictures import columns
 
 if TYPE_CHECKING:
     from apps.access.models import Person
@@ -22,7 +23,7 @@ def queue_page(request: HttpRequest, *, by: Person) -> HttpResponse:
     """Every lane with what this person may see of it."""
     context = {
         "title": "Queue",
-        "lanes": queue.lanes(by),
+        "lanes": [(view, columns(view.waited)) for view in queue.lanes(by)],
         "dead": list(queue.dead_runs(by)[: queue.SHOWN]),
         "missed": list(queries.missed_schedules(by)),
         "may_requeue": may(by, Permission.RUN_REQUEUE),
