@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from apps.engine import strict_yaml
 from apps.engine.child import Limits
 from apps.engine.errors import BadInput
+from apps.engine.files import read_document
 from apps.engine.manifest import Manifest, read_manifest
 from apps.outside.children import Outside, done_in_child
 from apps.outside.permits import HOSTS, SECRETS, Permits
@@ -21,13 +24,9 @@ LIMITS = Limits(wall_s=4 * 3600, cpu_s=16 * 3600)
 def manifest_at(place: str) -> tuple[Path, Manifest]:
     """The manifest of that name, or of the folder of that name, and where it lies."""
     path = Path(place)
-    try:
+    with contextlib.suppress(OSError, ValueError):  # no name of a file: reading it says so
         path = path / "model.yaml" if path.is_dir() else path
-        data = path.read_bytes()
-    except FileNotFoundError as problem:
-        raise BadInput(f"{path} does not exist.") from problem
-    except (OSError, ValueError) as problem:
-        raise BadInput(f"{path} cannot be read: {getattr(problem, 'strerror', problem)}.") from problem
+    data = read_document(path, strict_yaml.MAX_BYTES)
     return path.absolute(), read_manifest(data, name=path.name)
 
 

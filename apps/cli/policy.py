@@ -14,6 +14,7 @@ from apps.cli.policy_files import library_for, read_at
 from apps.cli.render_cases import Named, cases_junit
 from apps.engine import strict_yaml, tier_trial
 from apps.engine.errors import BadInput
+from apps.engine.files import read_document
 from apps.engine.policy import Library, Policy
 from apps.engine.policy.diff import bump_fault, diff
 from apps.engine.policy.lint import lint_file
@@ -113,7 +114,11 @@ def _lint(args: argparse.Namespace) -> int:
 
 def _twins(files: list[Path]) -> Iterator[str]:
     """Two files that claim one version, and two policies of one id side by side in a folder."""
-    texts = {str(path): path.read_bytes() for path in dict.fromkeys(files) if path.is_file()}
+    texts = {
+        str(path): read_document(path, strict_yaml.MAX_BYTES)
+        for path in dict.fromkeys(files)
+        if path.is_file()
+    }
     versions: dict[object, str] = {}
     folders: dict[object, str] = {}
     for entry in Library(texts).entries():
@@ -213,7 +218,7 @@ def _beside(answer: Tested, kind: str, *, mutate: bool) -> Tested:
 
 def _cases(path: Path, policy: Policy) -> Iterator[Case]:
     for file in sorted((path.parent / "cases").glob("*.yaml")):
-        yield from read_cases(file.read_bytes(), name=str(file), policy=policy)
+        yield from read_cases(read_document(file, strict_yaml.MAX_BYTES), name=str(file), policy=policy)
 
 
 # diff ----------------------------------------------------------------------------------------------

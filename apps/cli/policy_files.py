@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from apps.engine import strict_yaml
 from apps.engine.errors import BadInput
+from apps.engine.files import read_document
 from apps.engine.policy import Library, Policy, read_policy, shipped_folder
 
 _ALONE = "policy.yaml"
@@ -25,10 +27,7 @@ def library_for(path: Path, folder: str | None = None) -> Library:
 
 def read_at(path: Path, folder: str | None = None) -> Policy:
     """The policy in that file."""
-    try:
-        data = path.read_bytes()
-    except (OSError, ValueError) as problem:
-        raise BadInput(f"{path} cannot be read: {getattr(problem, 'strerror', problem)}.") from problem
+    data = read_document(path, strict_yaml.MAX_BYTES)
     return read_policy(data, name=str(path), library=library_for(path, folder))
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from apps.engine import determination, tier, tier_trial
 from apps.engine.errors import BadInput
+from apps.engine.files import read_document
 from apps.engine.regimes import read_scope
+from apps.engine.strict_yaml import MAX_BYTES
 from apps.engine.strict_yaml import read as read_yaml
 
 NAMES = ("scorecard.yaml", "determination.yaml", "regimes.yaml")
@@ -38,8 +40,8 @@ class Tried:
 def kind_of(path: Path) -> str:
     """The kind of a file beside policies; empty for a policy, and for what cannot be read."""
     try:
-        value = read_yaml(path.read_bytes(), name=str(path)).value
-    except (OSError, ValueError, BadInput):
+        value = read_yaml(_bytes(path), name=str(path)).value
+    except (ValueError, BadInput):
         return ""
     kind = value.get("kind") if isinstance(value, dict) else ""
     return kind if isinstance(kind, str) and kind in KINDS else ""
@@ -118,10 +120,7 @@ def _cases(
 
 
 def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except (OSError, ValueError) as problem:
-        raise BadInput(f"{path} cannot be read: {getattr(problem, 'strerror', problem)}.") from problem
+    return read_document(path, MAX_BYTES)
 
 
 _TRY: Mapping[str, Callable[[Path], Tried]] = {

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
+import select
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from apps.engine.errors import BadInput
+
+_PATIENCE = 30.0  # seconds without a byte from a pipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +80,40 @@ def file_digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as problem:
         raise BadInput(f"{path.name} cannot be read: {os.strerror(problem.errno or 0)}.") from problem
+
+
+def read_document(path: Path, most: int) -> bytes:
+    """The bytes of a manifest, a policy or the like; of what is too long no more than shows it.
+
+    A pipe is read to its end. Devices and folders are no documents, and a pipe that nobody writes to is
+    none either.
+
+    Raises
+    ------
+    BadInput
+        Says which file cannot be read, and why.
+    """
+    try:
+        held = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(held, "rb", buffering=0) as file:
+            kind = os.fstat(held).st_mode
+            if not stat.S_ISREG(kind) and not stat.S_ISFIFO(kind):
+                raise BadInput(f"{path} cannot be read: it is not a file.")
+            return b"".join(_pieces(file, path, most))
+    except FileNotFoundError as problem:
+        raise BadInput(f"{path} does not exist.") from problem
+    except (OSError, ValueError) as problem:
+        raise BadInput(f"{path} cannot be read: {getattr(problem, 'strerror', problem)}.") from problem
+
+
+def _pieces(file: io.FileIO, path: Path, most: int) -> Iterator[bytes]:
+    """What there is, up to one byte more than the most."""
+    left = most + 1
+    while left > 0:
+        if not select.select([file], [], [], _PATIENCE)[0]:
+            raise BadInput(f"{path} cannot be read: nothing came for {_PATIENCE:.0f} seconds.")
+        piece = file.read(min(left, 1 << 16))
+        if not piece:
+            return
+        left -= len(piece)
+        yield piece

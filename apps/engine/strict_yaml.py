@@ -78,7 +78,7 @@ def read(data: bytes, *, name: str) -> Document:
     (2, 8)
     """
     if len(data) > MAX_BYTES:
-        raise BadInput(f"{name} has {len(data):,} bytes; at most {MAX_BYTES:,} are read.")
+        raise BadInput(f"{name} has more than {MAX_BYTES:,} bytes, the most that is read.")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as problem:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.engine import files as disk
+from apps.engine import strict_yaml
 from apps.engine.columns import FloatArray
 from apps.engine.dataset import DataSet
 from apps.engine.errors import BadInput, NotDeclared, Problem
@@ -43,12 +44,7 @@ def load(path: Path | str, *, files: Files | None = None) -> Subject:
     """
     place = Path(path)
     place = place / "model.yaml" if place.is_dir() else place
-    try:
-        data = place.read_bytes()
-    except FileNotFoundError as problem:
-        raise BadInput(f"{place} does not exist.") from problem
-    except OSError as problem:
-        raise BadInput(f"{place} cannot be read: {problem.strerror}.") from problem
+    data = disk.read_document(place, strict_yaml.MAX_BYTES)
     return Subject(read_manifest(data, name=place.name), place.parent, files=files)
 
 

@@ -19,6 +19,16 @@ PROPORTION = Arg(
     choices=("wilson", "clopper_pearson", "jeffreys"),
     help="Method of the interval of each rate.",
 )
+AREA = Arg(
+    name="interval",
+    type="string",
+    default="auto",
+    choices=("auto", "delong", "logit"),
+    help=(
+        "DeLong's interval, plain (delong, as SAS and R's pROC print it) or on the logit scale; auto: plain "
+        "where it holds what it says, else on the logit scale."
+    ),
+)
 ATTRIBUTES = Arg(
     name="attributes",
     type="attributes",

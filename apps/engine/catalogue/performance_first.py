@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.engine.catalogue.common import CONFIDENCE, PROPORTION
+from apps.engine.catalogue.common import AREA, CONFIDENCE, PROPORTION
 from apps.engine.catalogue.spec import Arg, Check
 from apps.engine.catalogue.takes import COUNTS, SCORES
 
@@ -29,9 +29,9 @@ CHECKS: tuple[Check, ...] = (
         ),
         edge_cases=_RANK_EDGES,
         interval=(
-            "DeLong; on the logit scale above 0.95, below 0.05 or under 50 rows in a class; at exactly 0 "
-            "or 1 "
-            "the exact binomial bound on disjoint pairs; none with one row in a class"
+            "DeLong; auto takes the logit scale above 0.95, below 0.05 or under 50 rows in a class, delong "
+            "and logit one scale always; at exactly 0 or 1 the exact binomial bound on disjoint pairs; none "
+            "with one row in a class"
         ),
         cost="two sorts and a merge: n log n",
         takes=SCORES,
@@ -49,7 +49,7 @@ CHECKS: tuple[Check, ...] = (
         limitations=(
             "Says nothing of calibration or of the cut-off in use; blind to where on the curve errors fall."
         ),
-        args=(CONFIDENCE,),
+        args=(CONFIDENCE, AREA),
         sentence="The AUC is {value}.",
     ),
     Check(

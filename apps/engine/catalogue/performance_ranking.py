@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.engine.catalogue.common import CONFIDENCE
+from apps.engine.catalogue.common import AREA, CONFIDENCE
 from apps.engine.catalogue.spec import REQUIRED, Arg, Check
 from apps.engine.catalogue.takes import SCORES
 
@@ -32,7 +32,7 @@ CHECKS: tuple[Check, ...] = (
         signs_of_high_risk="Near 0; a large fall since development.",
         strengths="Known to every credit committee; carries the AUC's exact error.",
         limitations="Those of the AUC.",
-        args=(CONFIDENCE,),
+        args=(CONFIDENCE, AREA),
         sentence="The Gini coefficient is {value}.",
     ),
     Check(

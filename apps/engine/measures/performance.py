@@ -25,11 +25,12 @@ def auc(
     weight: FloatArray | None = None,
     count: Ints | None = None,
     confidence: float = 0.95,
+    interval: str = "auto",
 ) -> Measured:
     """Area under the ROC curve: the share of (positive, negative) pairs ranked rightly, ties one half.
 
-    ``AUC = U / (N P)``, in [0, 1], higher is better. The interval is DeLong's; on the logit scale where
-    the AUC is above 0.95 or a class has fewer than 50 rows.
+    ``AUC = U / (N P)``, in [0, 1], higher is better. The interval is DeLong's, by default on the logit scale
+    where the AUC is above 0.95 or a class has fewer than 50 rows.
 
     Parameters
     ----------
@@ -43,6 +44,8 @@ def auc(
         How many identical rows each row stands for.
     confidence : float
         Of the interval.
+    interval : {"auto", "delong", "logit"}
+        The scale on which it is symmetric; ``"delong"`` is the plain one that other programs print.
 
     Raises
     ------
@@ -61,37 +64,37 @@ def auc(
     """
     scored = Scored.of(score, label, weight, count)
     if scored.weight is not None:
-        return _weighted_auc(scored, confidence)
+        return _weighted_auc(scored, confidence, interval)
     found = ranking.rank(scored.score, scored.label, scored.count)
-    interval, method = ranking.auc_interval(found, confidence)
+    ends, method = ranking.auc_interval(found, confidence, interval)
     return Measured(
         value=float(found.auc),
         exact=found.auc,
         n=scored.n,
-        interval=interval,
+        interval=ends,
         confidence=confidence,
         method=f"Mann-Whitney, ties one half; {method}",
         parameters={"ties": "one half", "positives": found.positives, "negatives": found.negatives},
-        notes=() if interval else ("There is no interval: a class has one row only.",),
+        notes=() if ends else ("There is no interval: a class has one row only.",),
     )
 
 
-def _weighted_auc(scored: Scored, confidence: float) -> Measured:
+def _weighted_auc(scored: Scored, confidence: float, interval: str) -> Measured:
     value, variance = ranking.weighted_auc(scored.weighted_runs())
     known = math.isfinite(variance) and variance > 0 and 0 < value < 1
-    interval: Pair | None = None
+    ends: Pair | None = None
     if known:
-        logit = value > ranking.LOGIT_ABOVE
+        logit = interval == "logit" or (interval == "auto" and value > ranking.LOGIT_ABOVE)
         spread = logit_scale if logit else normal
-        interval = within(spread(value, math.sqrt(variance), confidence), 0.0, 1.0)
+        ends = within(spread(value, math.sqrt(variance), confidence), 0.0, 1.0)
     return Measured(
         value=value,
         n=scored.n,
-        interval=interval,
+        interval=ends,
         confidence=confidence,
         method="weighted Mann-Whitney, ties one half; linearised DeLong",
         parameters={"ties": "one half", "weighted": True},
-        notes=() if interval else ("There is no interval: the placements have no spread.",),
+        notes=() if ends else ("There is no interval: the placements have no spread.",),
     )
 
 

@@ -33,6 +33,7 @@ def gini(
     weight: FloatArray | None = None,
     count: Ints | None = None,
     confidence: float = 0.95,
+    interval: str = "auto",
 ) -> Measured:
     """Gini coefficient (accuracy ratio) ``2 AUC - 1``; in [-1, 1], higher is better; 0 is chance.
 
@@ -43,7 +44,9 @@ def gini(
     >>> gini(score=np.array([0.1, 0.4, 0.35, 0.8]), label=np.array([False, False, True, True])).exact
     Fraction(1, 2)
     """
-    found = auc(score=score, label=label, weight=weight, count=count, confidence=confidence)
+    found = auc(
+        score=score, label=label, weight=weight, count=count, confidence=confidence, interval=interval
+    )
     ends = None if found.interval is None else tuple(2 * float(end or 0) - 1 for end in found.interval)
     exact = None if found.exact is None else 2 * found.exact - 1
     value = float(exact) if exact is not None else 2 * float(found.value or 0) - 1

@@ -176,11 +176,12 @@ def _spread(squares: int, total: int, k: int, other: int) -> Fraction:
     return Fraction(squares * k - total * total, 4 * other * other * k * (k - 1))
 
 
-def auc_interval(ranking: Ranking, confidence: float) -> tuple[Pair | None, str]:
+def auc_interval(ranking: Ranking, confidence: float, scale: str = "auto") -> tuple[Pair | None, str]:
     """The interval of an AUC and the name of its method.
 
-    Normal on DeLong's error; on the logit scale above 0.95, below 0.05 or with fewer than 50 in a class;
-    at exactly 0 or 1, where the variance is 0, the exact binomial bound on min(N, P) disjoint pairs.
+    Normal on DeLong's error, on the plain scale (``"delong"``) or the logit one (``"logit"``); ``"auto"``
+    takes the logit scale above 0.95, below 0.05 or with fewer than 50 in a class. At exactly 0 or 1, where
+    the variance is 0, the exact binomial bound on min(N, P) disjoint pairs, whatever is asked.
     """
     auc, fewest = ranking.auc, min(ranking.negatives, ranking.positives)
     if ranking.variance is None:
@@ -191,7 +192,8 @@ def auc_interval(ranking: Ranking, confidence: float) -> tuple[Pair | None, str]
     if error == 0:
         pairs = float(auc * fewest)
         return clopper_pearson(pairs, fewest, confidence), "exact binomial on disjoint pairs"
-    if fewest < FEW or not 1 - LOGIT_ABOVE <= auc <= LOGIT_ABOVE:
+    far = fewest < FEW or not 1 - LOGIT_ABOVE <= auc <= LOGIT_ABOVE
+    if scale == "logit" or (scale == "auto" and far):
         return logit_scale(float(auc), error, confidence), "DeLong, logit scale"
     return within(normal(float(auc), error, confidence), 0.0, 1.0), "DeLong"
 

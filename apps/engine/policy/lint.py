@@ -7,6 +7,7 @@ from pathlib import Path as FilePath
 
 from apps.engine import strict_yaml
 from apps.engine.errors import BadInput
+from apps.engine.files import read_document
 from apps.engine.policy.build import plain, policy_of
 from apps.engine.policy.form import Fault
 from apps.engine.policy.library import Library
@@ -147,7 +148,7 @@ def lint_file(
 ) -> list[str]:
     """The same for a file."""
     try:
-        data = path.read_bytes()
-    except OSError as problem:
-        return [f"{path} cannot be read: {problem.strerror}."]
+        data = read_document(path, strict_yaml.MAX_BYTES)
+    except BadInput as problem:
+        return [str(problem)]
     return lint(data, name=str(path), library=library, controls=controls)
