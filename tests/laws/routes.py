@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -77,62 +77,62 @@ def tries(world: Standing) -> Iterator[Try]:
 def place(route: str, world: Standing, *, subject: str = "/x") -> str:
     """The address of a thing that exists."""
     names = _names(world, route)
-    return _PARAMETER.sub(lambda found: str(names[found[1]]), route)
+    return _PARAMETER.sub(lambda found: str(names[found[1]]()), route)
 
 
-def _names(world: Standing, route: str) -> dict[str, Any]:
-    chart = world.report.charts.first()
+def _names(world: Standing, route: str) -> dict[str, Callable[[], Any]]:
+    """What stands for each part of an address; asked for only where the address has it."""
     approval = world.granted if route.endswith(("revoke", "report")) else world.waiting
     return {
-        "key": "credit-pd",
-        "label": "1",
-        "run_id": world.queued.pk,
-        "partition_id": world.queued.pk,
-        "job_id": world.queued.pk,
-        "approval_id": approval.pk,
-        "finding_id": world.finding.pk,
-        "person_id": world.people["validator"].pk,
-        "entry_id": _entry(world) if "entry_id" in route else "",
-        "edge_id": _edge(world).pk if "edge_id" in route else "",
-        "integration_id": _integration(world) if "integration_id" in route else "",
-        "request_id": world.waiver.pk,
-        "admission_id": world.admission.pk,
-        "deployment_id": world.deployment.pk,
-        "format": "spdx",
-        "digest": _digest(world, route),
-        "policy": "baseline-all",
-        "check": "performance.auc",
-        "framework": "us-sr26-2",
-        "proposal_id": _proposal(route).pk,
-        "version": world.granted.subject["policies"][0]["version"],
-        "month": "2026-11",
-        "budget_id": Budget.objects.get().pk,
-        "line_id": 0,
-        "hold_id": _hold(world) if "hold_id" in route else "",
-        "event_id": Event.objects.earliest("occurred_at").pk,
-        "report_id": world.report.pk,
-        "username": world.people["validator"].username,
-        "role": "reader",
-        "grant_id": world.people["validator"].grants.earliest("pk").pk,
-        "delegation_id": 0,
-        "campaign_id": 0,
-        "item_id": 0,
-        "experiment_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
-        "glass_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
-        "factor_id": 1,
-        "provider": "none",
-        "identity_id": 1,
-        "mapping_id": 1,
-        "token_id": world.people["developer"].tokens.earliest("pk").pk,
-        "use": world.granted.use.key,
-        "unit": "retail",
-        "handle": "0" * 20,
-        "document_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
-        "upload_id": "0f8fad5b-d9cb-469f-a165-70867728950e",
-        "gate": chart.gate if chart else "none",
-        "endpoint_id": _endpoint(world).pk if "endpoint_id" in route else "",
-        "round_id": _round(world).pk if "round_id" in route else "",
-        "delivery_id": uuid4() if "delivery_id" in route else "",
+        "key": lambda: "credit-pd",
+        "label": lambda: "1",
+        "run_id": lambda: world.queued.pk,
+        "partition_id": lambda: world.queued.pk,
+        "job_id": lambda: world.queued.pk,
+        "approval_id": lambda: approval.pk,
+        "finding_id": lambda: world.finding.pk,
+        "person_id": lambda: world.people["validator"].pk,
+        "entry_id": lambda: _entry(world),
+        "edge_id": lambda: _edge(world).pk,
+        "integration_id": lambda: _integration(world),
+        "request_id": lambda: world.waiver.pk,
+        "admission_id": lambda: world.admission.pk,
+        "deployment_id": lambda: world.deployment.pk,
+        "format": lambda: "spdx",
+        "digest": lambda: _digest(world, route),
+        "policy": lambda: "baseline-all",
+        "check": lambda: "performance.auc",
+        "framework": lambda: "us-sr26-2",
+        "proposal_id": lambda: _proposal(route).pk,
+        "version": lambda: world.granted.subject["policies"][0]["version"],
+        "month": lambda: "2026-11",
+        "budget_id": lambda: Budget.objects.get().pk,
+        "line_id": lambda: 0,
+        "hold_id": lambda: _hold(world),
+        "event_id": lambda: Event.objects.earliest("occurred_at").pk,
+        "report_id": lambda: world.report.pk,
+        "username": lambda: world.people["validator"].username,
+        "role": lambda: "reader",
+        "grant_id": lambda: world.people["validator"].grants.earliest("pk").pk,
+        "delegation_id": lambda: 0,
+        "campaign_id": lambda: 0,
+        "item_id": lambda: 0,
+        "experiment_id": lambda: "0f8fad5b-d9cb-469f-a165-70867728950e",
+        "glass_id": lambda: "0f8fad5b-d9cb-469f-a165-70867728950e",
+        "factor_id": lambda: 1,
+        "provider": lambda: "none",
+        "identity_id": lambda: 1,
+        "mapping_id": lambda: 1,
+        "token_id": lambda: world.people["developer"].tokens.earliest("pk").pk,
+        "use": lambda: world.granted.use.key,
+        "unit": lambda: "retail",
+        "handle": lambda: "0" * 20,
+        "document_id": lambda: "0f8fad5b-d9cb-469f-a165-70867728950e",
+        "upload_id": lambda: "0f8fad5b-d9cb-469f-a165-70867728950e",
+        "gate": lambda: getattr(world.report.charts.first(), "gate", "none"),
+        "endpoint_id": lambda: _endpoint(world).pk,
+        "round_id": lambda: _round(world).pk,
+        "delivery_id": uuid4,
     }
 
 
