@@ -18,6 +18,7 @@ from apps.cli.output import put
 from apps.cli.registering import file_digest
 from apps.cli.text import safe
 from apps.engine.errors import BadInput
+from apps.engine.properties import DEPLOY_TYPES, read_properties
 
 ALLOW, DENY, USAGE, PENDING, COULD_NOT = 0, 1, 2, 3, 4
 PAUSE = 2.0  # seconds between two questions at least
@@ -50,6 +51,14 @@ def add(commands: Any) -> None:
     check.add_argument("--exposure", default="", metavar="EUR")
     check.add_argument("--experiment", default="", metavar="ID", help="that the question is asked for")
     check.add_argument("--share", default="", metavar="PERCENT", help="of the calls, in an experiment")
+    check.add_argument("--type", default="", help=f"as what it is deployed: {', '.join(DEPLOY_TYPES)}")
+    check.add_argument(
+        "--property",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what the deployment states of itself, such as canary_percent=10; repeatable",
+    )
     check.add_argument(
         "--wait", type=duration, default=0, metavar="10m", help="how long a pending answer is awaited"
     )
@@ -177,6 +186,12 @@ def _experiment(args: argparse.Namespace) -> dict[str, str]:
     return {"experiment": args.experiment, "share": args.share} if args.experiment or args.share else {}
 
 
+def _deploying(args: argparse.Namespace) -> dict[str, Any]:
+    """The same of the type and the properties."""
+    said = {"type": args.type, "properties": read_properties("\n".join(args.property))}
+    return {name: value for name, value in said.items() if value}
+
+
 def _check(args: argparse.Namespace, client: Client) -> int:
     asked = {
         "model": args.model,
@@ -188,6 +203,7 @@ def _check(args: argparse.Namespace, client: Client) -> int:
         "jurisdiction": args.jurisdiction,
         "exposure_eur": args.exposure,
         **_experiment(args),
+        **_deploying(args),
     }
     try:
         answer = client.post("/admissions", asked, key=str(uuid.uuid4())).body

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from difflib import SequenceMatcher
@@ -20,12 +20,14 @@ from apps.deploys import guards
 from apps.deploys.experiments import Within, answered_within
 from apps.deploys.facts import Gathered, gather
 from apps.deploys.glass import standing, through_glass
-from apps.deploys.models import Environment
+from apps.deploys.models import Admission, Environment
 from apps.deploys.models_glass import Glass
 from apps.deploys.under_way import or_pending
+from apps.engine.admission.patterns import outside_patterns
 from apps.engine.admission.people import within
 from apps.engine.admit import Admission as Answer
 from apps.engine.admit import Reason, Request
+from apps.engine.properties import Stated
 from apps.inventory.models import ModelVersion, Use
 from apps.inventory.queries import find_version, uses_of
 
@@ -42,6 +44,8 @@ class Said:
     exposure_eur: str = ""
     experiment: str = ""
     share: str = ""
+    deploy_type: str = ""
+    properties: Mapping[str, Stated] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -52,6 +56,8 @@ class Said:
         exposure_eur: str,
         experiment: str = "",
         share: str = "",
+        deploy_type: str = "",
+        properties: Mapping[str, Any] | None = None,
     ) -> Said:
         """The values, each checked."""
         return cls(
@@ -60,7 +66,18 @@ class Said:
             exposure_eur=guards.exposure(exposure_eur),
             experiment=clean(experiment, field="experiment", longest=36),
             share=guards.share(share),
+            deploy_type=guards.deploy_type(deploy_type),
+            properties=guards.properties(properties or {}),
         )
+
+    @classmethod
+    def by(cls, row: Admission) -> Said:
+        """What was said when an answer was given."""
+        return cls(**{one.name: getattr(row, one.name) for one in fields(cls)})
+
+    def as_words(self) -> dict[str, Any]:
+        """The values by name, as an answer keeps them."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +167,12 @@ def _bound(version: ModelVersion | None, asked: str) -> str:
 
 def _narrowed(gathered: Gathered, answer: Answer, about: Asked) -> Answer:
     """Limits that speak of the request itself; the engine has held them against the model's own facts."""
-    found = [*_beyond(answer.limits, about.said), *_elsewhere(gathered, answer.limits, about.said)]
+    said = about.said
+    found = [
+        *_beyond(answer.limits, said),
+        *_elsewhere(gathered, answer.limits, said),
+        *outside_patterns(gathered.policies, said.deploy_type, said.properties),
+    ]
     if not found:
         return answer
     told = (r for r in answer.reasons if r.code != "allowed")

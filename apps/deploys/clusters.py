@@ -12,6 +12,7 @@ from apps.deploys.asking import Said, asked, read_request, weighed
 from apps.deploys.commands import admit
 from apps.engine.errors import Problem
 from apps.engine.kubernetes import Load
+from apps.engine.properties import read_properties
 from apps.gates.clock import database_now
 
 # Both callers give up after a few seconds; what is not answered by then is not allowed.
@@ -75,6 +76,8 @@ class Asking:
             use=load.use,
             population=load.population,
             jurisdiction=load.jurisdiction,
+            deploy_type=load.type,
+            properties=read_properties(load.properties),
         )
         told = tuple(str(reason["message"]) for reason in row.reasons)
         return Told(
@@ -94,7 +97,13 @@ class Asking:
             environment=self.environment,
             digest=load.digest,
         )
-        said = Said.of(population=load.population, jurisdiction=load.jurisdiction, exposure_eur="")
+        said = Said.of(
+            population=load.population,
+            jurisdiction=load.jurisdiction,
+            exposure_eur="",
+            deploy_type=load.type,
+            properties=read_properties(load.properties),
+        )
         _, answer = weighed(asked(self.by, given, said), database_now())
         told = tuple(reason.message for reason in answer.reasons)
         limits = told if answer.outcome == "allow_with_limits" else ()
@@ -113,6 +122,8 @@ def _question(load: Load) -> Load:
         use=load.use,
         population=load.population,
         jurisdiction=load.jurisdiction,
+        type=load.type,
+        properties=load.properties,
     )
 
 

@@ -10,6 +10,7 @@ from django.db.models import Q
 from apps.audit.past import clock
 from apps.deploys.models import Environment
 from apps.deploys.queries import environments
+from apps.engine.policy.deployment import DeployRules, rules_of
 from apps.engine.policy.model import Policy
 from apps.gates.models import PolicyRelease
 from apps.gates.queries import policy_of
@@ -27,6 +28,11 @@ class Demand:
     def gates(self) -> int:
         """How many gates block."""
         return sum(gate.blocking for gate in self.policy.gates)
+
+    @property
+    def deploying(self) -> DeployRules:
+        """As what, and in which patterns, it lets a version be deployed; empty where it says nothing."""
+        return rules_of(self.policy.document)
 
     @property
     def signoffs(self) -> int:

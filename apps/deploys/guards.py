@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from apps.audit.errors import Invalid, Refused
 from apps.deploys.models import LONGEST_SLOT, Deployment
 from apps.deploys.states import Answered, Source
+from apps.engine.errors import BadInput
+from apps.engine.properties import DEPLOY_TYPES, Stated, checked_properties
 from apps.engine.statement import DIGEST
 from apps.inventory.guards import jurisdictions
 
@@ -58,6 +62,21 @@ def share(text: str) -> str:
     if not amount.is_finite() or not 0 < amount <= 100 or len(text) > 10:
         raise Invalid(f"A share is more than 0 and at most 100 percent, not {text[:20]}.", field="share")
     return format(amount, "f")[:10]
+
+
+def deploy_type(text: str) -> str:
+    """What a version is deployed as; empty where the request does not state it."""
+    if text and text not in DEPLOY_TYPES:
+        raise Invalid(f"“{text[:40]}” is no deploy type; it is {', '.join(DEPLOY_TYPES)}.", field="type")
+    return text
+
+
+def properties(found: Mapping[str, Any]) -> dict[str, Stated]:
+    """What the deployment states of itself, by name."""
+    try:
+        return checked_properties(found)
+    except BadInput as fault:
+        raise Invalid(str(fault), field="properties") from None
 
 
 # What runs where ------------------------------------------------------------------------------------------

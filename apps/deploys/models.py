@@ -60,6 +60,9 @@ class Admission(models.Model):
     # The experiment that it was asked for, and the share of the calls in percent.
     experiment = models.CharField(max_length=36, blank=True)
     share = models.CharField(max_length=10, blank=True)
+    # As what it is deployed, and what the request states of that; policies may name patterns for it.
+    deploy_type = models.CharField(max_length=20, blank=True)
+    properties = models.JSONField(default=dict)
     outcome = models.CharField(max_length=20, choices=[(o, o) for o in Outcome])
     allowed = models.BooleanField()
     reasons = models.JSONField()
@@ -140,6 +143,9 @@ class Binding(models.Model):
     use = models.CharField(max_length=120, blank=True)
     version_from = models.CharField(max_length=20, choices=[(v, v) for v in VersionFrom])
     version = models.CharField(max_length=120, blank=True)
+    # As what the pipeline deploys it, and what may be stated of that: whoever binds answers for it.
+    deploy_type = models.CharField(max_length=20, blank=True)
+    properties = models.JSONField(default=dict)
     made_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")
     made_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True)

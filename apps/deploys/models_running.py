@@ -29,6 +29,7 @@ class Deployment(models.Model):
     version_label = models.CharField(max_length=120, blank=True)
     version = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="deployments")
     admission = models.ForeignKey("deploys.Admission", null=True, on_delete=models.PROTECT, related_name="+")
+    deploy_type = models.CharField(max_length=20, blank=True)
     source = models.CharField(max_length=20, choices=[(s, s) for s in Source])
     since = models.DateTimeField()
     reported_by = models.ForeignKey(PERSON, on_delete=models.PROTECT, related_name="+")

@@ -84,6 +84,7 @@ def _says_the_same(row: Deployment, statement: Mapping[str, Any] | None) -> bool
         "admission": row.admission.statement_digest if row.admission else None,
         "source": row.source,
         "since": plain(row.since),
+        "type": row.deploy_type or None,
     }
     return (not row.running or digest == row.digest) and all(said.get(k) == v for k, v in told.items())
 

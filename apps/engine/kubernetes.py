@@ -16,13 +16,14 @@ from apps.engine.errors import BadInput
 
 # Before the slash of the annotations that name a model; an installation may choose its own.
 PREFIX: Final = "countersign.dev"
-_NAMES: Final = ("model", "version", "digest", "use", "population", "jurisdiction")
+_NAMES: Final = ("model", "version", "digest", "use", "population", "jurisdiction", "type", "properties")
 API: Final = "admission.k8s.io/v1"
 LONGEST_WARNING: Final = 256
 LONGEST_NAME: Final = 253
 MOST_PLACES: Final = 64
 _HEX: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _IN_ADDRESS: Final = re.compile(r"@sha256:([0-9a-f]{64})$")
+_JOBS: Final = frozenset({"Job", "CronJob"})
 _TEMPLATED: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"})
 # Words of a KServe predictor that hold one framework's settings in older manifests.
 _FRAMEWORKS: Final = (
@@ -69,6 +70,8 @@ class Load:
     use: str = ""
     population: str = ""
     jurisdiction: str = ""
+    type: str = ""
+    properties: str = ""
     fault: str = ""
 
 
@@ -126,15 +129,17 @@ def loads(kind: str, resource: Mapping[str, Any], prefix: str = PREFIX) -> list[
     ('spec.storageUri', 'credit-pd', 'sha256:00')
     """
     places = list(_places(kind, resource))
+    usual = "batch_job" if kind in _JOBS else "service"
     if len(places) > MOST_PLACES:
         fault = f"It loads {len(places)} models; at most {MOST_PLACES} are looked at."
         return [Load(where="spec", fault=fault)]
     several = len({address for _, _, address in places if address}) > 1
-    return [_load(where, _named(notes, prefix), address, several) for where, notes, address in places]
+    return [_load(where, _named(notes, prefix, usual), address, several) for where, notes, address in places]
 
 
-def _named(notes: Mapping[str, Any], prefix: str) -> dict[str, str]:
-    return {name: _text(notes.get(f"{prefix}/{name}")) for name in _NAMES}
+def _named(notes: Mapping[str, Any], prefix: str, usual: str) -> dict[str, str]:
+    found = {name: _text(notes.get(f"{prefix}/{name}")) for name in _NAMES}
+    return {**found, "type": found["type"] or usual}
 
 
 def _load(where: str, named: dict[str, str], address: str, several: bool) -> Load:

@@ -133,7 +133,7 @@ class Countersign:
         artifact: str | Path | None = None,
         digest: str = "",
         wait: float = 0,
-        **said: str,
+        **said: Any,
     ) -> Admission:
         """Ask whether a version may run.
 
@@ -147,9 +147,10 @@ class Countersign:
             Of the artifact or the version, where the file is not at hand.
         wait : float, optional
             Seconds to wait while gates run or people still have to sign.
-        **said : str
+        **said : str or mapping
             What the request says of itself: ``use``, ``population``, ``jurisdiction``, ``exposure_eur``,
-            ``experiment`` and ``share``.
+            ``experiment``, ``share``, ``type``, and ``properties``, a mapping such as
+            ``{"canary_percent": 10, "image_signed": True}``.
 
         Returns
         -------

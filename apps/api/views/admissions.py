@@ -52,6 +52,8 @@ _PATIENT = threading.BoundedSemaphore(2)
         "exposure_eur": "string?",
         "experiment": "string?",
         "share": "string?",
+        "type": "string?",
+        "properties": "object?",
     },
     query={"strict": "integer, 1 answers by status: 200 allow, 403 deny, 409 pending, 503 could not decide"},
     answers={
@@ -74,11 +76,19 @@ def ask(request: HttpRequest, *, by: Person) -> HttpResponse:
         "exposure_eur": fields.text("exposure_eur", "", longest=40),
         "experiment": fields.text("experiment", "", longest=36),
         "share": fields.text("share", "", longest=10),
+        "deploy_type": fields.text("type", "", longest=20),
     }
+    stated = fields.mapping("properties", {})
     fields.done()
     strict(request)  # refused before anything is sealed
     admission = commands.admit(
-        by=by, model=model, version=version, environment=environment, digest=digest, **said
+        by=by,
+        model=model,
+        version=version,
+        environment=environment,
+        digest=digest,
+        properties=stated,
+        **said,
     )
     response = _bytes(request, Outcome(admission.outcome), bytes(admission.answer))
     response.headers["Location"] = f"/api/v1/admissions/{admission.pk}"

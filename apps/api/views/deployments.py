@@ -44,6 +44,7 @@ def _line(row: Deployment) -> dict[str, Any]:
         "named": {"model": row.model_key or None, "version": row.version_label or None},
         "governed": row.version is not None,
         "admission": row.admission_id,
+        "type": row.deploy_type or None,
         "source": row.source,
         "since": row.since,
         "reported_at": row.reported_at,
@@ -108,6 +109,7 @@ def list_slots(request: HttpRequest, *, by: Person) -> HttpResponse:
         "model": "string?",
         "version": "string?",
         "source": "string?",
+        "type": "string?",
         "since": "string?",
     },
     answers={200: "What is known of the slot now; the same report again changes nothing."},
@@ -121,6 +123,7 @@ def report(request: HttpRequest, *, by: Person) -> HttpResponse:
         "model": fields.text("model", "", longest=200),
         "version": fields.text("version", "", longest=120),
         "source": fields.text("source", "pipeline", longest=20),
+        "deploy_type": fields.text("type", "", longest=20),
     }
     since = fields.instant("since") if fields.names("since") else None
     fields.done()

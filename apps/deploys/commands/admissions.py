@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,6 +46,8 @@ def admit(
     exposure_eur: str = "",
     experiment: str = "",
     share: str = "",
+    deploy_type: str = "",
+    properties: Mapping[str, Any] | None = None,
 ) -> Admission:
     """Answer allow or deny with every reason; the answer is sealed and never changes."""
     require_anywhere(by, Permission.ADMISSION_ASK)
@@ -55,6 +58,8 @@ def admit(
         exposure_eur=exposure_eur,
         experiment=experiment,
         share=share,
+        deploy_type=deploy_type,
+        properties=properties,
     )
     epoch = revocation_epoch()  # before the facts are read: what is taken away meanwhile makes it an old one
     about = asked(by, given, said)
@@ -90,11 +95,7 @@ def _seal(by: Person, asked: Asked, gathered: Gathered, answer: Answer, when: _W
         digest=asked.version.digest if asked.version else asked.request.digest,
         use=asked.request.use,
         environment=asked.request.environment,
-        population=asked.said.population,
-        jurisdiction=asked.said.jurisdiction,
-        exposure_eur=asked.said.exposure_eur,
-        experiment=asked.said.experiment,
-        share=asked.said.share,
+        **asked.said.as_words(),
         outcome=answer.outcome,
         allowed=answer.allowed,
         reasons=[r.as_json() for r in answer.reasons],
@@ -169,6 +170,7 @@ def _predicate(it: _Sealing) -> dict[str, Any]:
                 "jurisdiction": asked.said.jurisdiction,
                 "exposureEur": asked.said.exposure_eur,
                 **_experiment(asked.said),
+                **_deploying(asked.said),
             },
             "policies": policies,
             "limits": dict(answer.limits),
@@ -184,6 +186,12 @@ def _predicate(it: _Sealing) -> dict[str, Any]:
 def _experiment(said: Said) -> dict[str, str]:
     """The experiment that it was asked for, where it was for one."""
     return {"experiment": said.experiment, "share": said.share} if said.experiment else {}
+
+
+def _deploying(said: Said) -> dict[str, Any]:
+    """As what it would be deployed, and what was stated of that, where anything was."""
+    told = {"type": said.deploy_type, "properties": dict(said.properties)}
+    return {name: value for name, value in told.items() if value}
 
 
 def _answer(key: uuid.UUID, answer: Answer, statement: Statement, ends: datetime | None) -> bytes:
@@ -211,13 +219,7 @@ def ask_again(*, by: Person, admission: Admission) -> Admission:
         environment=admission.environment,
         digest=admission.digest,
     )
-    said = Said(
-        population=admission.population,
-        jurisdiction=admission.jurisdiction,
-        exposure_eur=admission.exposure_eur,
-        experiment=admission.experiment,
-        share=admission.share,
-    )
+    said = Said.by(admission)
     about = Asked(request=request, said=said, version=row, use=use, environment=place)
     if weighed(about, database_now())[1].outcome == admission.outcome:
         return admission
@@ -228,9 +230,5 @@ def ask_again(*, by: Person, admission: Admission) -> Admission:
         environment=admission.environment,
         digest=admission.digest,
         use=admission.use,
-        population=admission.population,
-        jurisdiction=admission.jurisdiction,
-        exposure_eur=admission.exposure_eur,
-        experiment=admission.experiment,
-        share=admission.share,
+        **said.as_words(),
     )

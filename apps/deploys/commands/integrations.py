@@ -6,6 +6,7 @@ import base64
 import secrets as random
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -211,6 +212,8 @@ def bind_model(
     use: str = "",
     version_from: str = VersionFrom.MANIFEST,
     version: str = "",
+    deploy_type: str = "",
+    properties: Mapping[str, Any] | None = None,
 ) -> Binding:
     """Say which model a repository or project speaks of, and where its place lies."""
     require(by, Permission.INTEGRATION_MANAGE)
@@ -223,6 +226,8 @@ def bind_model(
         use=clean(use, field="use", longest=120),
         version_from=_way(version_from),
         version=_fixed(version_from, version),
+        deploy_type=guards.deploy_type(deploy_type),
+        properties=guards.properties(properties or {}),
         made_by=by,
     )
     try:
@@ -269,7 +274,7 @@ def unbind_model(*, by: Person, binding: Binding) -> Binding:
     return binding
 
 
-def _binding(row: Binding) -> dict[str, str]:
+def _binding(row: Binding) -> dict[str, Any]:
     return {
         "source": row.source,
         "place": row.place,
@@ -277,4 +282,6 @@ def _binding(row: Binding) -> dict[str, str]:
         "environment": row.environment.key,
         "use": row.use,
         "version": row.version or row.version_from,
+        **({"type": row.deploy_type} if row.deploy_type else {}),
+        **({"properties": row.properties} if row.properties else {}),
     }

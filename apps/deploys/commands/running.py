@@ -43,6 +43,7 @@ def report_deployment(
     version: str = "",
     source: str = "pipeline",
     since: datetime | None = None,
+    deploy_type: str = "",
 ) -> Deployment:
     """Write down what a slot runs since a moment; a report that changes nothing writes nothing.
 
@@ -57,8 +58,10 @@ def report_deployment(
     running = guards.plain_digest(digest) if digest else ""
     _one_at_a_time(place, named)
     known = _known(by, running, model, version)
+    admission = _admission(known, place, begun) if known and running else None
+    kind = guards.deploy_type(deploy_type) or (admission.deploy_type if admission else "")
     before = slot_now(place, named)
-    if before is not None and _same(before, running, known):
+    if before is not None and _same(before, running, known, guards.deploy_type(deploy_type)):
         return before
     if before is not None and begun <= before.since:
         raise Refused(
@@ -75,7 +78,8 @@ def report_deployment(
         model_key=clean(model, field="model", longest=200) or (known.model.key if known else ""),
         version_label=clean(version, field="version", longest=120) or (known.label if known else ""),
         version=known,
-        admission=_admission(known, place, begun) if known and running else None,
+        admission=admission,
+        deploy_type=kind if running else "",
         source=guards.source(source),
         since=begun,
         reported_by=by,
@@ -89,9 +93,10 @@ def _one_at_a_time(place: Environment, slot: str) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(key, "big", signed=True)])
 
 
-def _same(before: Deployment, digest: str, known: ModelVersion | None) -> bool:
+def _same(before: Deployment, digest: str, known: ModelVersion | None, kind: str) -> bool:
     version = known.pk if known else None
-    return (before.running, before.digest, before.version_id) == (bool(digest), digest, version)
+    told = (bool(digest), digest, version)
+    return (before.running, before.digest, before.version_id) == told and kind in ("", before.deploy_type)
 
 
 def _known(by: Person, digest: str, model: str, label: str) -> ModelVersion | None:
@@ -129,6 +134,7 @@ def _written(by: Person, row: Deployment) -> Deployment:
             "admission": row.admission.statement_digest if row.admission else None,
             "source": row.source,
             "since": row.since,
+            **({"type": row.deploy_type} if row.deploy_type else {}),
         },
         event=EventName.DEPLOYMENT_REPORTED,
         about=Ref("deployment", str(row.pk), str(row)),
@@ -267,16 +273,30 @@ def roll_back(*, by: Person, environment: str, slot: str, version: str, reason: 
     return _rolled_back(by, left, offer.version, said)
 
 
+def _admitted_back(by: Person, left: Deployment, to: ModelVersion) -> Admission:
+    """The answer for the way back, deployed as what runs there now was said to be."""
+    said = left.admission
+    admission = admit(
+        by=by,
+        model=to.model.key,
+        version=to.label,
+        environment=left.environment.key,
+        digest=to.digest,
+        deploy_type=left.deploy_type,
+        properties=said.properties if said else {},
+    )
+    if not admission.allowed:
+        why = " ".join(str(reason["message"]) for reason in admission.reasons)
+        raise Refused(f"There is no way back to {to.label}: {why}", code="not_approved_now")
+    return admission
+
+
 def _rolled_back(by: Person, left: Deployment, to: ModelVersion, said: str) -> Rollback:
     here = left.version
     if here is None:
         raise NotFound("There is no version to go back from.")
     where = f"{left.slot} of {left.environment.key}"
-    admission = admit(
-        by=by, model=to.model.key, version=to.label, environment=left.environment.key, digest=to.digest
-    )
-    if not admission.allowed:
-        raise Refused(f"There is no way back to {to.label}: it is not allowed now.", code="not_approved_now")
+    admission = _admitted_back(by, left, to)
     finding = approvals.open_observed_finding(
         by=by,
         model=here.model,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Q
@@ -30,7 +31,7 @@ class Judged:
     mark: Mark
     bindings: Sequence[Binding]
     versions: Mapping[int, ModelVersion]
-    askings: Sequence[dict[str, str]] = ()
+    askings: Sequence[dict[str, Any]] = ()
     reasons: Sequence[str] = field(default=())
 
     def words(self, longest: int, admission: Admission | None) -> str:
@@ -62,7 +63,7 @@ class _One:
     mark: Mark
     reasons: Sequence[str]
     version: ModelVersion | None = None
-    asking: dict[str, str] | None = None
+    asking: dict[str, Any] | None = None
 
 
 def _under(row: Integration, entry: RegistryEntry, binding: Binding) -> _One:
@@ -76,12 +77,14 @@ def _under(row: Integration, entry: RegistryEntry, binding: Binding) -> _One:
         "use": binding.use,
         "digest": entry.digest,
     }
+    stated = Said(deploy_type=binding.deploy_type, properties=binding.properties)
     try:
-        answer = weighed(asked(row.account, read_request(**asking), Said()), database_now())[1]
+        answer = weighed(asked(row.account, read_request(**asking), stated), database_now())[1]
     except (NotFound, Refused) as problem:
         return _One(mark=Mark.PENDING, reasons=(str(problem),), version=version)
     told = tuple(reason.message for reason in answer.reasons)
-    return _One(mark=mark_of(answer), reasons=told, version=version, asking=asking)
+    said = {"deploy_type": binding.deploy_type, "properties": binding.properties}
+    return _One(mark=mark_of(answer), reasons=told, version=version, asking={**asking, **said})
 
 
 def version_of(entry: RegistryEntry, binding: Binding) -> ModelVersion | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from apps.audit.errors import NotFound, Refused
 from apps.deploys.integrations import reading
@@ -28,8 +29,10 @@ class Asking:
     environment: str
     use: str
     digest: str = ""
+    deploy_type: str = ""
+    properties: Mapping[str, Any] = field(default_factory=dict)
 
-    def as_request(self) -> dict[str, str]:
+    def as_request(self) -> dict[str, Any]:
         """The words of it, as the deploy gate takes them."""
         return {
             "model": self.model,
@@ -37,12 +40,16 @@ class Asking:
             "environment": self.environment,
             "use": self.use,
             "digest": self.digest,
+            "deploy_type": self.deploy_type,
+            "properties": self.properties,
         }
 
     def same(self, row: Admission) -> bool:
         """Whether an answer was given to this very question."""
         told = (row.model_key, row.version_label, row.environment)
-        return told == (self.model, self.version, self.environment) and self.use in ("", row.use)
+        stated = (row.deploy_type, row.properties) == (self.deploy_type, dict(self.properties))
+        same = told == (self.model, self.version, self.environment)
+        return same and stated and self.use in ("", row.use)
 
 
 def asked(question: Question, way: Way) -> list[Asking]:
@@ -70,6 +77,8 @@ def _by(binding: Binding, question: Question, way: Way) -> Iterator[Asking]:
         environment=binding.environment.key,
         use=binding.use,
         digest=digest,
+        deploy_type=binding.deploy_type,
+        properties=binding.properties,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from apps.engine.catalogue import all_checks
 from apps.engine.catalogue.spec import Check
+from apps.engine.policy.deployment import rules_of
 from apps.engine.policy.model import Gate, Policy
 from apps.engine.policy.vocabulary import FIELDS
 
@@ -98,7 +99,7 @@ def policy_sentences(policy: Policy) -> list[str]:
     >>> policy_sentences(read_policy(text, name="policy.yaml"))[0]
     'It speaks of every model.'
     """
-    return [*_reach(policy), *_people(policy), *_papers(policy), *_times(policy)]
+    return [*_reach(policy), *_people(policy), *_papers(policy), *_times(policy), *_deploying(policy)]
 
 
 def _reach(policy: Policy) -> Iterator[str]:
@@ -146,6 +147,16 @@ def _times(policy: Policy) -> Iterator[str]:
             f"renewed at most {_count(rules.max_renewals, 'time')}" if rules.max_renewals else "never renewed"
         )
         yield f"A waivable gate is waived by {who} as {rules.role}, for at most {longest}, {again}."
+
+
+def _deploying(policy: Policy) -> Iterator[str]:
+    rules = rules_of(policy.document)
+    if rules:
+        yield f"A version is deployed as {_listed(rules.allowed_types, 'or')}, and as nothing else."
+    for pattern in rules.patterns:
+        asked = [f"{name} {condition.words()}" for name, condition in pattern.requires.items()]
+        states = f", stating {_listed(asked, 'and')}" if asked else ""
+        yield f"Deploy pattern “{pattern.title or pattern.id}”: as {_listed(pattern.types, 'or')}{states}."
 
 
 def conditions(match: Mapping[str, Any], *, join: str = "and") -> str:

@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from apps.engine.policy import vocabulary as words
+from apps.engine.policy.deployment import rules_of
+from apps.engine.policy.deployment_rules import changes as deployment_changes
 from apps.engine.policy.model import Bound, DocumentRule, Gate, Policy, Step
 
 Effect = Literal["stricter", "looser", "changed", "text"]
@@ -179,6 +181,7 @@ def _rest(old: Policy, new: Policy) -> Changes:
         effect = "stricter" if old.min_rows < new.min_rows else "looser"
         yield Change(f"rows from which a group is shown: {old.min_rows} → {new.min_rows}", effect)
     yield from _submission(old, new)
+    yield from _deployment(old, new)
     if old.waivers != new.waivers:
         yield from _waivers(old, new)
     yield from _people(old, new)
@@ -190,6 +193,11 @@ def _rest(old: Policy, new: Policy) -> Changes:
         yield Change(f"effective: {_window(old)} → {_window(new)}", "changed")
     if old.title != new.title:
         yield Change(f"title: {old.title} → {new.title}", "text")
+
+
+def _deployment(old: Policy, new: Policy) -> Changes:
+    for told, effect in deployment_changes(rules_of(old.document), rules_of(new.document)):
+        yield Change(told, effect)
 
 
 def _submission(old: Policy, new: Policy) -> Changes:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.engine.policy import vocabulary as words
+from apps.engine.policy.deployment_rules import deployment_form
 from apps.engine.policy.form import (
     AnyFields,
     Anything,
@@ -137,6 +138,7 @@ POLICY = Fields(
         "parameters": AnyFields(Anything()),
         "gates": Items(GATE),
         "on_missing": Text(words=words.ON_MISSING),
+        "deployment": deployment_form(_id),
         "hardware": Fields({"approval": Items(Text(words=words.HARDWARE))}, required=("approval",)),
         "disclosure": Fields({"min_rows": Number(whole=True, low=2, high=10_000)}, required=("min_rows",)),
         "evidence": Items(EVIDENCE),

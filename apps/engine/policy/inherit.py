@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from apps.engine.policy import deployment_rules
 from apps.engine.policy import vocabulary as words
 from apps.engine.policy.form import Fault, Path
 from apps.engine.policy.model import days
@@ -35,6 +36,7 @@ def merged(child: Doc, parent: Doc, faults: list[Fault]) -> dict[str, Any]:
     answer["evidence"] = _listed(child, parent, ("evidence",), _Evidence(say).tighter)
     before = {"on_missing": parent.get("on_missing", "fail")}
     answer["on_missing"] = _ranked((("on_missing",), "on_missing"), child, before, words.ON_MISSING, say=say)
+    answer["deployment"] = deployment_rules.inherited(child, parent, say)
     answer["hardware"] = _hardware(child, parent, say)
     answer["disclosure"] = _disclosure(child, parent, say)
     answer["submission"] = _submission(child, parent, say)

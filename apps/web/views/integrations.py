@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -16,6 +16,8 @@ from apps.audit.errors import Invalid, NotFound
 from apps.deploys import commands, queries
 from apps.deploys.integrations import kinds, reading, trying
 from apps.deploys.states import VersionFrom
+from apps.engine.errors import BadInput
+from apps.engine.properties import DEPLOY_TYPES, read_properties
 from apps.web.pages import done, page
 from apps.web.views import connecting, registries
 
@@ -105,6 +107,7 @@ def record(request: HttpRequest, integration_id: UUID, *, by: Person) -> HttpRes
         "accounts": reading.accounts(),
         "environments": queries.environments(),
         "ways": list(VersionFrom),
+        "types": DEPLOY_TYPES,
         "may_try": trying.may_be_tried(row),
         "connecting": connecting.section(row, _address(row)),
         "registry": registries.section(row),
@@ -157,8 +160,17 @@ def _bind(request: HttpRequest, row: Integration, by: Person) -> HttpResponse:
         use=sent.get("use", ""),
         version_from=sent.get("version_from", ""),
         version=sent.get("version", ""),
+        deploy_type=sent.get("deploy_type", ""),
+        properties=_properties(sent.get("properties", "")),
     )
     return done(request, "The model is bound.", _back(row))
+
+
+def _properties(text: str) -> Mapping[str, Any]:
+    try:
+        return read_properties(text)
+    except BadInput as fault:
+        raise Invalid(str(fault), field="properties") from None
 
 
 def _unbind(request: HttpRequest, row: Integration, by: Person) -> HttpResponse:
