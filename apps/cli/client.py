@@ -76,6 +76,13 @@ class Client:
         """Read something; tried again when the server is busy."""
         return self._retried(lambda: self._send("GET", path))
 
+    def file(self, path: str) -> bytes:
+        """The bytes of something that is no JSON, or is taken as it stands."""
+        found: bytes = self._retried(
+            lambda: self._send("GET", path, headers={"Accept": "*/*"}, read=_whole)
+        ).body
+        return found
+
     def post(self, path: str, body: Mapping[str, Any], *, key: str = "") -> Answer:
         """Ask for something; with a key the same request is never done twice, so it may be tried again."""
         data = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
@@ -129,13 +136,14 @@ class Client:
         data: Any = None,
         headers: Mapping[str, str] | None = None,
         seconds: float = 60,
+        read: Callable[[HTTPResponse], Answer] | None = None,
     ) -> Answer:
         token = self._token if isinstance(self._token, str) else self._token()
         told = {"Authorization": f"Bearer {token}", "Accept": "application/json", **(headers or {})}
         request = urllib.request.Request(self.base + path, data=data, headers=told, method=method)  # noqa: S310
         try:
             with self._opener.open(request, timeout=seconds) as response:
-                return _read(response)
+                return (read or _read)(response)
         except urllib.error.HTTPError as error:
             raise RefusedByServer(_sentence(error), status=error.code, after=_after(error)) from None
         except (OSError, HTTPException) as error:
@@ -154,15 +162,17 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _read(response: HTTPResponse) -> Answer:
+def _whole(response: HTTPResponse) -> Answer:
     raw = response.read(LARGEST_ANSWER + 1)
     if len(raw) > LARGEST_ANSWER:
         raise Unreachable("The server's answer is larger than any that it gives.")
-    headers = {k.lower(): v for k, v in response.getheaders()}
-    if not raw:
-        return Answer(response.status, None, headers)
+    return Answer(response.status, raw, {k.lower(): v for k, v in response.getheaders()})
+
+
+def _read(response: HTTPResponse) -> Answer:
+    found = _whole(response)
     try:
-        return Answer(response.status, json.loads(raw), headers)
+        return Answer(found.status, json.loads(found.body) if found.body else None, found.headers)
     except ValueError:
         raise Unreachable("The server answered something that is not JSON; is the address right?") from None
 

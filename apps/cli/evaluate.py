@@ -76,13 +76,13 @@ def _rendered(found: Mapping[str, Any], args: argparse.Namespace) -> str:
     if args.format == "json":
         return as_json(found)
     if args.format == "junit":
-        from apps.cli.render_junit import evaluation_junit
+        from apps.engine.junit import junit_of
 
-        return evaluation_junit(found)
+        return junit_of(found)
     if args.format == "sarif":
-        from apps.cli.render_sarif import evaluation_sarif
+        from apps.engine.sarif import sarif_of
 
-        return evaluation_sarif(found, args.manifest)
+        return as_json(sarif_of(found, args.manifest))
     from apps.cli.render_evaluation import evaluation_text
 
     return evaluation_text(found)

@@ -38,19 +38,27 @@ def put(text: str, out: str | None) -> None:
     """Write to standard output, or to the file `out` by renaming a finished one."""
     if out is None:
         sys.stdout.write(text)
+    else:
+        put_bytes(text.encode(), out)
+
+
+def put_bytes(data: bytes, out: str | None) -> None:
+    """The same of bytes, as they are."""
+    if out is None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
         return
-    place = Path(out)
     try:
-        _replace(place, text)
+        _replace(Path(out), data)
     except OSError as problem:
         raise BadInput(f"{out} cannot be written: {problem.strerror}.") from problem
 
 
-def _replace(place: Path, text: str) -> None:
+def _replace(place: Path, data: bytes) -> None:
     handle, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(0o644)

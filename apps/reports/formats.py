@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.access.guards import require
+from apps.access.guards import may, require
 from apps.access.models import Person
 from apps.access.states import Permission
 from apps.approvals.models import Approval
@@ -16,14 +16,17 @@ from apps.audit.errors import NotFound
 from apps.audit.past import clock
 from apps.engine.canonical import rfc3339
 from apps.engine.cyclonedx import bill_of_materials
+from apps.engine.errors import BadInput
 from apps.engine.intoto import test_result, verification_result
+from apps.engine.junit import junit_of
 from apps.engine.model_card import model_card
 from apps.engine.openlineage import run_event
+from apps.engine.sarif import sarif_of
 from apps.engine.spdx import spdx_document
 from apps.gates.models import Decision
-from apps.inventory.models import ModelVersion
+from apps.inventory.models import ModelVersion, RegisteredModel
 from apps.inventory.queries import current_tier, find_version
-from apps.reports.packs_lists import card_of
+from apps.reports.packs_lists import assessment_of, card_of
 
 Made = Mapping[str, Any] | str
 
@@ -71,6 +74,12 @@ def _svr(row: ModelVersion, decision: Decision | None) -> Made:
         until=f"{min(ends):%Y-%m-%d}" if ends else "",
         tier=str(current_tier(row.model) or ""),
     )
+
+
+def _needed(row: ModelVersion, decision: Decision | None) -> Decision:
+    if decision is None:
+        raise BadInput(f"There is no decision on {row} yet that it could speak of.")
+    return decision
 
 
 def _lineage(row: ModelVersion, decision: Decision | None) -> Made:
@@ -125,6 +134,27 @@ FORMATS: dict[str, Format] = {
             ending="openlineage.json",
             make=_lineage,
         ),
+        Format(
+            key="oscal",
+            title="OSCAL 1.2.1 assessment results of the newest decision",
+            media="application/oscal+json",
+            ending="oscal.json",
+            make=lambda row, found: assessment_of(_needed(row, found)),
+        ),
+        Format(
+            key="junit",
+            title="JUnit XML of the newest decision, a case for each gate",
+            media="application/xml",
+            ending="junit.xml",
+            make=lambda row, found: junit_of(_needed(row, found).document),
+        ),
+        Format(
+            key="sarif",
+            title="SARIF 2.1.0 of the newest decision, a result for each gate",
+            media="application/sarif+json",
+            ending="sarif",
+            make=lambda row, found: sarif_of(_needed(row, found).document, "model.yaml"),
+        ),
     )
 }
 
@@ -133,6 +163,8 @@ def drawn_as(by: Person, model: str, label: str, key: str) -> Drawn:
     """A version drawn from its facts; NotFound for a format or version that is not there."""
     row = find_version(by, model, label)
     require(by, Permission.EVIDENCE_SEE, row.model)
+    if key in FORMATS and FORMATS[key].signed:
+        require(by, Permission.EXPORT_MAKE, row.model)
     if key not in FORMATS:
         raise NotFound(f"“{key[:40]}” is no format; there are {', '.join(FORMATS)}.")
     chosen = FORMATS[key]
@@ -140,6 +172,12 @@ def drawn_as(by: Person, model: str, label: str, key: str) -> Drawn:
         sign if (sign.isalnum() and sign.isascii()) or sign in "._-" else "_" for sign in f"{model}-{label}"
     )
     return Drawn(chosen, f"{safe}.{chosen.ending}", chosen.make(row, row.decisions.first()))
+
+
+def takeable(by: Person, model: RegisteredModel) -> list[Format]:
+    """The formats that the person may take of the versions of a model."""
+    signed = may(by, Permission.EXPORT_MAKE, model)
+    return [one for one in FORMATS.values() if signed or not one.signed]
 
 
 def written(drawn: Drawn) -> File:

@@ -91,11 +91,16 @@ def assessments(models: QuerySet[RegisteredModel], told: frozenset[str]) -> Iter
     for row in rows.iterator(chunk_size=100):
         if row.statement_digest not in told:
             continue
-        sealed = payloads([row.statement_digest, *_evidence(row)])
-        decision = sealed.pop(row.statement_digest)
-        doc = assessment_results(decision, digest=row.statement_digest, evidence=sealed)
+        doc = assessment_of(row)
         name = file_name(f"{row.version.model.key}@{row.version.label}")
         yield f"oscal/{name}-{row.statement_digest[7:19]}.json", _pretty(doc)
+
+
+def assessment_of(row: Decision) -> dict[str, Any]:
+    """The OSCAL results of one decision, from what was sealed of it and of its evidence."""
+    sealed = payloads([row.statement_digest, *_evidence(row)])
+    decision = sealed.pop(row.statement_digest)
+    return assessment_results(decision, digest=row.statement_digest, evidence=sealed)
 
 
 def _evidence(row: Decision) -> list[str]:

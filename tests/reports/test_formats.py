@@ -14,7 +14,9 @@ from django.utils import timezone
 from google.protobuf import json_format
 from in_toto_attestation.predicates.test_result.v0 import test_result_pb2
 
-from apps.audit.errors import NotFound, Refused
+from apps.access.models import Person
+from apps.approvals import commands as approvals
+from apps.audit.errors import Forbidden, NotFound, Refused
 from apps.audit.models import Event, Statement
 from apps.audit.past import reading
 from apps.audit.queries import keys
@@ -33,7 +35,11 @@ pytestmark = pytest.mark.usefixtures("small_bank")
 
 
 def taken(key: str, label: str = "1") -> bytes:
-    return export_version(by=factories.validator(), model="credit-pd", label=label, format=key).content
+    return export_version(by=auditor(), model="credit-pd", label=label, format=key).content
+
+
+def auditor() -> Person:
+    return factories.person("auditor", "auditor")
 
 
 def test_a_decided_version_goes_out_in_every_format() -> None:
@@ -102,7 +108,7 @@ def test_an_attestation_is_signed_and_told_of_and_verified_without_the_service(p
         envelope, sealed = json.loads(data), Statement.objects.latest("signed_at")
         event = Event.objects.filter(action="export.made").latest("recorded_at")
         assert (bytes(sealed.envelope), sealed.event) == (data, event)
-        assert event.actor_id == str(factories.validator().pk)
+        assert event.actor_id == str(auditor().pk)
         assert event.doc["object"]["name"] == f"credit-pd-1.{FORMATS[key].ending}"
         assert envelope["payloadType"] == "application/vnd.in-toto+json"
         assert [one["keyid"] for one in envelope["signatures"]] == [sealed.key_id]
@@ -110,6 +116,27 @@ def test_an_attestation_is_signed_and_told_of_and_verified_without_the_service(p
     told = capsys.readouterr().out
     assert "property     GOV_APPROVED_USE_CREDIT_DECISION" in told
     assert f"credit-pd@1 {granted.version.digest}" in told
+
+
+def test_the_same_facts_are_attested_once_and_other_facts_anew(pinned) -> None:
+    """What was signed goes out again while it holds; that it was taken is told each time."""
+    approval = bank.granted()
+    first = {key: taken(key) for key in SIGNED}
+    sealed, told = Statement.objects.count(), Event.objects.filter(action="export.made")
+    taken_so_far = told.count()
+    assert {key: taken(key) for key in SIGNED} == first
+    assert (Statement.objects.count(), told.count()) == (sealed, taken_so_far + 2)
+    approvals.revoke(by=factories.risk_officer(), approval=approval, reason="It drifts.")
+    again = {key: taken(key) for key in SIGNED}
+    assert (again[SIGNED[0]], again[SIGNED[1]] != first[SIGNED[1]]) == (first[SIGNED[0]], True)
+    assert b"GOV_APPROVED" not in base64.b64decode(json.loads(again[SIGNED[1]])["payload"])
+
+
+@pytest.mark.parametrize("key", SIGNED)
+def test_who_may_not_export_gets_nothing_signed(key: str) -> None:
+    bank.granted()
+    with pytest.raises(Forbidden):
+        export_version(by=factories.validator(), model="credit-pd", label="1", format=key)
 
 
 def altered(envelope: dict[str, Any]) -> dict[str, Any]:
@@ -168,7 +195,7 @@ def keys_of(signer: FileSigner, pinned: Path) -> Path:
 
 def test_the_readers_of_in_toto_read_what_api_and_page_give(client) -> None:
     bank.decided(bank.version())
-    client.force_login(factories.validator(), backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(auditor(), backend="django.contrib.auth.backends.ModelBackend")
     for address in ("/api/v1/models/credit-pd/versions/1/", "/models/credit-pd/versions/1/formats/"):
         told = client.get(f"{address}in-toto-test-result")
         assert told.headers["Content-Type"] == "application/vnd.in-toto.test-result+dsse"

@@ -26,7 +26,7 @@ from apps.inventory.conversions import origin_of
 from apps.inventory.filtering import filter_choices
 from apps.inventory.listing import model_page
 from apps.inventory.sealed import ground_of
-from apps.reports.formats import FORMATS
+from apps.reports.formats import takeable
 from apps.web.challenges import decided, version_log
 from apps.web.pages import done, page
 from apps.web.views.submitting import barred, hindrance
@@ -121,7 +121,7 @@ def version_record(request: HttpRequest, key: str, label: str, *, by: Person) ->
         "contributions": version.contributions.select_related("person"),
         "log": version_log(by, version, decided(version, uses)),
         "quote": quote(version.model, Purpose.APPROVAL),
-        "formats": FORMATS.values(),
+        "formats": takeable(by, version.model),
         "told": told_of(version),
     }
     return render(request, "models/version.html", context)

@@ -1,17 +1,14 @@
-"""An evaluation as SARIF 2.1.0: one rule and one result per gate."""
+"""An evaluation or a decision as SARIF 2.1.0: one rule and one result per gate."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
-from apps.cli.output import as_json
-from apps.cli.render_evaluation import bound_text
-
-SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-_KINDS = {
+SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_KINDS: Final = {
     "pass": "pass",
     "fail": "fail",
     "warn": "fail",
@@ -19,13 +16,31 @@ _KINDS = {
     "missing": "open",
     "not_applicable": "notApplicable",
 }
-_WEIGHTS = {"critical": "9.5", "high": "8.0", "medium": "5.0", "low": "2.0"}
+_WEIGHTS: Final = {"critical": "9.5", "high": "8.0", "medium": "5.0", "low": "2.0"}
 Gate = Mapping[str, Any]
 
 
-def evaluation_sarif(found: Mapping[str, Any], manifest: str) -> str:
-    """A run whose results are placed in the manifest."""
+def sarif_of(found: Mapping[str, Any], manifest: str) -> dict[str, Any]:
+    """A log with one run, whose results are placed in the manifest.
+
+    Parameters
+    ----------
+    found : Mapping
+        An evaluation, or the document of a decision.
+    manifest : str
+        The path of the manifest that it is about.
+
+    Examples
+    --------
+    >>> gate = {"id": "auc", "outcome": "fail", "why": "Too low.", "bound": {"min": 0.8}}
+    >>> subject = {"model": "m", "version": "1", "digest": "sha256:0"}
+    >>> said = {"outcome": "fail", "engine": "1", "subject": subject, "gates": [gate]}
+    >>> told = sarif_of(said | {"policy": {"id": "p"}}, "model.yaml")["runs"][0]
+    >>> told["tool"]["driver"]["rules"][0]["shortDescription"], told["results"][0]["level"]
+    ({'text': 'auc (needs at least 0.8)'}, 'error')
+    """
     subject = found["subject"]
+    policies = "+".join(str(one["id"]) for one in found.get("policies") or [found["policy"]])
     run = {
         "tool": {
             "driver": {
@@ -34,16 +49,16 @@ def evaluation_sarif(found: Mapping[str, Any], manifest: str) -> str:
                 "rules": [_rule(gate) for gate in found["gates"]],
             }
         },
-        "automationDetails": {"id": f"countersign/{subject['model']}/{found['policy']['id']}/"},
+        "automationDetails": {"id": f"countersign/{subject['model']}/{policies}/"},
         "results": [_result(i, gate, found, manifest) for i, gate in enumerate(found["gates"])],
         "properties": {"outcome": found["outcome"], "subject": subject["digest"]},
     }
-    return as_json({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
 def _rule(gate: Gate) -> dict[str, Any]:
     title = gate.get("title") or gate["id"]
-    needs = bound_text(gate)
+    needs = _needs(gate)
     return {
         "id": gate["id"],
         "shortDescription": {"text": f"{title} (needs {needs})" if needs else title},
@@ -71,6 +86,15 @@ def _result(index: int, gate: Gate, found: Mapping[str, Any], manifest: str) -> 
         "partialFingerprints": {"gateKey/v1": f"{found['subject']['model']}:{gate['id']}"},
         "properties": {"outcome": gate["outcome"], "enforcement": gate.get("enforcement")},
     }
+
+
+def _needs(gate: Gate) -> str:
+    """The bound in words."""
+    words = {"min": "at least", "max": "at most"}
+    bound = gate.get("bound") or {}
+    parts = [f"{words.get(end, end)} {value:,.4g}" for end, value in bound.items() if value is not None]
+    whole = ", whole interval" if parts and gate.get("basis") == "interval" else ""
+    return " and ".join(parts) + whole
 
 
 def _level(gate: Gate, outcome: str) -> str:

@@ -1,19 +1,31 @@
-"""An evaluation as JUnit XML: one test case per gate."""
+"""An evaluation or a decision as JUnit XML: one test case per gate."""
 
 from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
-from apps.cli.render_evaluation import policies
-
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def evaluation_junit(found: Mapping[str, Any]) -> str:
-    """Failed gates are failures; what could not be measured is an error; advisory failures are skipped."""
+def junit_of(found: Mapping[str, Any]) -> str:
+    """The report: failed gates are failures, what could not be measured an error, advisory failures skipped.
+
+    Parameters
+    ----------
+    found : Mapping
+        An evaluation, or the document of a decision.
+
+    Examples
+    --------
+    >>> gate = {"id": "auc", "outcome": "fail", "why": "Too low.", "policies": ["p"]}
+    >>> subject = {"model": "m", "version": "1", "digest": "sha256:0"}
+    >>> said = {"outcome": "fail", "engine": "1", "subject": subject, "gates": [gate]}
+    >>> junit_of(said | {"policies": [{"id": "p", "version": "1.0.0"}]}).splitlines()[2].strip()[:57]
+    '<testsuite name="m 1 against p 1.0.0" tests="1" failures='
+    """
     cases = [_case(gate, found) for gate in found["gates"]]
     counts = {
         tag: str(sum(case.find(tag) is not None for case in cases)) for tag in ("failure", "error", "skipped")
@@ -21,7 +33,7 @@ def evaluation_junit(found: Mapping[str, Any]) -> str:
     subject = found["subject"]
     suite = ET.Element(
         "testsuite",
-        name=_text(f"{subject['model']} {subject['version']} against {policies(found)}"),
+        name=_text(f"{subject['model']} {subject['version']} against {_policies(found)}"),
         tests=str(len(cases)),
         failures=counts["failure"],
         errors=counts["error"],
@@ -42,12 +54,10 @@ def evaluation_junit(found: Mapping[str, Any]) -> str:
 
 
 def _case(gate: Mapping[str, Any], found: Mapping[str, Any]) -> ET.Element:
-    policy = found["policy"]
+    mine = gate.get("policies") or [one["id"] for one in _listed(found)]
+    asking = "+".join(f"{one['id']}@{one['version']}" for one in _listed(found) if one["id"] in mine)
     case = ET.Element(
-        "testcase",
-        name=_text(gate["id"]),
-        classname=_text(f"policy.{policy['id']}@{policy['version']}"),
-        time="0",
+        "testcase", name=_text(gate["id"]), classname=_text(f"policy.{asking or '+'.join(mine)}"), time="0"
     )
     tag, kind = _element(gate)
     why = _text(gate["why"])
@@ -58,6 +68,14 @@ def _case(gate: Mapping[str, Any], found: Mapping[str, Any]) -> ET.Element:
     else:
         ET.SubElement(case, tag, message=why, type=kind)
     return case
+
+
+def _listed(found: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return found.get("policies") or [found["policy"]]
+
+
+def _policies(found: Mapping[str, Any]) -> str:
+    return ", ".join(f"{policy['id']} {policy['version']}" for policy in _listed(found))
 
 
 def _element(gate: Mapping[str, Any]) -> tuple[str | None, str]:
