@@ -9,7 +9,7 @@ from apps.access.guards import may
 from apps.access.models import Person
 from apps.access.queries import models_with
 from apps.access.states import Permission
-from apps.deploys import glass
+from apps.deploys import experiments, glass
 from apps.deploys.models import Admission
 from apps.deploys.queries import decision_feed
 from apps.deploys.running import reported
@@ -28,6 +28,7 @@ def _admissions(by: Person, filters: Filters) -> Iterator[Admission]:
 _ROWS: Mapping[str, tuple[Callable[[Person, Filters], Iterable[Any]], str]] = {
     "admissions": (_admissions, "model_key"),
     "break-glass": (lambda by, _: glass.visible(by).iterator(chunk_size=1_000), "version.model.key"),
+    "experiments": (lambda by, _: experiments.visible(by).iterator(chunk_size=1_000), "champion.model.key"),
     "deployments": (lambda by, _: reported(by).iterator(chunk_size=1_000), "model_key"),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -28,13 +28,20 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under a head; an empty one says why it is empty. The column `drawn` is also shown as bars."""
+    """Rows under a head; an empty one says why it is empty. The column `drawn` is also shown as bars.
+
+    `pictured` is the statement whose measurement is drawn above the rows, with its `bound`; `told` are
+    sentences below them.
+    """
 
     caption: str
     head: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     empty: str = "Nothing is on record."
     drawn: str = ""
+    pictured: str = ""
+    bound: Mapping[str, Any] = field(default_factory=dict)
+    told: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,15 +16,16 @@ from django.conf import settings
 
 from apps.engine.canonical import digest as digest_of
 from apps.reports import charts
-from apps.reports.documents import Document, Table
+from apps.reports.documents import Cell, Document, Table
 from apps.reports.grouped import grouped
-from apps.reports.laying import bars_of, widths
+from apps.reports.laying import picture_of, widths
 from apps.reports.painting import Painted
 from apps.reports.pictures import Picture
 from apps.reports.templates import rendered
 
 FONTS = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
 PICTURE = "picture:"
+TONES = ("pass", "warn", "fail", "missing", "insufficient", "error", "no_policy")
 ORDER = ("fail", "missing", "insufficient", "warn", "pass", "not_applicable")
 
 
@@ -54,6 +55,7 @@ def draw(
         "authority": authority,
         "made_at": made_at,
         "fonts": font_faces(),
+        "foot": f"Decision {facts['decision_digest']}",
     }
     html = rendered("validation.html", context)
     titles = {g["id"]: str(g.get("title") or g["id"]) for g in gates}
@@ -75,12 +77,19 @@ def draw_document(document: Document, *, made_at: datetime, authority: str = "")
     marks: dict[str, int] = {}
     pictures: list[Picture] = []
     sections = [
-        {**asdict(section), "tables": [_shown(table, marks, pictures) for table in section.tables]}
+        {
+            "title": section.title,
+            "sentences": section.sentences,
+            "tables": [_shown(table, marks, pictures, document.statements) for table in section.tables],
+        }
         for section in document.sections
     ]
+    said = {name: getattr(document, name) for name in ("title", "about", "summary")}
+    digest = digest_of(json.dumps(content, sort_keys=True, ensure_ascii=False).encode())
     context = {
-        "document": {**asdict(document), "sections": sections},
-        "digest": digest_of(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()),
+        "document": {**said, "sections": sections},
+        "digest": digest,
+        "foot": f"Content {digest}",
         "evidence": [
             (mark, one, f"{settings.BASE_URL}/api/v1/statements/{one}") for one, mark in marks.items()
         ],
@@ -94,12 +103,15 @@ def draw_document(document: Document, *, made_at: datetime, authority: str = "")
     return Made(pdf, rendered("document.html", {**context, "fonts": [], "inline": inline}))
 
 
-def _shown(table: Table, marks: dict[str, int], pictures: list[Picture]) -> dict[str, Any]:
+def _shown(
+    table: Table, marks: dict[str, int], pictures: list[Picture], statements: Mapping[str, Any]
+) -> dict[str, Any]:
     """A table as the page has it: widths of its columns, and the place of its picture among all, if any."""
-    drawn = bars_of(table)
+    drawn = picture_of(table, statements)
     pictures += [drawn] if drawn else []
     told = {
         "drawn": table.drawn,
+        "told": table.told,
         "place": len(pictures) - 1,
         "picture": drawn and f"{PICTURE}{len(pictures) - 1}",
     }
@@ -109,15 +121,18 @@ def _shown(table: Table, marks: dict[str, int], pictures: list[Picture]) -> dict
 
 
 def _marked(table: Table, marks: dict[str, int]) -> dict[str, Any]:
-    """A table whose cells name their statements by number."""
-    rows = [
-        [
-            {**asdict(c), "mark": marks.setdefault(c.evidence, len(marks) + 1) if c.evidence else 0}
-            for c in row
-        ]
-        for row in table.rows
-    ]
-    return {"caption": table.caption, "head": table.head, "rows": rows, "empty": table.empty}
+    """A table whose cells name their statements by number; once for all where they come from one place."""
+    rows = [[_entry(cell, marks) for cell in row] for row in table.rows]
+    from_where = {(c["provenance"], c["mark"]) for row in rows for c in row if c["provenance"]}
+    one = next(iter(from_where)) if len(from_where) == 1 else None
+    source = {"provenance": one[0], "mark": one[1]} if one else None
+    told = {"caption": table.caption, "head": table.head, "empty": table.empty}
+    return {**told, "rows": rows, "source": source}
+
+
+def _entry(cell: Cell, marks: dict[str, int]) -> dict[str, Any]:
+    mark = marks.setdefault(cell.evidence, len(marks) + 1) if cell.evidence else 0
+    return {**asdict(cell), "mark": mark, "tone": cell.text if cell.text in TONES else ""}
 
 
 def font_faces() -> list[tuple[str, str]]:

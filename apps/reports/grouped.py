@@ -1,4 +1,7 @@
-"""The groups of a measurement as a table: plain rows where every name has room, else cells that break."""
+"""What of a measurement stands in a table: its groups, else the table that its picture draws.
+
+Groups are plain rows where every name has room, else cells that break.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,11 @@ from typing import Any
 
 from django.conf import settings
 
+from apps.reports.charts import table_drawn
+from apps.reports.documents import rounded
+
 HEAD = ("Group", "n", "Value, 95 % interval", "Ratio")
+LONGEST_TABLE = 40
 FONTS = Path(settings.BASE_DIR) / "templates" / "reports" / "fonts"
 SIZE_PX, ROOM_PX = 8.5 * 96 / 72, 268.0  # as the template sets the rows and their first column
 FIGURE_SPACE = "\u2007"  # as wide as a digit
@@ -22,22 +29,37 @@ class GroupTable:
 
     rows: Sequence[Sequence[str]]
     plain: bool
-
-    @property
-    def head(self) -> Sequence[str]:
-        """The names of the columns."""
-        return HEAD
+    head: Sequence[str] = HEAD
+    left_out: int = 0
 
 
 def grouped(measurement: Mapping[str, Any] | None) -> GroupTable | None:
-    """The table of a measurement's groups; None where it has none."""
+    """The table of a measurement's groups, or of what is drawn of it; None where it has neither."""
     groups = (measurement or {}).get("groups") or ()
     if not groups:
-        return None
+        return _drawn(measurement or {})
     rows = [(_label(g), _count(g), _value(g), _digits(g.get("ratio"), 3)) for g in groups]
     widest = max(len(row[1]) for row in rows)
     aligned = [(label, n.rjust(widest, FIGURE_SPACE), *rest) for label, n, *rest in rows]
     return GroupTable(aligned, all(_fits(row[0]) for row in rows))
+
+
+def _drawn(measurement: Mapping[str, Any]) -> GroupTable | None:
+    found = table_drawn(measurement)
+    if found is None:
+        return None
+    names, rows = list(found[1][0]), found[1]
+    shown = [[_shown(row[name]) for name in names] for row in rows[:LONGEST_TABLE]]
+    head = [name.replace("_", " ") for name in names]
+    return GroupTable(shown, plain=False, head=head, left_out=len(rows) - len(shown))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "–"}[value]
+    if isinstance(value, int):
+        return f"{value:,}"
+    return rounded(value) if isinstance(value, float) else str(value)
 
 
 def _count(group: Mapping[str, Any]) -> str:

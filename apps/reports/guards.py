@@ -52,14 +52,15 @@ def can_sign(by: Person, report: Report) -> Seat:
 
 def _seat(by: Person, report: Report) -> Seat:
     approval = _standing(report)
-    if report.signatures.filter(person__identity=by.identity).exists():
+    signed = list(report.signatures.all())  # a page has read them, with their people, for other reasons
+    if any(one.person.identity == by.identity for one in signed):
         raise Refused("You have signed this report already.")
     mine = [s for s in queries.seat_list(approval) if _holds(by, approval, s)]
     if not mine:
         roles = " or ".join(sorted({s.role for s in queries.seat_list(approval)})) or "validator"
         raise Forbidden(f"Only a {roles} of {approval.version.model.key} signs this report.")
     independent(by, approval)
-    taken = set(report.signatures.values_list("seat", flat=True))
+    taken = {one.seat for one in signed}
     free = [s for s in mine if s.name not in taken]
     if not free:
         raise Refused("Every place for your role is signed already.")
@@ -126,7 +127,9 @@ def shows_newest(blob: Blob, shown: str) -> None:
 
 OF_VERSION = (ReportKind.DOSSIER, ReportKind.ANNEX_IV, ReportKind.BIAS_AUDIT)
 OF_MANY = (ReportKind.PORTFOLIO, ReportKind.ATTESTATIONS, ReportKind.ACCESS_REVIEW, ReportKind.COVERAGE)
+SCOPE = ("framework", "since", "until", "distributed", "source")  # what a report may be asked over
 LONGEST_PERIOD = timedelta(days=3660)
+LONGEST_SOURCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,7 @@ def can_ask(by: Person, kind: str, version: ModelVersion | None, scope: Mapping[
         if version is None:
             raise Invalid("Say which version the report is of.", field="version")
         require(by, Permission.REPORT_MAKE, version.model)
-        return Wanted(ReportKind(kind), {})
+        return Wanted(ReportKind(kind), _audited(scope) if kind == ReportKind.BIAS_AUDIT else {})
     if version is not None:
         raise Invalid("This report is over many models, not over one version.", field="version")
     _may_see_many(by, ReportKind(kind))
@@ -174,6 +177,20 @@ def _scope(kind: ReportKind, scope: Mapping[str, Any]) -> dict[str, str]:
     if not since < until or until - since > LONGEST_PERIOD:
         raise Invalid("A period begins before it ends and is at most ten years long.", field="until")
     return {"since": since.isoformat(), "until": until.isoformat()}
+
+
+def _audited(scope: Mapping[str, Any]) -> dict[str, str]:
+    """What is published with a bias audit and nothing measures: the first day of use, the data's source."""
+    source = " ".join(str(scope.get("source") or "").split())
+    if len(source) > LONGEST_SOURCE:
+        raise Invalid(
+            f"The source of the data has {len(source):,} characters, at most {LONGEST_SOURCE:,}.",
+            field="source",
+        )
+    said = {"source": source} if source else {}
+    if scope.get("distributed"):
+        said["distributed"] = _day(scope, "distributed").date().isoformat()
+    return said
 
 
 def _day(scope: Mapping[str, Any], name: str) -> datetime:

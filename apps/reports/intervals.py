@@ -5,21 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from apps.reports.pictures import ACCENT, PALE, QUIET, Dot, Label, Line, Mark, Picture, name, title
+from apps.reports.pictures import ACCENT, BOUND, PALE, QUIET, Dot, Label, Line, Mark, Picture, name, title
 from apps.reports.scales import Scale
 
-LEFT, PLOT, RIGHT, TOP, STEP, FOOT = 210, 340, 90, 30, 22, 40
+LEFT, PLOT, RIGHT, TOP, STEP, FOOT = 210, 340, 90, 38, 22, 40
 
 
-def intervals(heading: str, rows: Sequence[Mapping[str, Any]]) -> Picture:
-    """Rows with `group`, `value`, `low`, `high`, `n_label` and `status`."""
-    scale = Scale.over(min(r["low"] for r in rows), max(r["high"] for r in rows), LEFT, PLOT)
+def intervals(
+    heading: str,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    axis: str = "value with 95 % interval",
+    bounds: Sequence[tuple[str, float]] = (),
+) -> Picture:
+    """Rows with `group`, `value`, `low`, `high`, `n_label` and `status`; bounds stand as upright lines."""
+    edges = [value for _, value in bounds]
+    ends = [*edges, *(r["low"] for r in rows), *(r["high"] for r in rows)]
+    scale = Scale.over(min(ends), max(ends), LEFT, PLOT)
     bottom = TOP + STEP * len(rows)
     marks: list[Mark] = [title(heading)]
     for mark in scale.marks:
         x = scale.at(mark)
         marks += [Line(x, TOP, x, bottom), Label(x, bottom + 14, f"{mark:g}", "middle")]
-    marks.append(Label(LEFT + PLOT / 2, bottom + 30, "value with 95 % interval", "middle", QUIET))
+    marks.append(Label(LEFT + PLOT / 2, bottom + 30, axis, "middle", QUIET))
+    for told, value in bounds:
+        marks.append(Line(scale.at(value), TOP - 4, scale.at(value), bottom, BOUND, 1.5))
+        marks.append(Label(scale.at(value), TOP - 6, told, "middle", BOUND))
     for number, row in enumerate(rows):
         marks += _row(row, TOP + STEP * (number + 0.5), scale)
     return Picture(LEFT + PLOT + RIGHT, bottom + FOOT, marks)

@@ -7,6 +7,7 @@ from typing import IO, Any, Protocol
 
 from django.db.models import QuerySet
 
+from apps.access import overseeing
 from apps.access.guards import may, require, require_anywhere
 from apps.access.models import Person
 from apps.access.queries import models_with, visible_grants, visible_people
@@ -17,12 +18,14 @@ from apps.approvals.queries import (
     visible_attestations,
     visible_documents,
     visible_findings,
+    visible_signoffs,
     visible_waivers,
 )
+from apps.approvals.rounds import visible_rounds
 from apps.audit.errors import Invalid
 from apps.audit.trail import event_page
 from apps.costs.statements import statement
-from apps.gates.queries import run_page, visible_decisions
+from apps.gates.queries import released_policies, run_page, visible_decisions, visible_evidence
 from apps.inventory.listed import Listed
 from apps.inventory.listing import LONGEST_PAGE, model_page
 from apps.inventory.queries import visible_uses, visible_versions
@@ -38,6 +41,7 @@ FILTERS: Mapping[str, tuple[str, ...]] = {
     "admissions": ("model", "environment", "outcome"),
     "events": ("action", "object", "actor", "from", "to"),
 }
+OF_PEOPLE = ("people", "grants", "tokens", "units")
 _CHUNK = 1_000
 
 
@@ -55,10 +59,10 @@ def known_filters(name: str, given: Mapping[str, str]) -> dict[str, str]:
 
 def may_take(by: Person, name: str) -> None:
     """Refused unless the person may export, and may see what this list holds."""
-    if name in ("people", "grants") and may(by, Permission.PERSON_MANAGE):
+    if name in OF_PEOPLE and may(by, Permission.PERSON_MANAGE):
         return
     require_anywhere(by, Permission.EXPORT_MAKE)
-    if name in ("people", "grants"):
+    if name in OF_PEOPLE:
         require(by, Permission.EVENT_SEE)
     if name == "events":
         require(by, Permission.EVENT_SEE)
@@ -111,6 +115,7 @@ def _runs(by: Person, filters: Filters) -> Iterator[Any]:
     return exportable(by, found, "version__model")
 
 
+_OF_SIGNOFF = ("person", "approval__version__model", "approval__use")
 _ROWS: dict[str, Rows] = {
     "models": _models,
     "versions": lambda by, _: exportable(by, visible_versions(by), "model"),
@@ -125,6 +130,16 @@ _ROWS: dict[str, Rows] = {
     "documents": lambda by, _: exportable(by, visible_documents(by), "version__model"),
     "challenges": lambda by, _: exportable(by, visible_challenges(by), "model"),
     "costs": lambda by, _: statement(),
+    "rounds": lambda by, _: visible_rounds(by).iterator(chunk_size=_CHUNK),
+    "signoffs": lambda by, _: exportable(
+        by, visible_signoffs(by).select_related(*_OF_SIGNOFF), "approval__version__model"
+    ),
+    "evidence": lambda by, _: exportable(
+        by, visible_evidence(by).select_related("run__use"), "run__version__model"
+    ),
+    "policies": lambda by, _: released_policies().iterator(chunk_size=_CHUNK),
+    "units": lambda by, _: (unit for unit, _ in overseeing.units_told()),
+    "tokens": lambda by, _: overseeing.tokens(by).iterator(chunk_size=_CHUNK),
     "people": lambda by, _: visible_people(by).iterator(),
     "grants": lambda by, _: visible_grants(by).iterator(),
     "events": lambda _, filters: pages(lambda cursor: event_page(filters, cursor)),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 INK, QUIET, ACCENT, PALE, RULE = "#1b1f24", "#545b66", "#1c4f8f", "#9aa0aa", "#d9dbe0"
+BOUND = "#a3211b"
 FONT = "DejaVu Sans"
 LONGEST = 34
 

@@ -1,78 +1,16 @@
-"""The lists that can be taken away as files: of each its columns, and for whom its people are named."""
+"""The lists that can be taken away as files: of each its columns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-from apps.access.models import Person
 from apps.inventory.queries import current_tier
-
-Get = Callable[[Any], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column: its name and how a row gives its value; a person is named or numbered by the reader."""
-
-    name: str
-    get: Get
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The columns of a list."""
-
-    name: str
-    columns: tuple[Column, ...]
-
-    @property
-    def head(self) -> list[str]:
-        return [column.name for column in self.columns]
-
-    def cells(self, row: Any, *, named: bool) -> Sequence[Any]:
-        """A row's values; people by their user names, or where `named` is false by number alone."""
-        return [_person(column.get(row), named=named) for column in self.columns]
-
-
-def _person(value: Any, *, named: bool) -> Any:
-    if not isinstance(value, Person):
-        return value
-    return value.username if named else f"person {value.pk}"
-
-
-def _follow(path: str) -> Get:
-    """The value at the end of dotted names; None as soon as one of them is not there."""
-    names = path.split(".")
-
-    def get(row: Any) -> Any:
-        for name in names:
-            row = row.get(name) if isinstance(row, dict) else getattr(row, name, None)
-            if row is None:
-                return None
-        return row
-
-    return get
-
-
-def _table(name: str, *columns: str, **more: Get) -> Table:
-    """A table from `name` or `name=path` for each column."""
-    return Table(name, (*_columns(columns), *(Column(key, get) for key, get in more.items())))
-
-
-def _columns(told: Sequence[str]) -> Iterator[Column]:
-    for text in told:
-        name, _, path = text.partition("=")
-        yield Column(name, _follow(path or name))
-
+from apps.reports.columns import Table, table
 
 _VERSION = ("model=version.model.key", "version=version.label", "use=use.key")
 
 TABLES: dict[str, Table] = {
-    table.name: table
-    for table in (
-        _table(
+    one.name: one
+    for one in (
+        table(
             "models",
             "key",
             "title",
@@ -86,7 +24,7 @@ TABLES: dict[str, Table] = {
             "registered_at",
             tier=current_tier,
         ),
-        _table(
+        table(
             "versions",
             "model=model.key",
             "version=label",
@@ -99,7 +37,7 @@ TABLES: dict[str, Table] = {
             "registered_by",
             "registered_at",
         ),
-        _table(
+        table(
             "runs",
             "id",
             *_VERSION,
@@ -116,8 +54,8 @@ TABLES: dict[str, Table] = {
             "finished_at",
             "cause",
         ),
-        _table("decisions", "digest=statement_digest", *_VERSION, "purpose", "outcome", "decided_at"),
-        _table(
+        table("decisions", "digest=statement_digest", *_VERSION, "purpose", "outcome", "decided_at"),
+        table(
             "approvals",
             "id",
             *_VERSION,
@@ -130,7 +68,7 @@ TABLES: dict[str, Table] = {
             "expires_at",
             "statement=statement_digest",
         ),
-        _table(
+        table(
             "findings",
             "id",
             "model=model.key",
@@ -148,7 +86,7 @@ TABLES: dict[str, Table] = {
             "remediated_at",
             "closed_at",
         ),
-        _table(
+        table(
             "waivers",
             "id",
             *_VERSION,
@@ -163,7 +101,7 @@ TABLES: dict[str, Table] = {
             "valid_to",
             "statement=statement_digest",
         ),
-        _table(
+        table(
             "admissions",
             "id",
             "model=model_key",
@@ -177,9 +115,84 @@ TABLES: dict[str, Table] = {
             "expires_at",
             "statement=statement_digest",
         ),
-        _table("uses", "model=model.key", "use=key", "title", "retired_at", "retired_by"),
-        _table("attestations", "model=model.key", "person", "attested_at", "statement=statement_digest"),
-        _table(
+        table("uses", "model=model.key", "use=key", "title", "retired_at", "retired_by"),
+        table("attestations", "model=model.key", "person", "attested_at", "statement=statement_digest"),
+        table(
+            "rounds",
+            "id",
+            "title",
+            "scope",
+            "due",
+            "every_days",
+            "opened_by",
+            "opened_at",
+            "ended_at=end.ended_at",
+        ),
+        table(
+            "signoffs",
+            "model=approval.version.model.key",
+            "version=approval.version.label",
+            "use=approval.use.key",
+            "round",
+            "step",
+            "role",
+            "person",
+            "meaning",
+            "reason",
+            "limits",
+            "signed_at",
+            "decision=decision_digest",
+            "statement=statement_digest",
+        ),
+        table(
+            "evidence",
+            "model=run.version.model.key",
+            "version=run.version.label",
+            "use=run.use.key",
+            "gate",
+            "check=check_id",
+            "check_version",
+            "status=measurement.status",
+            "provenance=measurement.provenance",
+            "value=measurement.value",
+            "n=measurement.n",
+            "low=measurement.interval.0",
+            "high=measurement.interval.1",
+            "measured_at",
+            "statement=statement_digest",
+        ),
+        table(
+            "policies",
+            "policy",
+            "version",
+            "title=document.metadata.title",
+            "digest",
+            "effective_from",
+            "effective_until",
+            "proposed_by",
+            "released_by",
+            "released_at",
+            "statement=statement_digest",
+        ),
+        table(
+            "experiments",
+            "id",
+            "title",
+            "use=use.key",
+            "environment=environment.key",
+            "slot",
+            "champion",
+            "challenger",
+            "share",
+            "begins_at",
+            "ends_at",
+            "reason",
+            "begun_by",
+            "begun_at",
+            "ended_at=end.ended_at",
+            "statement=statement_digest",
+        ),
+        table(
             "documents",
             *_VERSION,
             "document=key",
@@ -190,7 +203,7 @@ TABLES: dict[str, Table] = {
             "given_at",
             "statement=statement_digest",
         ),
-        _table(
+        table(
             "challenges",
             "id",
             "model=model.key",
@@ -204,7 +217,7 @@ TABLES: dict[str, Table] = {
             "said_at",
             "statement=statement_digest",
         ),
-        _table(
+        table(
             "deployments",
             "id",
             "environment=environment.key",
@@ -219,7 +232,7 @@ TABLES: dict[str, Table] = {
             "reported_at",
             "statement=statement_digest",
         ),
-        _table(
+        table(
             "break-glass",
             "id",
             *_VERSION,
@@ -237,7 +250,7 @@ TABLES: dict[str, Table] = {
             "finding=glass.finding_id",
             "statement=glass.statement_digest",
         ),
-        _table(
+        table(
             "reports",
             "id",
             "kind",
@@ -248,12 +261,25 @@ TABLES: dict[str, Table] = {
             "made_at",
             "statement=statement_digest",
         ),
-        _table("costs", "month", "unit=unit_key", "runs", "cpu_seconds", "amount", "currency", "budget"),
-        _table("people", "username", "name", "is_service", "is_active", "last_login", "date_joined"),
-        _table(
+        table("costs", "month", "unit=unit_key", "runs", "cpu_seconds", "amount", "currency", "budget"),
+        table("people", "username", "name", "is_service", "is_active", "last_login", "date_joined"),
+        table(
+            "tokens",
+            "person",
+            "name",
+            "prefix",
+            "last4",
+            "scopes",
+            "issued_by",
+            "created_at",
+            "expires_at",
+            "revoked_at",
+        ),
+        table("units", "key", "title"),
+        table(
             "grants", "person", "role", "scope", "scope_key", "valid_from", "valid_to", "granted_by", "reason"
         ),
-        _table(
+        table(
             "events",
             "index",
             "id",

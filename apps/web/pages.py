@@ -25,6 +25,7 @@ from apps.audit.past import as_of
 from apps.audit.retrying import retried
 from apps.engine.errors import Problem
 from apps.notices.queries import unread
+from apps.reports.lists import OF_PEOPLE
 from apps.web import past
 from apps.web.administration import sections
 
@@ -77,6 +78,14 @@ LISTS = {
     "/reports": "reports",
     "/costs": "costs",
     "/events": "events",
+    "/queue": "runs",
+    "/attestations": "attestations",
+    "/deployments": "deployments",
+    "/experiments": "experiments",
+    "/policies": "policies",
+    "/administration/people": "people",
+    "/administration/tokens": "tokens",
+    "/administration/units": "units",
 }
 
 
@@ -113,7 +122,10 @@ def _administration(wide: list[Role]) -> list[Entry]:
 def _exportable(request: HttpRequest, held: set[Permission]) -> dict[str, Any] | None:
     """The list on this page as a form takes it away, for those who export."""
     name = LISTS.get(request.path)
-    if name is None or Permission.EXPORT_MAKE not in held:
+    needed = (
+        {Permission.EXPORT_MAKE, Permission.PERSON_MANAGE} if name in OF_PEOPLE else {Permission.EXPORT_MAKE}
+    )
+    if name is None or not needed & held:
         return None
     filters = {key: value for key, value in request.GET.items() if key not in ("after", "at")}
     return {"list": name, "filters": filters, "formats": ("csv", "xlsx", "jsonl")}

@@ -29,6 +29,8 @@ PAGES = (
     "/waivers",
     "/decisions",
     "/policies",
+    "/reports",
+    "/verify",
     "/scorecard",
     "/costs",
     "/events",
@@ -38,6 +40,7 @@ PAGES = (
     "/reauthenticate",
 )
 DEVELOPERS = ("/models/credit-pd/versions/new",)
+AUDITORS = ("/exports",)
 
 
 def records(site: Site) -> list[str]:
@@ -55,7 +58,7 @@ def records(site: Site) -> list[str]:
 
 def every_page(site: Site, visit: Visit) -> Iterator[str]:
     """Each page, opened by somebody whom it is for."""
-    for username, paths in (("head", (*PAGES, *records(site))), ("dev", DEVELOPERS)):
+    for username, paths in (("head", (*PAGES, *records(site))), ("dev", DEVELOPERS), ("a-auditor", AUDITORS)):
         visit.page.context.clear_cookies()
         visit.sign_in(username)
         for path in paths:

@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 
@@ -50,8 +51,8 @@ def rows_of(data: bytes) -> list[dict[str, str]]:
 
 
 LISTS = ("models", "versions", "runs", "decisions", "approvals", "findings", "admissions", "reports")
-MORE = ("costs", "people", "grants", "events", "uses", "deployments")
-RARE = ("attestations", "documents", "challenges", "break-glass")
+MORE = ("costs", "people", "grants", "events", "uses", "deployments", "policies", "evidence", "units")
+RARE = ("attestations", "documents", "challenges", "break-glass", "signoffs", "experiments", "rounds")
 
 
 @pytest.mark.parametrize("name", LISTS + MORE)
@@ -121,8 +122,12 @@ def test_a_workbook_holds_numbers_as_numbers_and_text_as_text(world: Standing) -
         return
     with zipfile.ZipFile(io.BytesIO(taken(world, "models", "xlsx"))) as book:
         sheet = book.read("xl/worksheets/sheet1.xml").decode()
+        styles = book.read("xl/styles.xml").decode()
     assert "<f>" not in sheet
     assert "<v>2</v>" in sheet
+    assert "yyyy\\-mm\\-dd" in styles or "yyyy-mm-dd" in styles
+    assert 'state="frozen"' in sheet
+    assert not re.search(r"\d{4}-\d\d-\d\dT", sheet)
 
 
 def test_somebody_who_exports_for_one_model_takes_only_that(world: Standing) -> None:
@@ -133,7 +138,7 @@ def test_somebody_who_exports_for_one_model_takes_only_that(world: Standing) -> 
     client = as_role(world, "one")
     for name in (*RARE, "uses", "deployments"):
         assert {row["model"] for row in rows_of(taken(world, name, role="one"))} <= {"card-limit"}, name
-    for name in ("events", "costs", "people"):
+    for name in ("events", "costs", "people", "tokens", "units"):
         assert client.post("/exports", {"list": name}).status_code == 403, name
 
 
@@ -155,6 +160,15 @@ def test_the_form_stands_below_a_list_for_those_who_export(world: Standing) -> N
         page = as_role(world, role).get("/models?q=credit").content.decode()
         assert ('name="list" value="models"' in page) == there
         assert ('<input type="hidden" name="q" value="credit">' in page) == there
+
+
+def test_whoever_looks_after_people_takes_their_lists_and_no_other(world: Standing) -> None:
+    client = as_role(world, "administrator")
+    assert 'name="list" value="tokens"' in client.get("/administration/tokens").content.decode()
+    tokens = rows_of(taken(world, "tokens", role="administrator"))
+    assert {"person", "name", "last4", "expires_at"} <= set(tokens[0])
+    assert "digest" not in tokens[0]
+    assert client.post("/exports", {"list": "models", "format": "csv"}).status_code == 403
 
 
 @pytest.fixture

@@ -190,11 +190,9 @@ def test_pages_ask_the_database_little(world: Standing) -> None:
     allowed = dict.fromkeys(LISTS, 12) | {
         path: 25 for path in records(world) if not path.startswith("/policies")
     }
-    # Five lists on one page; the deploy gate's whole answer, for two versions, from the facts; a report whose
-    # signatures, agreements and archives are each held against what was sealed.
+    # Five lists on one page; the deploy gate's whole answer, for two versions, from the facts.
     # A month's costs are added up in nine ways.
     allowed |= {"/": 29, "/costs": 30, "/models/credit-pd": 66}
-    allowed |= {f"/reports/{world.report.pk}": 26}
 
     asked = {path: queries_of(browser, path) for path in allowed}
 

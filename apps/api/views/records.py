@@ -19,6 +19,7 @@ from apps.deploys.queries import environments as declared_environments
 from apps.inventory.queries import find_version
 from apps.reports import commands
 from apps.reports import queries as reports
+from apps.reports.guards import SCOPE
 
 if TYPE_CHECKING:
     from apps.access.models import Person
@@ -89,13 +90,15 @@ def readable(by: Person, report_id: UUID) -> Report:
         "framework": "string?",
         "since": "string?",
         "until": "string?",
+        "distributed": "string?",
+        "source": "string?",
     },
     answers={202: "Accepted; GET this address tells when it is there."},
 )
 def ask_report(request: HttpRequest, *, by: Person) -> HttpResponse:
     fields = Fields(body(request))
     kind, model, label = fields.text("kind"), fields.text("model", ""), fields.text("version", "")
-    scope = {name: fields.text(name, "") for name in ("framework", "since", "until")}
+    scope = {name: fields.text(name, "") for name in SCOPE}
     fields.done()
     version = find_version(by, model, label) if model else None
     asked = commands.ask_report(by=by, kind=kind, version=version, scope=scope)

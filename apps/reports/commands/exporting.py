@@ -9,6 +9,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import IO, Any
 
@@ -21,8 +22,9 @@ from apps.audit.events import EventName
 from apps.audit.states import Ref
 from apps.engine.canonical import SAFE_INTEGER
 from apps.engine.csv_safe import csv_parts, jsonl_parts, plain_cell
+from apps.reports.columns import Table
 from apps.reports.lists import may_take
-from apps.reports.tables import TABLES, Table
+from apps.reports.tables import TABLES
 
 MEDIA: Mapping[str, str] = {
     "csv": "text/csv; charset=utf-8",
@@ -31,6 +33,8 @@ MEDIA: Mapping[str, str] = {
 }
 _LONGEST_CELL = 32_767
 _MOST_ROWS = 1_048_575
+_WIDTH, _FIRST_YEAR = 18, 1901
+_FORMS = ('yyyy-mm-dd hh:mm:ss" UTC"', "yyyy-mm-dd")
 _CUT = " … (cut; JSON Lines holds all of it)"
 
 Cells = Iterable[Sequence[Any]]
@@ -113,17 +117,44 @@ def _xlsx(table: Table, cells: Cells, file: IO[bytes]) -> None:
     book = importlib.import_module("xlsxwriter").Workbook(file, told)
     sheet = book.add_worksheet(table.name)
     sheet.freeze_panes(1, 0)
+    sheet.set_column(0, len(table.head) - 1, _WIDTH)
+    looks = _Looks(*(book.add_format({"num_format": form}) for form in _FORMS))
+    bold = book.add_format({"bold": True})
     for column, title in enumerate(table.head):
-        sheet.write_string(0, column, title)
+        sheet.write_string(0, column, title, bold)
+    line = 0
     for line, row in enumerate(cells, 1):
         if line > _MOST_ROWS:
             raise Refused(f"A worksheet holds {_MOST_ROWS} rows, and there are more; take CSV or JSON Lines.")
         for column, value in enumerate(row):
-            _cell(sheet, line, column, value)
+            _cell(sheet, line, column, value, looks)
+    sheet.autofilter(0, 0, line, len(table.head) - 1)
     book.close()
 
 
-def _cell(sheet: Any, line: int, column: int, value: Any) -> None:
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """How a workbook shows a moment, which is one of UTC, and a day."""
+
+    moment: Any
+    day: Any
+
+
+def _dated(sheet: Any, line: int, column: int, value: date, looks: _Looks) -> bool:
+    """Whether the value was written as a date; a worksheet knows none before 1900."""
+    if value.year < _FIRST_YEAR:
+        return False
+    if isinstance(value, datetime):
+        moment = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+        sheet.write_datetime(line, column, moment, looks.moment)
+    else:
+        sheet.write_datetime(line, column, value, looks.day)
+    return True
+
+
+def _cell(sheet: Any, line: int, column: int, value: Any, looks: _Looks) -> None:
+    if isinstance(value, date) and _dated(sheet, line, column, value, looks):
+        return
     found = float(value) if isinstance(value, Decimal) else plain_cell(value)
     if isinstance(found, bool):
         sheet.write_boolean(line, column, found)

@@ -118,6 +118,7 @@ def facts_of(approval: Approval, statements: Mapping[str, Any]) -> dict[str, Any
             "key": model.key,
             "title": model.title,
             "purpose": model.purpose,
+            "limitations": model.limitations,
             "owner": str(model.owner),
         },
         "version": {
@@ -129,7 +130,10 @@ def facts_of(approval: Approval, statements: Mapping[str, Any]) -> dict[str, Any
         },
         "datasets": [{"name": d.name, "rows": d.rows, "digest": d.digest} for d in version.datasets.all()],
         "tried": [{"registry": name, "told": told} for name, told in runs_before(version)],
-        "findings": [_plain(f, "title", "severity", "state", "due") for f in open_findings(model)],
+        "findings": [
+            {**_plain(f, "title", "detail", "severity", "state", "due", "plan"), "owner": str(f.owner)}
+            for f in open_findings(model)
+        ],
         "waivers": [
             _plain(w, "gate", "valid_to", "rationale", "compensating_control")
             for w in valid_waivers(version, approval.use)

@@ -11,13 +11,12 @@ from django.utils.dateparse import parse_datetime
 from apps.access.models import Person
 from apps.inventory.models import ModelVersion
 from apps.reports.documents import Document
-from apps.reports.kinds import access, board, model, regulated
+from apps.reports.kinds import access, bias, board, model, regulated
 from apps.reports.states import ReportKind
 
 _OF_VERSION: Mapping[str, Callable[[ModelVersion, datetime], Document]] = {
     ReportKind.DOSSIER: model.dossier,
     ReportKind.ANNEX_IV: regulated.annex_iv,
-    ReportKind.BIAS_AUDIT: regulated.bias_audit,
 }
 
 
@@ -25,6 +24,8 @@ def content(
     kind: str, *, by: Person, now: datetime, version: ModelVersion | None, scope: Mapping[str, Any]
 ) -> Document:
     """What a report of that kind says now."""
+    if version is not None and kind == ReportKind.BIAS_AUDIT:
+        return bias.bias_audit(version, now, scope, by)
     if version is not None:
         return _OF_VERSION[kind](version, now)
     if kind == ReportKind.ATTESTATIONS:

@@ -30,6 +30,7 @@ from apps.reports.documents import (
     words,
 )
 from apps.reports.kinds import emergencies, weaknesses
+from apps.reports.kinds.gated import gate_tables
 from apps.reports.kinds.log import challenge_log
 from apps.reports.kinds.sealed import Sealed, gates_table, outcome_sentence, sealed_decisions
 from apps.reports.kinds.tried import runs_before
@@ -55,6 +56,7 @@ def dossier(version: ModelVersion, now: datetime) -> Document:
         identity(version),
         Section("What permits its use", [], [_approvals(approvals), weaknesses.limits_table(approvals, now)]),
         Section("What was measured", [] if found else ["No run has decided."], measured),
+        *([Section("Behind the gates", [], behind)] if (behind := gate_tables(found)) else []),
         Section("Who reviewed it", _attested(version), [_signoffs(approvals)]),
         Section("Findings and waivers", [], weak(version, now)),
         emergencies.section(broken),

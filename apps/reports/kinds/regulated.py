@@ -1,4 +1,4 @@
-"""Reports that laws ask for of one version: the technical documentation of Annex IV, the bias audit."""
+"""The technical documentation that Annex IV of the EU AI Act asks for."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from apps.audit.errors import Refused
 from apps.inventory.models import ModelVersion
 from apps.reports.documents import MEASURED, SEALED, Document, Section, Table, number, words
+from apps.reports.kinds.gated import gate_tables
 from apps.reports.kinds.model import identity, named, statements, weak
 from apps.reports.kinds.sealed import Sealed, gates_table, outcome_sentence, sealed_decisions
 
-LL144 = ("fairness.ll144_selection", "fairness.ll144_scoring")
-
-
-# --- Annex IV --------------------------------------------------------------------------------------------
+TESTED = ("data", "explainability", "robustness", "security")
+WATCHED = ("fairness", "stability")
+SCORED = ("performance", "calibration")
 
 
 def annex_iv(version: ModelVersion, now: datetime) -> Document:
@@ -25,9 +24,21 @@ def annex_iv(version: ModelVersion, now: datetime) -> Document:
     there = bool(found)
     parts = [
         ("1. General description", identity(version).tables, bool(version.model.purpose)),
-        ("2. Elements and development; validation and testing", [gates_table(s) for s in found], there),
-        ("3. Monitoring, functioning, control", _by_family(found, ("fairness", "stability")), there),
-        ("4. Appropriateness of the performance metrics", _by_family(found, ("performance",)), there),
+        (
+            "2. Elements and development; validation and testing",
+            [*(gates_table(s) for s in found), *gate_tables(found, TESTED)],
+            there,
+        ),
+        (
+            "3. Monitoring, functioning, control",
+            [*_by_family(found, WATCHED), *gate_tables(found, WATCHED)],
+            there,
+        ),
+        (
+            "4. Appropriateness of the performance metrics",
+            [*_by_family(found, SCORED), *gate_tables(found, SCORED)],
+            there,
+        ),
         ("5. Risk management", weak(version, now), True),
         ("6. Changes through the lifecycle", [_versions(version)], True),
         *_given_parts(given),
@@ -96,61 +107,3 @@ def _documents(given: Mapping[str, Any], key: str) -> Table:
         ],
         empty=f"No document “{key}” was given.",
     )
-
-
-# --- LL144 -----------------------------------------------------------------------------------------------
-
-
-def bias_audit(version: ModelVersion, now: datetime) -> Document:
-    """The public summary of New York City's bias audit: rates and impact ratios by category."""
-    found = sealed_decisions(version)
-    measured = [
-        (one, gate)
-        for one in found
-        for gate in one.predicate["gates"]
-        if gate["check"] in LL144 and one.measurement(gate)
-    ]
-    seen: dict[str, tuple[Sealed, Mapping[str, Any]]] = {}
-    for one, gate in measured:
-        seen.setdefault(str(gate["check"]) + one.use.key, (one, gate))
-    if not seen:
-        raise Refused(
-            f"No impact ratio of {version} was measured: it has no gate of fairness.ll144_selection or "
-            "fairness.ll144_scoring."
-        )
-    summary = [
-        f"This is the summary of a bias audit of {version.model.title}, version {version.label}.",
-        "A selection rate is the share of a category that was selected; a scoring rate the share that scored "
-        "above the median. An impact ratio divides it by the highest rate of any category.",
-        "The law asks that these numbers are published. It sets none that passes or fails.",
-    ]
-    sections = [section for one, gate in seen.values() for section in _audited(one, gate)]
-    return Document("Bias audit (NYC Local Law 144)", named(version), summary, sections, statements(found))
-
-
-def _audited(one: Sealed, gate: Mapping[str, Any]) -> list[Section]:
-    said, evidence = one.measurement(gate), str(gate.get("evidence") or "")
-    rate = "Selection rate" if gate["check"] == LL144[0] else "Scoring rate"
-    by: dict[str, list[Any]] = {}
-    for group in said.get("groups") or ():
-        by.setdefault(str(group.get("attribute") or "category"), []).append(group)
-    tables = [
-        Table(
-            f"{rate}s and impact ratios by {attribute.replace('_', ' ')}",
-            ("Category", "Number", rate, "Impact ratio", "Status"),
-            [
-                [
-                    words(g["group"], MEASURED, evidence),
-                    number(g["n"], MEASURED, evidence),
-                    number(g.get("value"), MEASURED, evidence, digits=3),
-                    number(g.get("ratio"), MEASURED, evidence, digits=3),
-                    words(g.get("status"), MEASURED, evidence),
-                ]
-                for g in groups
-            ],
-            drawn="Impact ratio",
-        )
-        for attribute, groups in by.items()
-    ]
-    told = [f"Use {one.use.key}; {said.get('n')} applicants; decided {one.predicate.get('decided_at')}."]
-    return [Section(str(gate.get("title") or gate["id"]), [*told, *(said.get("notes") or ())], tables)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,9 +50,14 @@ def gates_table(sealed: Sealed) -> Table:
     return Table(
         f"Gates for {sealed.use.key}",
         ("Gate", "Result", "Value", "95 % interval", "Must hold", "Bound set by", "n"),
-        [_gate_row(sealed, gate) for gate in sorted(sealed.predicate["gates"], key=_rank)],
+        [_gate_row(sealed, gate) for gate in ranked(sealed.predicate["gates"])],
         empty="No gate applied.",
     )
+
+
+def ranked(gates: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Gates, those first that are not met."""
+    return sorted(gates, key=_rank)
 
 
 def _rank(gate: Mapping[str, Any]) -> int:

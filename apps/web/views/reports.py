@@ -76,7 +76,7 @@ def ask(request: HttpRequest, *, by: Person) -> HttpResponse:
     kind, named = request.POST.get("kind", ""), request.POST.get("version", "").strip()
     key, _, label = named.partition("@")
     version = find_version(by, key, label) if kind in guards.OF_VERSION and named else None
-    scope = {name: request.POST.get(name, "") for name in ("framework", "since", "until")}
+    scope = {name: request.POST.get(name, "") for name in guards.SCOPE}
     commands.ask_report(by=by, kind=kind, version=version, scope=scope)
     return done(request, "The report is being made; it appears here within a minute.", "/reports")
 
