@@ -1,0 +1,1 @@
+"""A release to come: migrations of every kind that is allowed beside one that serves."""
