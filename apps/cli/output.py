@@ -49,9 +49,19 @@ def put_bytes(data: bytes, out: str | None) -> None:
         sys.stdout.buffer.write(data)
         return
     try:
-        _replace(Path(out), data)
-    except OSError as problem:
-        raise BadInput(f"{out} cannot be written: {problem.strerror}.") from problem
+        _write(Path(out), data)
+    except (OSError, RuntimeError, ValueError) as problem:
+        raise BadInput(f"{out} cannot be written: {getattr(problem, 'strerror', problem)}.") from problem
+
+
+def _write(place: Path, data: bytes) -> None:
+    """A file is replaced where it really lies; a device or a pipe is written to and stays what it is."""
+    place = place.resolve()
+    if not place.exists() or place.is_file():
+        _replace(place, data)
+        return
+    with place.open("wb") as stream:
+        stream.write(data)
 
 
 def _replace(place: Path, data: bytes) -> None:

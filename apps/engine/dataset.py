@@ -55,7 +55,7 @@ class DataSet:
 
     @property
     def _called(self) -> str:
-        return f'The data set "{self.name}" ({self.spec.path})'
+        return f'The data set "{self.name}" ({_shortened(self.spec.path)})'
 
     @property
     def path(self) -> Path:
@@ -129,7 +129,7 @@ class DataSet:
         hint = (
             f' Did you mean "{near[0]}"?'
             if near
-            else f" It has {_listed([_quoted(c) for c in self.columns])}."
+            else f" It has {_listed([_quoted(c) for c in self.columns]) or 'no columns'}."
         )
         raise refusal(f'{self._called} has no column "{name}", which is its {role}.{hint}')
 
@@ -360,7 +360,11 @@ def _levels(column: Column) -> str:
 
 
 def _quoted(name: str) -> str:
-    return f'"{name if len(name) <= 80 else name[:77] + "..."}"'
+    return f'"{_shortened(name)}"'
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from apps.engine.errors import BadInput
 
-_PATIENCE = 30.0  # seconds without a byte from a pipe
+_PATIENCE = 10.0  # seconds without a byte from a pipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,14 @@ class Fingerprint:
 
 def part_files(path: Path, *, name: str) -> list[Path]:
     """The file itself, or the Parquet parts of a folder in the order of their names."""
-    if not path.exists():
-        raise BadInput(f"{name} does not exist.")
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError) as problem:
+        raise BadInput(f"{name} does not exist.") from problem
+    except (OSError, ValueError) as problem:
+        raise BadInput(
+            f"{name} cannot be read: {getattr(problem, 'strerror', None) or problem}."
+        ) from problem
     if path.is_file():
         return [path]
     if not path.is_dir():

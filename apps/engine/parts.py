@@ -54,6 +54,8 @@ class Parts:
         self.batch = batch
         opened = [_opened(path) for path in self.paths]
         self._footers = [file.metadata for file in opened]
+        for path, footer in zip(self.paths, self._footers, strict=True):
+            _same_rows(footer, path)
         self.schema = opened[0].schema_arrow
         for path, file in zip(self.paths[1:], opened[1:], strict=True):
             _same_schema(self.schema, file.schema_arrow, path)
@@ -89,13 +91,15 @@ class Parts:
         Raises
         ------
         BadInput
-            The file is damaged, or gone; or a batch of text would be larger than there is room for.
+            The file is damaged, or gone; it holds text that is not UTF-8; or a batch of text would be larger
+            than there is room for.
         """
         texts = [name for name in columns if name in self._texts]
         as_codes = [*coded] if len(self.names) >= WIDE else [*coded, *(n for n in texts if n not in coded)]
         for batch in self._read(piece, columns, as_codes):
             for name in texts:
                 self._room_for(name, batch.column(name))
+                self._is_text(name, batch.column(name))
             yield batch
 
     def _room_for(self, name: str, values: Any) -> None:
@@ -106,6 +110,15 @@ class Parts:
                 f'{self.name}: the column "{name}" unpacks to {size / (1 << 30):.1f} GiB of text in '
                 f"{len(values):,} rows; at most {table_limits.MAX_BATCH_TEXT >> 20} MiB are read at once."
             )
+
+    def _is_text(self, name: str, values: Any) -> None:
+        """Refuse bytes that are no UTF-8, which a file can hold whatever type it gives them."""
+        try:
+            (values.dictionary if pa.types.is_dictionary(values.type) else values).validate(full=True)
+        except pa.ArrowInvalid as problem:
+            raise BadInput(
+                f'{self.name}: the column "{name}" holds bytes that are no UTF-8 text.'
+            ) from problem
 
     def _read(self, piece: Piece, columns: Sequence[str], coded: Sequence[str]) -> Iterator[Any]:
         path = self.paths[piece.file]
@@ -128,6 +141,16 @@ class Parts:
             raise BadInput(
                 f"{self.name}: {path.name} cannot be read: {table_limits.one_line(problem)}"
             ) from problem
+
+
+def _same_rows(footer: Any, path: Path) -> None:
+    """Refuse a footer whose sum is not that of its row groups: limits go by the one, reading by the other."""
+    found = sum(footer.row_group(group).num_rows for group in range(footer.num_row_groups))
+    if found != footer.num_rows:
+        raise BadInput(
+            f"{path.name} is a damaged Parquet file: it says that it has {footer.num_rows:,} rows, and its "
+            f"row groups have {found:,}."
+        )
 
 
 def _kept(path: Path, footer: Any) -> Any:

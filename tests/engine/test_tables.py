@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.engine import files, table_limits, tables
+from apps.engine import files, parts, table_limits, tables
 from apps.engine.errors import BadInput, Unmeasurable
 from apps.engine.table_column import TableColumn, Traits
 from apps.engine.tables import Table
@@ -84,8 +84,9 @@ def test_a_blank_line_of_a_single_column_is_a_missing_row(write: Write) -> None:
     assert table["a"].missing().tolist() == [False, True, False]
 
 
-def test_a_header_alone_is_a_table_without_rows(write: Write) -> None:
-    table = opened(write(b"a,b\n"))
+@pytest.mark.parametrize("data", [b"a,b\n", b"a,b", b"\xef\xbb\xbfa,b\r\n", gzip.compress(b"a,b", mtime=0)])
+def test_a_header_alone_is_a_table_without_rows(write: Write, data: bytes) -> None:
+    table = opened(write(data))
     assert (table.rows, list(table), table["a"].numbers().size) == (0, ["a", "b"], 0)
 
 
@@ -149,6 +150,18 @@ def test_nested_columns_are_refused_only_when_asked_for(tmp_path: Path) -> None:
     assert table["a"].numbers().tolist() == [1.0]
     with pytest.raises(BadInput, match='Column "deep" is of the type list'):
         table["deep"].numbers()
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_text_that_is_not_utf8_is_refused_with_its_column(tmp_path: Path, wide: bool, monkeypatch) -> None:
+    monkeypatch.setattr(parts, "WIDE", 1 if wide else parts.WIDE)
+    latin = pa.array([b"caf\xe9", b"bar"])
+    text = pa.Array.from_buffers(pa.string(), 2, latin.buffers())
+    pq.write_table(pa.table({"a": [1, 2], "place": text}), tmp_path / "t.parquet")
+    table = opened(tmp_path / "t.parquet")
+    assert table["a"].numbers().tolist() == [1.0, 2.0]
+    with pytest.raises(BadInput, match='the column "place" holds bytes that are no UTF-8 text'):
+        table["place"].coded()
 
 
 def test_a_folder_of_parts_is_one_table(tmp_path: Path) -> None:
