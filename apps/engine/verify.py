@@ -6,13 +6,14 @@ keys proves only that it fits itself; that is said, and `pinned` is False.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from apps.engine import offline
-from apps.engine.canonical import digest, read_json, read_time, rfc3339
+from apps.engine.canonical import canonical, digest, read_json, read_time, rfc3339
 from apps.engine.errors import BadInput
 from apps.engine.intoto import SVR
 from apps.engine.keys import KeySet
@@ -21,6 +22,7 @@ from apps.engine.statement import DIGEST, NotGenuine, signed_at, verify
 from apps.engine.verified import NOT_PINNED, Question, Verified
 
 VERIFICATION_SUMMARY: Final = "https://slsa.dev/verification_summary/v1"
+_PLACE: Final = re.compile(r"countersign://models/([^/]+)/versions/([^/?]+)\?env=.*")
 
 
 def examine(data: bytes, question: Question) -> Verified:
@@ -76,7 +78,7 @@ def _trusted(question: Question, embedded: Any) -> tuple[KeySet, bool]:
 def _subjects(statement: Mapping[str, Any]) -> list[tuple[str, str]]:
     found = []
     for subject in statement["subject"]:
-        named = subject.get("digest", {}).get("sha256") if isinstance(subject, Mapping) else None
+        named = _mapping(_mapping(subject).get("digest")).get("sha256")
         if not isinstance(named, str) or not DIGEST.fullmatch(f"sha256:{named}"):
             raise NotGenuine("The statement has a subject without a SHA-256 digest.")
         found.append((str(subject.get("name", "")), f"sha256:{named}"))
@@ -125,6 +127,7 @@ def _admission(statement: Mapping[str, Any], question: Question) -> Verified:
             f'The admission is for the environment "{environment}", not "{question.environment}".'
         )
     allowed = predicate.get("verificationResult") == "PASSED"
+    _of_one_mind(terms, allowed)
     if allowed:
         offline.policies_named(predicate)
     offline.in_epoch(terms, question.epoch)
@@ -132,7 +135,6 @@ def _admission(statement: Mapping[str, Any], question: Question) -> Verified:
     end = _end(terms, allowed)
     if end is not None and question.at >= end:
         raise NotGenuine(f"The admission ended at {rfc3339(end)}.")
-    reasons = terms.get("reasons") or []
     says = [
         ("answer", "allowed" if allowed else "DENIED"),
         ("environment", str(environment)),
@@ -140,9 +142,23 @@ def _admission(statement: Mapping[str, Any], question: Question) -> Verified:
         *([("in the log", f"its decision, at {index}")] if index is not None else []),
         *_says(statement),
         *[("limit", f"{k} = {v}") for k, v in sorted(_mapping(terms.get("limits")).items())],
-        *[("reason", _sentence(reason)) for reason in reasons],
+        *[("reason", _sentence(reason)) for reason in terms.get("reasons") or ()],
     ]
     return Verified(kind="admission", says=says, allowed=allowed)
+
+
+def _of_one_mind(terms: Mapping[str, Any], allowed: bool) -> None:
+    """What an admission says in several places must agree, and its limits and reasons must be readable."""
+    outcome, limits, reasons = (terms.get(name) for name in ("outcome", "limits", "reasons"))
+    if (outcome in ("allow", "allow_with_limits")) is not allowed:
+        said = "PASSED" if allowed else "not PASSED"
+        raise NotGenuine(
+            f"The admission contradicts itself: it is {said}, and its outcome {_short(outcome)}."
+        )
+    if not isinstance(limits, Mapping) and (limits is not None or outcome == "allow_with_limits"):
+        raise NotGenuine(f"The limits of the admission cannot be read: {_short(limits)}.")
+    if reasons is not None and not isinstance(reasons, list):
+        raise NotGenuine(f"The reasons of the admission cannot be read: {_short(reasons)}.")
 
 
 def _revocations(statement: Mapping[str, Any], question: Question) -> Verified:
@@ -184,19 +200,42 @@ def _sentence(reason: Any) -> str:
 
 def _outer_agrees(doc: Mapping[str, Any], statement: Mapping[str, Any]) -> None:
     """The unsigned answer around a statement must say what the statement says."""
-    predicate = statement["predicate"]
+    _agree(doc, _signed(statement["predicate"]) | {"statement_digest": digest(canonical(statement))})
+    request = _mapping(doc.get("request"))
+    _agree({f"request.{name}": value for name, value in request.items()}, _asked(statement["predicate"]))
+
+
+def _agree(told: Mapping[str, Any], signed: Mapping[str, Any]) -> None:
+    for name, value in signed.items():
+        if name in told and told[name] != value:
+            raise NotGenuine(
+                f'The file says "{name}" is {_short(told[name])}; what was signed says {_short(value)}.'
+            )
+
+
+def _signed(predicate: Mapping[str, Any]) -> dict[str, Any]:
+    """What the answer around an admission repeats of it, by the answer's own words."""
     terms = _mapping(predicate.get("countersign"))
-    signed = {
+    return {
         "allowed": predicate.get("verificationResult") == "PASSED",
         "outcome": terms.get("outcome"),
         "reasons": terms.get("reasons"),
+        "limits": terms.get("limits"),
         "expires_at": terms.get("notAfter"),
+        "break_glass": terms.get("breakGlass"),
+        **({"id": terms["admissionId"]} if "admissionId" in terms else {}),
     }
-    for name, value in signed.items():
-        if name in doc and doc[name] != value:
-            raise NotGenuine(
-                f'The file says "{name}" is {_short(doc[name])}; what was signed says {_short(value)}.'
-            )
+
+
+def _asked(predicate: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked, as far as the admission says it."""
+    terms = _mapping(predicate.get("countersign"))
+    found = {f"request.{name}": terms[name] for name in ("environment", "use") if name in terms}
+    asked = terms.get("asked")
+    if isinstance(asked, Mapping):
+        found["request.digest"] = asked.get("digest")
+    place = _PLACE.fullmatch(str(predicate.get("resourceUri")))
+    return found | ({"request.model": place[1], "request.version": place[2]} if place else {})
 
 
 def _short(value: Any) -> str:

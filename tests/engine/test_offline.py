@@ -73,7 +73,7 @@ def test_the_answer_for_this_artifact_and_environment_lets_it_run() -> None:
         (admission(), {"epoch": 8}, '"revocationEpoch" is None'),
         (admission(revocationEpoch=7), {"epoch": 8}, "in the revocation epoch 7; the newest is 8"),
         (admission(revocationEpoch=True), {"epoch": 0}, "expected a whole number"),
-        (admission(verificationResult="FAILED", notAfter=None), {}, "is a denial"),
+        (admission(verificationResult="FAILED", outcome="deny", notAfter=None), {}, "is a denial"),
         (admission(), {"artifact": None}, "must all be given"),
         (json.loads(revocations()), {"artifact": digest(b"8")}, "permits nothing"),
     ],

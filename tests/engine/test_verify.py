@@ -12,7 +12,7 @@ from apps.engine.canonical import canonical, digest, rfc3339
 from apps.engine.keys import FileSigner, KeyRecord, KeySet, Purpose
 from apps.engine.merkle import leaf_hash
 from apps.engine.note import Checkpoint, LogProof, sign_checkpoint
-from apps.engine.statement import Subject, make_statement, sign
+from apps.engine.statement import Subject, make_statement, payload_of, sign
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 AT = "2026-03-01T12:00:00Z"
@@ -120,12 +120,43 @@ def test_a_denial_is_genuine_and_never_passes_for_a_permission(files, capsys):
         ({"outcome": "deny"}, '"outcome" is deny'),
         ({"expires_at": "2030-01-01T00:00:00Z"}, '"expires_at" is 2030'),
         ({"reasons": ["none"]}, '"reasons" is'),
+        ({"limits": {}}, '"limits" is {}; what was signed says'),
+        ({"limits": {"max_amount": 50000000}}, '"limits" is'),
+        ({"break_glass": True}, '"break_glass" is True; what was signed says None'),
+        ({"statement_digest": f"sha256:{'0' * 64}"}, '"statement_digest" is'),
+        ({"request": {"environment": "prod-us"}}, '"request.environment" is prod-us'),
     ],
 )
 def test_an_answer_around_the_statement_may_not_say_more(files, capsys, outer, sentence):
     (files / "a.json").write_text(json.dumps(admission() | outer))
     assert ask(files, "a.json") == 1
     assert sentence in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"outcome": "deny"}, "it is PASSED, and its outcome deny"),
+        ({"outcome": None}, "it is PASSED, and its outcome None"),
+        ({"verificationResult": "FAILED"}, "it is not PASSED, and its outcome allow"),
+        ({"limits": ["max_amount"]}, "The limits of the admission cannot be read"),
+        ({"limits": None, "outcome": "allow_with_limits"}, "The limits of the admission cannot be read"),
+        ({"reasons": True}, "The reasons of the admission cannot be read: True"),
+    ],
+)
+def test_an_admission_that_contradicts_itself_permits_nothing(files, capsys, changes, sentence):
+    (files / "a.json").write_text(json.dumps(admission(**changes)))
+    assert ask(files, "a.json") == 1
+    assert sentence in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("named", [None, "x", ["x"], {"sha256": None}, {"sha256": "0"}])
+def test_a_subject_without_a_digest_is_refused(files, capsys, named):
+    statement = json.loads(payload_of(admission()["statement"]))
+    statement["subject"][0]["digest"] = named
+    (files / "a.json").write_text(json.dumps({"statement": sign(canonical(statement), SIGNER)}))
+    assert ask(files, "a.json") == 1
+    assert "a subject without a SHA-256 digest" in capsys.readouterr().out
 
 
 @pytest.mark.slow
