@@ -9,18 +9,17 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 
 import pytest
 from django.conf import settings as configured
 from django.db import connection
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker, Settings
 
 from apps.audit.authority import Server
 from governance.local.places import Places
-from tests import database
+from tests import database, migrated
 from tests.database import FreshDatabase, TestServer
 from tests.flows.fixtures import bank_database, bank_stack, fresh_bank, small_bank
 from tests.stack import LiveStack, running
@@ -47,7 +46,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _server in config.stash:
-        config.stash[_server].stop()
+        server = config.stash[_server]
+        whole = server.given is None and migrated.only_migrated()
+        server.stop()
+        if whole:
+            migrated.keep()
     if _lock in config.stash:
         shutil.rmtree(configured.STATE, ignore_errors=True)
         os.close(config.stash[_lock])
@@ -68,6 +71,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _ensure_server(config: pytest.Config) -> None:
     if _server not in config.stash:
         config.stash[_server] = server = TestServer()
+        if server.given is None:
+            migrated.fetch()
         server.start()
 
 
@@ -97,12 +102,29 @@ def _abandoned(folder: Path) -> bool:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
-    request: pytest.FixtureRequest, django_db_modify_db_settings_parallel_suffix: None
+    request: pytest.FixtureRequest,
+    django_db_modify_db_settings_parallel_suffix: None,
+    django_db_blocker: DjangoDbBlocker,
 ) -> None:
-    """Before the test database is made: the server must be there, and the maker must own the schema."""
+    """Before the test database is looked at: the server must be there, and a copy of the migrated one."""
     if not _is_worker(request.config):
         _ensure_server(request.config)
     database.use(role="owner")
+    with django_db_blocker.unblock():
+        migrated.lay(_copied())
+
+
+@cache
+def _copied() -> str:
+    """The database of this process, by the name that Django looks for."""
+    found = connection.settings_dict
+    return str(found["TEST"]["NAME"] or f"test_{found['NAME']}")
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """The copy is used as it is, not made anew."""
+    return True
 
 
 @pytest.fixture(scope="session")
@@ -112,7 +134,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         database.use(role="app")
     yield
     with django_db_blocker.unblock():
-        database.use(role="owner")
+        database.use(name="postgres", role="owner")
+        database.drop(_copied())
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -131,34 +154,13 @@ def as_role(db: None) -> Callable[[str], AbstractContextManager[None]]:
     return database.as_role
 
 
-@pytest.fixture(scope="session")
-def _template(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    original = connection.settings_dict["NAME"]
-    made: list[tuple[BaseDatabaseWrapper, str, bool]] = []
-    with django_db_blocker.unblock():
-        if not original.startswith("test_"):  # no test asked for `db`, so pytest-django made nothing
-            database.use(role="owner")
-            made = setup_databases(verbosity=0, interactive=False)
-            database.use(role="app")
-        name = f"{connection.settings_dict['NAME']}_template"
-        connection.close()
-        database.drop(name)
-        database.clone(connection.settings_dict["NAME"], name)
-    yield name
-    with django_db_blocker.unblock():
-        database.drop(name)
-        if made:
-            database.use(role="owner")
-            teardown_databases(made, verbosity=0)
-
-
 @pytest.fixture
-def fresh_database(_template: str, django_db_blocker: DjangoDbBlocker) -> Iterator[FreshDatabase]:
+def fresh_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[FreshDatabase]:
     """A migrated database of this test alone: commits are real, several connections may work in it."""
     former = connection.settings_dict["NAME"]
     name = f"test_{uuid.uuid4().hex[:12]}"
     with django_db_blocker.unblock():
-        database.clone(_template, name)
+        database.clone(migrated.name(), name)
         database.use(name=name)
         try:
             yield FreshDatabase(name)
