@@ -8,11 +8,15 @@ Only an empty cell (or Parquet null, or NaN) is missing, and any text that the m
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
+from functools import cache
+from importlib.abc import MetaPathFinder
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from apps.engine import table_limits
 from apps.engine.columns import Column, Columns
@@ -20,6 +24,7 @@ from apps.engine.csv_table import CsvFile, Folder
 from apps.engine.errors import BadInput, Unmeasurable
 from apps.engine.files import part_files
 from apps.engine.parts import Parts
+from apps.engine.process import is_ours
 from apps.engine.resources import each
 from apps.engine.table_column import TableColumn
 
@@ -76,6 +81,7 @@ def open_table(path: Path, *, name: str, missing: Sequence[str] = ()) -> Table:
     >>> table.rows, list(table), table["age"].coded().levels
     (2, ['sex', 'age'], ('31', '(missing)'))
     """
+    _arrow_alone()
     parts = part_files(path, name=name)
     head = _head(parts[0], name)
     if path.is_dir() or head.startswith(b"PAR1"):
@@ -90,6 +96,24 @@ def open_table(path: Path, *, name: str, missing: Sequence[str] = ()) -> Table:
     found = _parquet(csv.written(folder.path), name=name, missing=tuple(missing))
     folder.kept_by(found)
     return found
+
+
+class _NoPandas(MetaPathFinder):
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError("pandas is not used here", name=fullname)
+
+
+@cache
+def _arrow_alone() -> None:
+    """In a process of ours, let Arrow find no pandas: it would load it at the first text that it compares."""
+    if is_ours() and "pandas" not in sys.modules:
+        hidden = _NoPandas()
+        sys.meta_path.insert(0, hidden)
+        try:
+            cast(Any, pc).equal(pa.array([""]), "")
+        finally:
+            sys.meta_path.remove(hidden)
 
 
 def _head(path: Path, name: str) -> bytes:

@@ -16,6 +16,7 @@ import pytest
 
 from tests.cli.conftest import Program
 from tests.hostile.conftest import Refused
+from tests.hostile.test_variants import varint
 
 GOOD = b"score,defaulted,sex,approved\n0.9,1,F,no\n0.1,0,M,yes\n0.4,1,F,no\n0.3,0,M,yes\n"
 UTF16 = GOOD.decode().encode("utf-16")
@@ -186,3 +187,16 @@ def test_a_pipe_is_never_waited_for(here: Path, refused: Refused) -> None:
     (here / "holdout.csv").unlink()
     os.mkfifo(here / "holdout.csv")
     assert "regular file" in refused()
+
+
+@pytest.mark.parametrize("rows", [999, 1001], ids=["fewer", "more"])
+def test_a_footer_that_counts_other_rows_than_its_groups_is_refused(
+    here: Path, refused: Refused, rows: int
+) -> None:
+    """The first count of the footer is that of the file; what follows are its row groups."""
+    pq.write_table(pa.table({"score": np.arange(1000.0), "defaulted": np.arange(1000) % 2}), "p")
+    data = Path("p").read_bytes()
+    length = int.from_bytes(data[-8:-4], "little")
+    footer = data[-8 - length : -8].replace(varint(2 * 1000), varint(2 * rows), 1)
+    (here / "holdout.csv").write_bytes(data[: -8 - length] + footer + data[-8:])
+    assert f"says that it has {rows:,} rows, and its row groups have 1,000" in refused()

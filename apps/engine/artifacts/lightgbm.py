@@ -65,6 +65,8 @@ def load(path: Path, features: tuple[str, ...] | None, positive: Any) -> LightGB
     except (lightgbm.basic.LightGBMError, ValueError) as problem:
         raise BadInput(f"{path.name} is a damaged LightGBM model: {one_line(problem)}.") from problem
     classes = int(booster.num_model_per_iteration())
+    if classes < 1:
+        raise BadInput(f"{path.name} is a damaged LightGBM model: it says that it has {classes} classes.")
     column = None if classes < 2 else numbered_class(path, classes, positive)
     names = chosen_features(path, features, own_names(booster), booster.num_feature())
     return LightGBMModel(path, booster, names, column)

@@ -6,6 +6,7 @@ and probabilities (a tensor, or a sequence of maps), or a single number per row.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,6 @@ from apps.engine.artifacts.matrix import (
     chosen_features,
     in_fixed_order,
     number_matrix,
-    one_line,
     positive_index,
 )
 from apps.engine.artifacts.onnx_graph import (
@@ -43,6 +43,7 @@ _DTYPES = {
 }
 _CPU, _CUDA, _TRIED = "CPUExecutionProvider", "CUDAExecutionProvider", 256
 _FLOATS = ("tensor(float)", "tensor(double)", "tensor(float16)")
+_SOURCE = re.compile(r"/onnxruntime_src/\S+:\d+ ")
 
 
 class OnnxModel:
@@ -154,6 +155,10 @@ class OnnxModel:
         return self._scores(found[0], found[1] if len(found) > 1 else None, rows)
 
     def _scores(self, output: Any, labels: Any, rows: int) -> FloatArray:
+        if (length := len(output) if isinstance(output, list) else (*np.shape(output), 0)[0]) != rows:
+            raise BadInput(
+                f"{self.path.name} gives {length:,} scores for {rows:,} rows; one for each row was expected."
+            )
         if isinstance(output, list):
             classes = list(output[0])
             return np.array(
@@ -262,6 +267,17 @@ def _unknown(path: Path, column: str, level: str, known: Sequence[str]) -> str:
 
 
 def _reason(problem: BaseException) -> str:
-    """The runtime's message without its error code and source line."""
-    text = one_line(problem)
-    return text.rsplit(" : ", 1)[-1]
+    """The runtime's message without its error code, its source line and the function that it came from."""
+    text = " ".join(str(problem).split()).rsplit(" : ", 1)[-1]
+    place = _SOURCE.search(text)
+    return (text if place is None else _after_signature(text[place.end() :]))[:300]
+
+
+def _after_signature(text: str) -> str:
+    """What follows a C++ function's name and arguments; all of it where nothing does."""
+    depth = 0
+    for at, sign in enumerate(text):
+        depth += (sign == "(") - (sign == ")")
+        if sign == ")" and not depth:
+            return text[at + 1 :].strip() or text
+    return text

@@ -11,6 +11,10 @@ from apps.engine.scanning.report import Finding, Limits, Severity
 from apps.engine.scanning.wire import BYTES, Malformed, fields, text
 
 STANDARD = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
+# What draws numbers gives other scores each time, with a seed too: nothing measured of it could be repeated.
+CHANCE = frozenset(
+    {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
+)
 _GRAPH, _OPSETS, _FUNCTIONS = 7, 8, 25
 _KNOWN = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26})
 _DEEPEST = 32
@@ -52,6 +56,8 @@ def onnx_findings(
             found.append(
                 _found("custom-operator", where, f'needs native code: operator {op} of domain "{domain}"')
             )
+        elif domain in STANDARD and op in CHANCE:
+            found.append(_found("chance", where, f"draws random numbers: operator {op}"))
     for location in sorted(seen.external):
         found.extend(_external(location, where, folder))
     return found, sorted(seen.external)
