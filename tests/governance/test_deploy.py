@@ -19,6 +19,7 @@ import yaml
 
 from apps.gates.dividing import NEVER
 from governance.celery import QUEUES
+from tests.governance import chart
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 CHART, RENDERED = DEPLOY / "helm" / "countersign", DEPLOY / "helm" / "rendered.yaml"
@@ -60,6 +61,26 @@ def unit(path: Path) -> configparser.RawConfigParser:
 def test_what_was_rendered_is_of_this_chart() -> None:
     """After a change render it anew, see docs/operations.md; the first line names the digest."""
     assert RENDERED.read_text().splitlines()[0] == f"# chart sha256:{chart_digest()}"
+
+
+def named(objects: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(found["kind"], found["metadata"]["name"]): found for found in objects}
+
+
+def test_what_was_rendered_is_what_the_chart_gives() -> None:
+    """By a renderer of our own, for helm is not everywhere; it refuses what it does not know."""
+    changed = {"autoscaling__enabled": True, "witness__enabled": True, "ingress__enabled": True}
+    anew = chart.render(CHART, release="countersign", env__COUNTERSIGN_STORE="s3://models", **changed)
+    assert named(anew) == named(rendered())
+    assert len(anew) == len(rendered())
+
+
+def test_other_values_give_a_chart_too() -> None:
+    plain = named(chart.render(CHART, release="r", image__digest="sha256:0", state__existingClaim="mine"))
+    assert "PersistentVolumeClaim" not in {kind for kind, _ in plain}
+    pod = plain["Deployment", "r-web"]["spec"]["template"]["spec"]
+    assert pod["containers"][0]["image"] == "countersign@sha256:0"
+    assert {"persistentVolumeClaim": {"claimName": "mine"}, "name": "state"} in pod["volumes"]
 
 
 @pytest.mark.skipif(HELM is None, reason="helm is not installed")
