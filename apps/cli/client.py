@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 import urllib.error
 import urllib.request
@@ -17,7 +18,7 @@ from urllib.parse import quote, urlsplit
 from apps.cli import identity
 from apps.cli.errors import NotConfigured, Unreachable
 from apps.cli.text import safe
-from apps.engine.errors import Problem
+from apps.engine.errors import BadInput, Problem
 
 URL, TOKEN, TOKEN_FILE = "COUNTERSIGN_URL", "COUNTERSIGN_TOKEN", "COUNTERSIGN_TOKEN_FILE"
 AUDIENCE = "COUNTERSIGN_AUDIENCE"
@@ -26,6 +27,7 @@ PASSING = frozenset({429, 500, 502, 503, 504})
 LONGEST_PAUSE = 60.0  # of Retry-After; whoever says more is not waited for
 CHUNK = 1 << 20
 LARGEST_ANSWER = 64 << 20
+_USER = re.compile(r"//[^/@]*@")
 
 
 class RefusedByServer(Problem):
@@ -49,17 +51,14 @@ class Client:
     """One server and one token."""
 
     def __init__(self, url: str, token: str | Callable[[], str]) -> None:
-        self.base = url.rstrip("/") + "/api/v1"
+        self.base = _address(url).rstrip("/") + "/api/v1"
         self._token = token
         self._opener = urllib.request.build_opener(_NoRedirects())
 
     @classmethod
     def from_environment(cls, url: str | None = None) -> Client:
         """The server and token that the environment names; tokens never stand among the arguments."""
-        place = url or os.environ.get(URL, "")
-        parts = urlsplit(place)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise NotConfigured(f"Say which server: --server https://… or {URL}; it is {place!r} now.")
+        place = _address(url or os.environ.get(URL, ""))
         token = os.environ.get(TOKEN, "").strip() or _token_file() or identity.given()
         if not token and identity.offered():
             return cls(place, lambda: identity.asked_for(os.environ.get(AUDIENCE, "") or place.rstrip("/")))
@@ -85,7 +84,7 @@ class Client:
 
     def post(self, path: str, body: Mapping[str, Any], *, key: str = "") -> Answer:
         """Ask for something; with a key the same request is never done twice, so it may be tried again."""
-        data = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+        data = _bytes(json.dumps(body, ensure_ascii=False, allow_nan=False))
         headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
         call = self._retried if key else _once
         return call(lambda: self._send("POST", path, data=data, headers=headers))
@@ -149,6 +148,32 @@ class Client:
         except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             raise Unreachable(f"The server {self.base} gave no answer: {reason}.") from None
+
+
+def _address(place: str) -> str:
+    """The address of a server, as it was given; nothing is sent to what is none, or holds more than one."""
+    try:
+        parts = urlsplit(place)
+        usable = parts.port is None or parts.port > 0
+    except ValueError:
+        parts, usable = urlsplit(""), False
+    labels = (parts.hostname or "").removesuffix(".").split(".")
+    usable = usable and parts.scheme in ("http", "https") and place.isascii() and place.isprintable()
+    usable = usable and " " not in place and all(0 < len(label) < 64 for label in labels)
+    if not usable or "?" in place or "#" in place or "@" in parts.netloc:
+        shown = _USER.sub("//…@", place)
+        raise NotConfigured(
+            f"Say which server: --server https://… or {URL}, without a user, a query or a fragment; "
+            f"it is {shown!r} now."
+        )
+    return place
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise BadInput("What would be asked holds bytes that are no text; write it in UTF-8.") from None
 
 
 def _once(call: Callable[[], Answer]) -> Answer:
@@ -215,4 +240,4 @@ def _token_file() -> str:
 
 def segment(text: str) -> str:
     """A name as one segment of a path."""
-    return quote(text, safe="")
+    return quote(_bytes(text), safe="")

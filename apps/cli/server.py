@@ -18,12 +18,12 @@ from apps.cli.output import put
 from apps.cli.registering import file_digest
 from apps.cli.text import safe
 from apps.engine.errors import BadInput
-from apps.engine.properties import DEPLOY_TYPES, read_properties
+from apps.engine.properties import DEPLOY_TYPES, properties_from
 
 ALLOW, DENY, USAGE, PENDING, COULD_NOT = 0, 1, 2, 3, 4
 PAUSE = 2.0  # seconds between two questions at least
 ENDED = ("decided", "errored", "dead", "cancelled")
-_DURATION = re.compile(r"(\d+)(s|m|h)")
+_DURATION = re.compile(r"([0-9]{1,6})(s|m|h)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -51,7 +51,7 @@ def add(commands: Any) -> None:
     check.add_argument("--exposure", default="", metavar="EUR")
     check.add_argument("--experiment", default="", metavar="ID", help="that the question is asked for")
     check.add_argument("--share", default="", metavar="PERCENT", help="of the calls, in an experiment")
-    check.add_argument("--type", default="", help=f"as what it is deployed: {', '.join(DEPLOY_TYPES)}")
+    check.add_argument("--type", default="", choices=DEPLOY_TYPES, help="as what it is deployed")
     check.add_argument(
         "--property",
         action="append",
@@ -188,11 +188,15 @@ def _experiment(args: argparse.Namespace) -> dict[str, str]:
 
 def _deploying(args: argparse.Namespace) -> dict[str, Any]:
     """The same of the type and the properties."""
-    said = {"type": args.type, "properties": read_properties("\n".join(args.property))}
+    said = {"type": args.type, "properties": properties_from(args.property)}
     return {name: value for name, value in said.items() if value}
 
 
 def _check(args: argparse.Namespace, client: Client) -> int:
+    try:
+        deploying = _deploying(args)
+    except BadInput as error:
+        return _say(error, USAGE)
     asked = {
         "model": args.model,
         "version": args.model_version,
@@ -203,7 +207,7 @@ def _check(args: argparse.Namespace, client: Client) -> int:
         "jurisdiction": args.jurisdiction,
         "exposure_eur": args.exposure,
         **_experiment(args),
-        **_deploying(args),
+        **deploying,
     }
     try:
         answer = client.post("/admissions", asked, key=str(uuid.uuid4())).body

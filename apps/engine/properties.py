@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from apps.engine.errors import BadInput
@@ -45,8 +45,19 @@ def read_properties(text: str) -> dict[str, Stated]:
     >>> read_properties("canary_percent=10, image_signed=true, rollback_plan=RB-7")
     {'canary_percent': 10, 'image_signed': True, 'rollback_plan': 'RB-7'}
     """
+    return properties_from(filter(str.strip, re.split(r"[,\n]", text)))
+
+
+def properties_from(pieces: Iterable[str]) -> dict[str, Stated]:
+    """The same of pieces, each one ``name=value``; a value may hold commas.
+
+    Examples
+    --------
+    >>> properties_from(["rollback_plan=RB-7, then call"])
+    {'rollback_plan': 'RB-7, then call'}
+    """
     found: dict[str, Any] = {}
-    for piece in filter(None, (one.strip() for one in re.split(r"[,\n]", text))):
+    for piece in pieces:
         name, sign, value = (part.strip() for part in piece.partition("="))
         if not sign or name in found:
             fault = "stands twice" if name in found else "has no value; write name=value"
