@@ -7,8 +7,9 @@ The other side is held against AWS's own description of the service: what it is 
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -26,6 +27,9 @@ from apps.audit.models import Event
 from apps.deploys import commands
 from apps.deploys.commands import registries
 from apps.deploys.integrations import trying
+from apps.deploys.integrations.sagemaker import signer_of
+from apps.deploys.integrations.sending import Line, NotTold
+from apps.deploys.integrations.telling import Way
 from apps.deploys.models import Inbound, RegistryEntry, RegistryPoll
 from tests import factories
 from tests.cli.loopback import Asked, Told
@@ -317,3 +321,56 @@ def test_what_proves_nothing_or_changed_on_the_way_is_refused(site: Site) -> Non
     assert site.deliver(b"x" * (2 << 20), {"X-Countersign-Key": site.secrets["webhook"]}).status_code == 413
     assert site.deliver(b"{}", {}, content_type="text/plain").status_code == 415
     assert json.dumps(sorted(site.taken())) == '["nothing to do", "read again for credit-pd"]'
+
+
+# Temporary credentials ------------------------------------------------------------------------------------
+
+LATER = datetime(2027, 1, 1, tzinfo=UTC)
+TEMPORARY = {
+    "AccessKeyId": "ASIA" + "A" * 16,
+    "SecretAccessKey": "s" * 40,
+    "SessionToken": "t/+=" * 100,
+    "Expiration": "2027-01-01T01:00:00+00:00",
+}
+
+
+def way(**secrets: str) -> Way:
+    return Way(
+        line=Line([]),
+        settings={"region": "eu-west-1", "key_id": KEY},
+        secret=lambda name: secrets.get(name, ""),
+    )
+
+
+@pytest.mark.parametrize("told", [TEMPORARY, {"Credentials": TEMPORARY, "AssumedRoleUser": {}}])
+def test_temporary_credentials_are_signed_as_aws_does(told: dict[str, Any]) -> None:
+    signer = signer_of(way(session=json.dumps(told), secret_key=SECRET), LATER)
+    url, raw = "https://api.sagemaker.eu-west-1.amazonaws.com/", b"{}"
+    sent = signer.signed(url, raw, {"Content-Type": "application/x-amz-json-1.1"}, LATER)
+    assert sent["X-Amz-Security-Token"] == TEMPORARY["SessionToken"]
+    headers = {name: value for name, value in sent.items() if name != "Authorization"}
+    request = AWSRequest("POST", url, data=raw, headers={**headers, "host": urlsplit(url).hostname})
+    request.context["timestamp"] = sent["X-Amz-Date"]
+    held = Credentials(TEMPORARY["AccessKeyId"], TEMPORARY["SecretAccessKey"], TEMPORARY["SessionToken"])
+    auth = SigV4Auth(held, "sagemaker", "eu-west-1")
+    text = auth.string_to_sign(request, auth.canonical_request(request))
+    assert sent["Authorization"].endswith(f"Signature={auth.signature(text, request)}")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {**TEMPORARY, "Expiration": "2027-01-01T00:00:00Z"},
+        {**TEMPORARY, "Expiration": "2027-01-01T01:00:00"},
+        {**TEMPORARY, "Expiration": "soon"},
+        {**TEMPORARY, "SessionToken": ""},
+        {**TEMPORARY, "SessionToken": "a\r\nX-Evil: 1"},
+        {name: value for name, value in TEMPORARY.items() if name != "SessionToken"},
+        {"Credentials": []},
+        [],
+    ],
+)
+def test_what_has_ended_or_is_none_is_not_used_and_no_other_key_is(told: Any) -> None:
+    with pytest.raises(NotTold, match="temporary credentials") as fault:
+        signer_of(way(session=json.dumps(told), secret_key=SECRET), LATER)
+    assert TEMPORARY["SecretAccessKey"] not in str(fault.value)

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from apps.access.guards import require
 from apps.access.locked import lock
@@ -24,6 +25,8 @@ from apps.audit.errors import Invalid, Refused
 from apps.audit.events import EventName
 from apps.deploys import guards
 from apps.deploys.integrations import kinds, reading, service_accounts
+from apps.deploys.integrations.aws import Session
+from apps.deploys.integrations.sending import NotTold
 from apps.deploys.models import Binding, Environment, Integration, IntegrationSecret
 from apps.deploys.states import VersionFrom
 from apps.inventory.models import RegisteredModel
@@ -118,10 +121,19 @@ def _keep_given(row: Integration, chosen: kinds.Secret, value: str) -> None:
         _rsa(value)
     elif chosen.name == "jwks":
         _public(value)
+    elif chosen.name == "session":
+        _temporary(value)
     elif not value.isprintable() or " " in value:
         raise Invalid(f"“{chosen.title}” holds blanks or line ends.", field=chosen.name)
     _end(row, chosen.name, after=timedelta(0))
     _keep(row, chosen.name, value)
+
+
+def _temporary(text: str) -> None:
+    try:
+        Session.of(text).held(timezone.now())
+    except NotTold as fault:
+        raise Invalid(str(fault), field="session") from None
 
 
 def _rsa(pem: str) -> None:

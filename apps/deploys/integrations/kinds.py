@@ -338,6 +338,13 @@ KINDS: dict[str, Kind] = {
                     help="It may list, describe and update model packages.",
                     given=True,
                 ),
+                Secret(
+                    name="session",
+                    title="Temporary credentials",
+                    help="Instead of the key: the JSON of aws sts assume-role, with its token and its end. "
+                    "While some are kept, nothing else is used.",
+                    given=True,
+                ),
             ),
             hook="sagemaker",
             guide="sagemaker",

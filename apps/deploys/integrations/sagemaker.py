@@ -13,7 +13,7 @@ from typing import Any
 
 from apps.audit.errors import Invalid
 from apps.deploys.integrations import heard, proving
-from apps.deploys.integrations.aws import Signer
+from apps.deploys.integrations.aws import Session, Signer
 from apps.deploys.integrations.heard import Delivery, Heard
 from apps.deploys.integrations.registries import Found, Mark, Registry, Writing, bounded, plain_digest
 from apps.deploys.integrations.sending import NotTold, expected, found_json
@@ -121,16 +121,23 @@ def _pages(way: Way, action: str, asked: Mapping[str, Any], of: str) -> Iterator
     raise NotTold(f"SageMaker lists more than {_PAGES} pages; name the groups more closely.")
 
 
+def signer_of(way: Way, now: datetime) -> Signer:
+    """As whom SageMaker is asked: by temporary credentials where some are given, else by the key."""
+    where = {"region": way.settings["region"], "service": "sagemaker"}
+    if text := way.secret("session"):
+        held = Session.of(text).held(now)
+        return Signer(key_id=held.key_id, secret=held.secret, session=held.token, **where)
+    if secret := way.secret("secret_key"):
+        return Signer(key_id=way.settings["key_id"], secret=secret, **where)
+    raise NotTold("Neither the secret access key nor temporary credentials were given.")
+
+
 def _ask(way: Way, action: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    secret = way.secret("secret_key")
-    if not secret:
-        raise NotTold("The secret access key was not given.")
-    signer = Signer(
-        key_id=way.settings["key_id"], secret=secret, region=way.settings["region"], service="sagemaker"
-    )
+    now = datetime.now(UTC)
+    signer = signer_of(way, now)
     url, raw = endpoint(way.settings), json.dumps(body, allow_nan=False).encode()
     headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"SageMaker.{action}"}
-    answer = way.line.send("POST", f"{url}/", raw, signer.signed(url, raw, headers, datetime.now(UTC)))
+    answer = way.line.send("POST", f"{url}/", raw, signer.signed(url, raw, headers, now))
     if answer.status == 200 and not answer.body.strip():
         return {}
     found = found_json(expected(answer, 200, of=f"SageMaker ({action})"), of="SageMaker")
