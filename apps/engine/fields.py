@@ -43,7 +43,7 @@ class Fields:
             if key not in known:
                 near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
                 hint = f' Did you mean "{near[0]}"?' if near else f" It knows {', '.join(known)}."
-                raise self.refuse((*path, key), f'{where} has no field "{key}".{hint}', key=True)
+                raise self.refuse((*path, key), f"{where} has no field {shown(key)}.{hint}", key=True)
         for key in required:
             if value.get(key) is None:
                 raise self.refuse(path, f'{where} needs the field "{key}".')

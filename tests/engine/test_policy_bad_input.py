@@ -83,6 +83,14 @@ def test_the_policy_itself_is_right() -> None:
             "line 9, column 77",
             'No model has the model.kind "clasifier". Did you mean "classifier"?',
         ),
+        (("gates:\n", "parameters: {least: 30}\ngates:\n"), "line 7, column 21", "write $least there"),
+        (
+            ("max: 0.25}}", "max: 0.25}, with: {floor: $f}}\nparameters: {f: null}"),
+            "line 9, column 70",
+            'The parameter "f" has no value.',
+        ),
+        (("max: 0.25}}", 'max: 0.25}, with: {dataset: " "}}'), "line 9, column 72", "No data set can be"),
+        (("kind: Policy", f"kind: Policy\n{'x' * 900}: 1"), "line 3, column 1", "xxx…."),
         (("max: 0.25}}", "max: 0.25}, source: law}"), "line 9, column 64", "the gate names no control"),
     ],
 )

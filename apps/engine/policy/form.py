@@ -179,7 +179,8 @@ class Fields(Form):
         for name in value:
             if name not in self.known:
                 hint = nearest(name, self.known)
-                yield Fault((*path, name), f'{dotted(path)} has no field "{name}".{hint}', on_key=True)
+                said = f"{dotted(path)} has no field {shown(name)}.{hint}"
+                yield Fault((*path, name), said, on_key=True)
         for name in self.required:
             if name not in value:
                 yield Fault(path, f'{dotted(path)} needs the field "{name}".')

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
+from typing import Any
 
 from apps.engine import strict_yaml
 from apps.engine.errors import BadInput
+from apps.engine.fields import NAME
 from apps.engine.files import read_document
 from apps.engine.policy.build import plain, policy_of
-from apps.engine.policy.form import Fault
+from apps.engine.policy.form import Fault, shown
 from apps.engine.policy.library import Library
 from apps.engine.policy.model import Policy, Step
 from apps.engine.policy.reach import impossible, nameless, unasked
@@ -49,6 +51,8 @@ def lint(
         policy = policy_of(plain(resolved))
         faults = [
             *_people(document, policy),
+            *_unused(document.value),
+            *_datasets(document.value),
             *unasked(document.value),
             *impossible(document.value),
             *nameless(document.value, sorted({one.framework for one in (controls or {}).values()})),
@@ -57,6 +61,30 @@ def lint(
             *(() if others else _controls(document, controls)),
         ]
     return [str(sentence(document, fault)) for fault in faults]
+
+
+def _unused(value: Mapping[str, Any]) -> Iterator[Fault]:
+    """Parameters that no gate takes: somebody believes that they hold."""
+    taken = set(_texts(value.get("gates")))
+    for name in value.get("parameters") or {}:
+        if f"${name}" not in taken:
+            yield Fault(("parameters", name), f'No gate takes the parameter "{name}": write ${name} there.')
+
+
+def _datasets(value: Mapping[str, Any]) -> Iterator[Fault]:
+    """Data sets by names that no manifest may give."""
+    for i, gate in enumerate(value.get("gates") or ()):
+        name = (gate.get("with") or {}).get("dataset")
+        if isinstance(name, str) and not name.startswith("$") and not NAME.match(name):
+            yield Fault(("gates", i, "with", "dataset"), f"No data set can be called {shown(name)}.")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
 
 
 def _people(document: Document, policy: Policy) -> Iterator[Fault]:

@@ -120,6 +120,9 @@ def _replaced(value: Any, path: Path, known: Mapping[str, Any], faults: list[Fau
         hint = words.nearest(value[1:], known)
         faults.append(Fault(path, f'There is no parameter "{value[1:]}".{hint}'))
         return 0
+    if known[value[1:]] is None:
+        faults.append(Fault(path, f'The parameter "{value[1:]}" has no value.'))
+        return 0
     return known[value[1:]]
 
 
