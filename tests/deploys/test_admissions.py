@@ -10,10 +10,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.audit.errors import Forbidden, Invalid
+from apps.audit.queries import keys
 from apps.deploys import queries
 from apps.deploys.commands import admit, ask_again, declare_environment
 from apps.deploys.models import Admission
 from apps.engine.cosignature import Cosigner
+from apps.engine.statement import NotGenuine
+from apps.engine.verified import Question
+from apps.engine.verify import examine
 from apps.inventory import commands as inventory
 from tests import factories
 from tests.flows import bank
@@ -84,6 +88,18 @@ def test_an_answer_ends_within_a_day_and_says_so_everywhere_alike() -> None:
     assert timedelta(hours=23) < answer.expires_at - answer.asked_at <= timedelta(hours=24)
     assert told["expires_at"] == sealed["notAfter"] == f"{answer.expires_at:%Y-%m-%dT%H:%M:%S.%fZ}"
     assert sealed["asked"] == {"digest": "", "population": "", "jurisdiction": "", "exposureEur": ""}
+
+
+def test_the_whole_answer_is_verified_word_by_word() -> None:
+    bank.granted()
+    told = json.loads(bytes(ask().answer))
+    question = Question(at=datetime.now(UTC), keys=keys(), environment="production")
+    assert examine(json.dumps(told).encode(), question).allowed
+    request = told["request"]
+    others = [{"request": request | {name: "other"}} for name in request]
+    for other in (*others, {"limits": {"max_amount": 1}}, {"id": "0"}, {"statement_digest": "0"}):
+        with pytest.raises(NotGenuine, match="what was signed says"):
+            examine(json.dumps(told | other).encode(), question)
 
 
 def _sealed(told: dict) -> dict:
