@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.stats import norm
 
+from apps.engine.measures.ranking import auc_interval, rank
 from tests.engine.coverage.exact import exact
 from tests.engine.coverage.population import CASES, Case
 from tests.engine.coverage.table import NOMINAL, PAGE, mark, read, samples_of, written
@@ -24,6 +28,19 @@ def key(case: Case, n: int) -> str:
 def test_closed_methods_are_never_far_short() -> None:
     for one in exact():
         assert one.coverage > (NOMINAL if one.method == "Clopper-Pearson" else 0.91), one
+
+
+def test_delongs_plain_interval_is_short_with_few_rows_and_the_logit_scale_is_not() -> None:
+    random, label, hits = np.random.default_rng(0), np.arange(38) < 8, {"delong": 0, "logit": 0}
+    apart = math.sqrt(2) * norm.ppf(0.85)
+    for _ in range(400):
+        found = rank(random.normal(0, 1, 38) + apart * label, label)
+        for scale in hits:
+            low, high = auc_interval(found, NOMINAL, scale)[0] or (0, 0)
+            hits[scale] += low <= 0.85 <= high
+    assert hits["delong"] / 400 < 0.91
+    assert hits["logit"] / 400 > 0.93
+    assert auc_interval(found, NOMINAL) == auc_interval(found, NOMINAL, "logit")
 
 
 def test_the_page_prints_every_case() -> None:
