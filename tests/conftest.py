@@ -154,6 +154,18 @@ def as_role(db: None) -> Callable[[str], AbstractContextManager[None]]:
     return database.as_role
 
 
+@pytest.fixture(scope="session")
+def _template(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """A migrated database of this process that nobody is connected to, for those who copy and name by it."""
+    name = f"{_copied()}_template"
+    with django_db_blocker.unblock():
+        database.drop(name)
+        database.clone(migrated.name(), name)
+    yield name
+    with django_db_blocker.unblock():
+        database.drop(name)
+
+
 @pytest.fixture
 def fresh_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[FreshDatabase]:
     """A migrated database of this test alone: commits are real, several connections may work in it."""
