@@ -90,6 +90,18 @@ def table_drawn(measurement: Mapping[str, Any]) -> tuple[Form, Rows] | None:
     return None
 
 
+# A statement keeps its keys in the order of letters; people read the name first, then counts, then figures.
+_READ = (
+    *("feature", "bin", "band", "grade", "value", "rank", "n", "reference_n", "positives", "defaults"),
+    *("mean_score", "pd", "rate", "mean", "mean_abs", "low", "high", "gap", "reference_share", "share"),
+)
+
+
+def columns_of(rows: Rows) -> list[str]:
+    """The columns of a table as people read them."""
+    return sorted(rows[0], key=lambda name: _READ.index(name) if name in _READ else len(_READ))
+
+
 def _calibration(forecast: str, axes: tuple[str, str]) -> Callable[[str, Rows], Picture | None]:
     def draw(heading: str, rows: Rows) -> Picture | None:
         found = _with(rows, forecast, "rate")[:MOST]

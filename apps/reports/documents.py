@@ -107,5 +107,5 @@ def number(value: float | int | None, provenance: str, evidence: str = "", *, di
     """A cell with a number; what is missing is shown as missing."""
     if value is None:
         return Cell("–", provenance, evidence, number=True)
-    shown = str(value) if isinstance(value, int) else rounded(value, digits)
+    shown = f"{value:,}" if isinstance(value, int) else rounded(value, digits)
     return Cell(shown, provenance, evidence, number=True)

@@ -99,9 +99,9 @@ def _body(content: Mapping[str, Any], digest: str, pictures: list[Picture]) -> I
         yield from map(_paragraph, section["sentences"])
         for table in section["tables"]:
             yield _paragraph(table["caption"], "Heading2")
+            yield from map(_paragraph, table.get("told") or ())
             yield from _picture(table, content.get("statements") or {}, pictures)
             yield _table(table) if table["rows"] else _paragraph(table["empty"])
-            yield from map(_paragraph, table.get("told") or ())
 
 
 def _picture(

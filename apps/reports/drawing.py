@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -26,6 +26,7 @@ from apps.reports.templates import rendered
 FONTS = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
 PICTURE = "picture:"
 TONES = ("pass", "warn", "fail", "missing", "insufficient", "error", "no_policy")
+OUTCOMES = {"no_policy": "no policy", "not_applicable": "not applicable"}
 ORDER = ("fail", "missing", "insufficient", "warn", "pass", "not_applicable")
 
 
@@ -116,23 +117,44 @@ def _shown(
         "picture": drawn and f"{PICTURE}{len(pictures) - 1}",
     }
     numbers = [bool(table.rows) and all(row[n].number for row in table.rows) for n in range(len(table.head))]
-    heads = [{"name": name, "number": one} for name, one in zip(table.head, numbers, strict=True)]
-    return {**_marked(table, marks), **told, "heads": heads, "widths": widths(table)}
+    marked = _marked(table, marks)
+    heads = [
+        {
+            "name": name,
+            "number": numbers[n],
+            "source": None if marked["source"] else _source(marked["rows"], n),
+        }
+        for n, name in enumerate(table.head)
+    ]
+    for row in marked["rows"]:
+        for cell, head in zip(row, heads, strict=True):
+            cell["told"] = not (marked["source"] or head["source"])
+    return {**marked, **told, "heads": heads, "widths": widths(table)}
+
+
+def _source(rows: Sequence[Sequence[Mapping[str, Any]]], column: int | None = None) -> dict[str, Any] | None:
+    """Where all entries come from, of a table or of one column of several rows; None where they differ."""
+    if column is not None and len(rows) < 2:
+        return None
+    cells = [cell for row in rows for n, cell in enumerate(row) if column in (None, n)]
+    found = {(cell["provenance"], cell["mark"]) for cell in cells if cell["provenance"]}
+    if len(found) != 1:
+        return None
+    provenance, mark = found.pop()
+    return {"provenance": provenance, "mark": mark}
 
 
 def _marked(table: Table, marks: dict[str, int]) -> dict[str, Any]:
     """A table whose cells name their statements by number; once for all where they come from one place."""
     rows = [[_entry(cell, marks) for cell in row] for row in table.rows]
-    from_where = {(c["provenance"], c["mark"]) for row in rows for c in row if c["provenance"]}
-    one = next(iter(from_where)) if len(from_where) == 1 else None
-    source = {"provenance": one[0], "mark": one[1]} if one else None
     told = {"caption": table.caption, "head": table.head, "empty": table.empty}
-    return {**told, "rows": rows, "source": source}
+    return {**told, "rows": rows, "source": _source(rows)}
 
 
 def _entry(cell: Cell, marks: dict[str, int]) -> dict[str, Any]:
     mark = marks.setdefault(cell.evidence, len(marks) + 1) if cell.evidence else 0
-    return {**asdict(cell), "mark": mark, "tone": cell.text if cell.text in TONES else ""}
+    tone = cell.text if cell.text in TONES else ""
+    return {**asdict(cell), "text": OUTCOMES.get(cell.text, cell.text), "mark": mark, "tone": tone}
 
 
 def font_faces() -> list[tuple[str, str]]:
@@ -143,7 +165,8 @@ def font_faces() -> list[tuple[str, str]]:
 def _line(gate: Mapping[str, Any], pictures: Mapping[str, Picture]) -> dict[str, Any]:
     """A gate, the name under which the page finds its picture (no address that opens), and its groups."""
     found = f"{PICTURE}{list(pictures).index(gate['id'])}" if gate["id"] in pictures else ""
-    return {"gate": gate, "picture": found, "groups": grouped(gate.get("measurement"))}
+    told = OUTCOMES.get(gate["outcome"], gate["outcome"])
+    return {"gate": gate, "outcome": told, "picture": found, "groups": grouped(gate.get("measurement"))}
 
 
 def _rank(outcome: str) -> int:
@@ -160,17 +183,25 @@ def summary(decision: Mapping[str, Any]) -> list[str]:
         "error": "The requirements could not be checked.",
         "no_policy": "No policy applies to this model, so nothing permits its use.",
     }
-    total = len(decision["gates"])
+    total = len(decision["gates"]) - counts["not_applicable"]
     told = [words.get(decision["outcome"], "The outcome is unknown.")]
     told.append(
         f"{counts['pass'] + counts['warn']} of {total} requirements are met, {counts['fail']} are not."
     )
+    if counts["not_applicable"]:
+        told.append(
+            f"{counts['not_applicable']} more {_do(counts['not_applicable'])} not apply to this model."
+        )
     if counts["insufficient"] + counts["missing"]:
         told.append(
             f"{counts['insufficient'] + counts['missing']} could not be measured, which counts as not met."
         )
     told += [g["why"] for g in decision["gates"] if g["outcome"] in ("fail", "missing", "insufficient")]
     return told
+
+
+def _do(count: int) -> str:
+    return "does" if count == 1 else "do"
 
 
 def _pdf(

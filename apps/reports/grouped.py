@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 
-from apps.reports.charts import table_drawn
+from apps.reports.charts import columns_of, table_drawn
 from apps.reports.documents import rounded
 
 HEAD = ("Group", "n", "Value, 95 % interval", "Ratio")
@@ -48,7 +48,7 @@ def _drawn(measurement: Mapping[str, Any]) -> GroupTable | None:
     found = table_drawn(measurement)
     if found is None:
         return None
-    names, rows = list(found[1][0]), found[1]
+    names, rows = columns_of(found[1]), found[1]
     shown = [[_shown(row[name]) for name in names] for row in rows[:LONGEST_TABLE]]
     head = [name.replace("_", " ") for name in names]
     return GroupTable(shown, plain=False, head=head, left_out=len(rows) - len(shown))

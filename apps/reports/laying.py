@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from apps.reports import bars, charts
@@ -49,13 +50,18 @@ def bars_of(table: Table) -> Picture | None:
     if table.drawn not in table.head or not 1 < len(table.rows) <= MOST_BARS:
         return None
     place = list(table.head).index(table.drawn)
-    found = [(row[0].text, value) for row in table.rows if (value := _value(row[place])) is not None]
+    found = [(_named(row), value) for row in table.rows if (value := _value(row[place])) is not None]
     return bars.lying(table.caption, table.drawn, found) if len(found) > 1 else None
+
+
+def _named(row: Sequence[Cell]) -> str:
+    """What a row is called: the entries before its first number."""
+    return ", ".join(cell.text for cell in takewhile(lambda cell: not cell.number, row)) or row[0].text
 
 
 def _value(cell: Cell) -> float | None:
     try:
-        found = float(cell.text)
+        found = float(cell.text.replace(",", ""))
     except ValueError:
         return None
     return found if cell.number and math.isfinite(found) else None

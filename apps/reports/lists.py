@@ -124,7 +124,7 @@ _ROWS: dict[str, Rows] = {
     "approvals": lambda by, _: exportable(by, visible_approvals(by), "version__model"),
     "findings": lambda by, _: exportable(by, visible_findings(by), "model"),
     "waivers": lambda by, _: exportable(by, visible_waivers(by), "version__model"),
-    "reports": lambda by, _: exportable(by, visible_reports(by), "version__model"),
+    "reports": lambda by, _: exportable(by, visible_reports(by).select_related("made_by"), "version__model"),
     "uses": lambda by, _: exportable(by, visible_uses(by), "model"),
     "attestations": lambda by, _: exportable(by, visible_attestations(by), "model"),
     "documents": lambda by, _: exportable(by, visible_documents(by), "version__model"),

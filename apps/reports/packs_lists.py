@@ -72,7 +72,9 @@ def _rows(models: QuerySet[RegisteredModel]) -> dict[str, QuerySet[Any]]:
             "version__model", "use", "requested_by", "granted_by"
         ),
         "admissions": admissions.select_related("asked_by"),
-        "reports": Report.objects.filter(**of_version).select_related("version__model", "decision"),
+        "reports": Report.objects.filter(**of_version).select_related(
+            "version__model", "decision", "made_by"
+        ),
     }
 
 

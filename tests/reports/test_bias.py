@@ -100,7 +100,7 @@ def test_what_the_rule_asks_for_and_is_missing_is_named(monkeypatch: pytest.Monk
 
 
 def test_what_is_stated_with_a_request_is_kept_and_bounded() -> None:
-    asked = {"by": factories.validator(), "kind": "bias-audit", "version": bank.version()}
+    asked: dict[str, Any] = {"by": factories.validator(), "kind": "bias-audit", "version": bank.version()}
     row = ask_report(**asked, scope={"distributed": "2026-03-01", "source": " Own  history ", "since": "x"})
     assert row.scope == {"distributed": "2026-03-01", "source": "Own history"}
     for wrong in ({"distributed": "soon"}, {"source": "x" * 1001}):

@@ -200,6 +200,7 @@ def test_a_receipt_is_there_for_whoever_sees_the_fact(sequenced: Standing) -> No
     digest = sequenced.failed.statement_digest
     page = as_role(sequenced, "developer").get(f"/receipts/{digest}")
     assert "c2sp.org/tlog-proof@v1" in page.content.decode()
+    assert "<dd>decision: " in page.content.decode()
     text = as_role(sequenced, "developer").get(f"/receipts/{digest}?as=text")
     assert text.content.startswith(b"c2sp.org/tlog-proof@v1\n")
     assert as_role(sequenced, "elsewhere").get(f"/receipts/{digest}").status_code == 404

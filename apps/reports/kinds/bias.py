@@ -79,8 +79,12 @@ class Audit:
     def unknown(self) -> list[Mapping[str, Any]]:
         return list((self.said.get("tables") or {}).get("unknown") or ())
 
-    def number(self, value: float | int | None, digits: int = 3) -> Cell:
-        return number(value, MEASURED, self.evidence, digits=digits)
+    def number(self, value: int | None) -> Cell:
+        return number(value, MEASURED, self.evidence)
+
+    def ratio(self, value: float | None) -> Cell:
+        """A ratio with its three digits, also where a statement holds a whole number."""
+        return number(None if value is None else float(value), MEASURED, self.evidence, digits=3)
 
     def words(self, text: object) -> Cell:
         return words(text, MEASURED, self.evidence)
@@ -269,7 +273,7 @@ def _category(one: Audit, group: Mapping[str, Any], parts: int, known: int) -> l
         _share(one, group["n"] / known if known else None),
         one.number(hits),
         _share(one, group.get("value")),
-        one.number(group.get("ratio")),
+        one.ratio(group.get("ratio")),
         one.words(_note(one, group)),
     ]
 

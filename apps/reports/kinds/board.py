@@ -76,7 +76,7 @@ def portfolio(by: Person, now: datetime) -> Document:
     ]
     rows = [
         [
-            words(m.key),
+            words(_named(m)),
             who(m.owner),
             number(m.tier, SEALED if m.pk in tiered else RECORDED, tiered.get(m.pk, "")),
             _outcome(outcomes.get(m.pk, ""), decided.get(m.pk)),
@@ -105,6 +105,10 @@ def portfolio(by: Person, now: datetime) -> Document:
         emergencies.section(broken),
     ]
     return Document("Portfolio report", f"as of {now:%Y-%m-%d %H:%M} UTC", summary, sections)
+
+
+def _named(model: Any) -> str:
+    return f"{model.title} ({model.key})"
 
 
 def _outcomes(found: Sequence[str]) -> Table:
@@ -179,7 +183,7 @@ def attestations(by: Person, now: datetime, since: datetime, until: datetime) ->
     ]
     table = [
         [
-            words(m.key),
+            words(_named(m)),
             who(m.owner),
             who(last[m.pk].person, SEALED, _digest(last[m.pk])) if m.pk in last else words("not attested"),
             words(

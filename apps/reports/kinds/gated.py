@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from apps.reports.charts import table_drawn
+from apps.reports.charts import columns_of, table_drawn
 from apps.reports.documents import MEASURED, Cell, Table, number, words
 from apps.reports.grouped import LONGEST_TABLE
 from apps.reports.kinds.sealed import Sealed, ranked
@@ -42,11 +42,13 @@ def _content(said: Mapping[str, Any], evidence: str) -> tuple[Sequence[str], lis
     groups = said.get("groups") or ()
     if groups:
         rows = [_group(group, said, evidence) for group in groups[:LONGEST_TABLE]]
-        return GROUPS, rows, len(groups) - len(rows)
+        kept = [n for n in range(len(GROUPS)) if any(row[n].provenance for row in rows)]
+        shown = [[row[n] for n in kept] for row in rows]
+        return [GROUPS[n] for n in kept], shown, len(groups) - len(rows)
     found = table_drawn(said)
     if found is None:
         return (), [], 0
-    names, table = list(found[1][0]), found[1]
+    names, table = columns_of(found[1]), found[1]
     rows = [[_cell(row[name], said, evidence) for name in names] for row in table[:LONGEST_TABLE]]
     return [name.replace("_", " ") for name in names], rows, len(table) - len(rows)
 
@@ -57,13 +59,18 @@ def _group(group: Mapping[str, Any], said: Mapping[str, Any], evidence: str) -> 
     values = (
         name,
         group.get("n"),
-        group.get("value"),
+        _figure(group.get("value")),
         between(group.get("interval")),
-        group.get("ratio"),
+        _figure(group.get("ratio")),
         between(group.get("ratio_interval")),
         status,
     )
     return [_cell(value, said, evidence) for value in values]
+
+
+def _figure(value: float | None) -> float | None:
+    """A figure as such: a statement holds 1.0 as 1."""
+    return None if value is None else float(value)
 
 
 def between(interval: Sequence[float | None] | None) -> str:

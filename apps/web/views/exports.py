@@ -92,5 +92,14 @@ def receipt_page(request: HttpRequest, digest: str, *, by: Person) -> HttpRespon
         told = {"Content-Disposition": f'attachment; filename="receipt-{digest[7:19]}.txt"'}
         body = proof.to_bytes() if proof is not None else b""
         return HttpResponse(body, content_type="text/plain; charset=utf-8", headers=told)
-    context = {"title": "Receipt", "statement": found, "place": place}
+    context = {
+        "title": "Receipt",
+        "statement": found,
+        "place": place,
+        "event": trail.event_line(found.event_id),
+        "kind": found.predicate_type.rstrip("/")
+        .split("/")[-2]
+        .replace("-", " ")
+        .replace("signoff", "sign-off"),
+    }
     return render(request, "exports/receipt.html", context)
