@@ -119,7 +119,7 @@ _NEITHER: Mapping[str, tuple[str, ...]] = {
         "access.remove_group",
     ),
     SENDERS: ("deploys.take_in",),
-    FILES: ("gates.end_schedule", "gates.set_schedule", "gates.sync_policies"),
+    FILES: ("gates.sync_policies",),
     TOGETHER: ("inventory.register_model",),
 }
 _NO_PAGE: Mapping[str, tuple[str, ...]] = {

@@ -95,7 +95,7 @@ _RULES: tuple[_Rule, ...] = (
         tiers=(1, 2),
     ),
     _Rule("validation", "an approval that holds", "", lambda k: k.approved, tiers=(1, 2, 3)),
-    _Rule("monitoring", "monitoring by schedule", "", lambda k: k.monitored, tiers=(1, 2)),
+    _Rule("monitoring", "monitoring by schedule", "/monitoring", lambda k: k.monitored, tiers=(1, 2)),
     _Rule(
         "attestation",
         "an attestation within a year",

@@ -35,6 +35,7 @@ from tests.flows.bank import tier_shown
 from tests.standing import Standing, token
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
+_SCHEDULE = {"version": "1", "use": "credit_decision", "dataset": "production"}
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 DAY = "2099-01-01"
 
@@ -122,6 +123,7 @@ def _names(world: Standing, route: str) -> dict[str, Callable[[], Any]]:
         "factor_id": lambda: 1,
         "provider": lambda: "none",
         "identity_id": lambda: 1,
+        "schedule_id": lambda: 0,
         "mapping_id": lambda: 1,
         "token_id": lambda: world.people["developer"].tokens.earliest("pk").pk,
         "use": lambda: world.granted.use.key,
@@ -419,6 +421,10 @@ def _access_bodies(reason: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "POST /administration/units": {"key": "new", "title": "New"},
         "POST /api/v1/units": {"key": "new", "title": "New"},
         "POST /models/<str:key>/uses": {"use": "pricing"},
+        "POST /models/<str:key>/monitoring": {**_SCHEDULE, "every_days": "7"},
+        "POST /api/v1/models/<str:key>/schedules": {**_SCHEDULE, "every_days": 7},
+        "POST /models/<str:key>/monitoring/<int:schedule_id>/end": reason,
+        "POST /api/v1/models/<str:key>/schedules/<int:schedule_id>/end": reason,
         "POST /api/v1/environments": {"key": "canary", "title": "Canary"},
         "POST /api/v1/people/<str:username>/certificate/revoke": {"cause": "left", **reason},
         "POST /api/v1/budgets/<int:budget_id>/excess": {

@@ -54,6 +54,7 @@ def barred(by: Person, model: RegisteredModel) -> frozenset[str]:
         "/versions/new": Permission.VERSION_REGISTER,
         "/entry": Permission.MODEL_REGISTER,
         "/tier": Permission.MODEL_TIER,
+        "/monitoring": Permission.RUN_REQUEST,
     }
     return frozenset(place for place, permission in asked.items() if not may(by, permission, model))
 
