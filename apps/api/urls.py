@@ -18,6 +18,7 @@ from apps.api.views import (
     costs,
     deployments,
     documents,
+    elsewhere,
     entries,
     environments,
     excesses,
@@ -70,6 +71,7 @@ urlpatterns = [
     path("models/<str:key>/uses/<str:use>/retire", entries.use_retiring),
     path("models/<str:key>/vendor", vendors.vendor),
     path("models/<str:key>/vendor/reviews", vendors.reviews),
+    path("models/<str:key>/vendor/packs", vendors.packs),
     path("models/<str:key>/vendor/notices", vendors.change_notices),
     path("models/<str:key>/tier", scopes.tier),
     path("models/<str:key>/tier/preview", scopes.tier_preview),
@@ -225,6 +227,7 @@ urlpatterns = [
     path("attestations/rounds/<uuid:round_id>/end", attestation_rounds.ending),
     path("subscriptions", notices.subscriptions),
     path("models/<str:key>/versions/<str:label>/registries", registries.version_told),
+    path("models/<str:key>/versions/<str:label>/reported-evidence", elsewhere.reported),
     path("models/<str:key>/versions/<str:label>/<str:format>", formats.version_as),
     re_path(r"^[\s\S]*$", not_found),
 ]

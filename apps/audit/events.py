@@ -93,6 +93,7 @@ class EventName(StrEnum):
     SCHEDULE_MISSED = "schedule.missed"
     DECISION_SEALED = "decision.sealed"
     EVIDENCE_SEALED = "evidence.sealed"
+    EVIDENCE_REPORTED = "evidence.reported"
 
     APPROVAL_OPENED = "approval.opened"
     APPROVAL_CONSOLIDATING = "approval.consolidating"

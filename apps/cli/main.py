@@ -23,6 +23,7 @@ COMMANDS = {
     "submit": ("apps.cli.server", "request a run on the server and wait for it"),
     "gate": ("apps.cli.server", "ask the server whether a version may run"),
     "export": ("apps.cli.export", "take a version from the server in a format that others read"),
+    "vendor-pack": ("apps.cli.vendor_pack", "hold a vendor's evidence pack against the checklist"),
     "verify": ("apps.cli.verify", "verify statements, packs and reports offline"),
     "verifier": ("apps.cli.verifier", "answer an admission controller without the service"),
     "replay": ("apps.cli.replay", "decide and measure again from a pack"),

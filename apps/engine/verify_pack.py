@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from apps.engine.canonical import canonical, digest, read_json, rfc3339
 from apps.engine.errors import BadInput, Problem
@@ -35,7 +35,7 @@ NAMING: Final = frozenset(
 QUOTED: Final = frozenset({"shown", "measurement", "document", "text"})
 
 
-def examine_pack(place: Path, question: Question) -> Verified:
+def examine_pack(place: Path | IO[bytes], question: Question) -> Verified:
     """Verify a pack in a folder or an archive; NotGenuine names the first thing that is wrong, and where."""
     files = PackFiles(place)
     try:

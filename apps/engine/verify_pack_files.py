@@ -44,10 +44,10 @@ class PackFiles:
         When it holds something that no pack holds: a link, a twin, a path that leads outside.
     """
 
-    def __init__(self, place: Path) -> None:
-        self._place = place
-        self._archive = None if place.is_dir() else _opened(place)
-        entries = _folder(place) if self._archive is None else _entries(self._archive)
+    def __init__(self, place: Path | IO[bytes]) -> None:
+        self._folder = place if isinstance(place, Path) and place.is_dir() else None
+        self._archive = _opened(place) if self._folder is None else None
+        entries = _entries(self._archive) if self._archive is not None else _folder(self._root)
         self.sizes: dict[str, int] = {}
         for name, size in entries:
             if name in self.sizes or not _stays_inside(name):
@@ -67,9 +67,15 @@ class PackFiles:
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
             raise PackFault("The archive is damaged here.", name) from error
 
+    @property
+    def _root(self) -> Path:
+        if self._folder is None:
+            raise BadInput("It is an archive and no folder.")
+        return self._folder
+
     def _stream(self, name: str) -> IO[bytes]:
         if self._archive is None:
-            return (self._place / name).open("rb")
+            return (self._root / name).open("rb")
         return io.BufferedReader(cast(io.RawIOBase, self._archive.open(name)), _PIECE)
 
     def read(self, name: str) -> bytes:
@@ -102,11 +108,12 @@ class PackFiles:
             self._archive.close()
 
 
-def _opened(place: Path) -> zipfile.ZipFile:
+def _opened(place: Path | IO[bytes]) -> zipfile.ZipFile:
+    name = place.name if isinstance(place, Path) else "It"
     try:
         return zipfile.ZipFile(place)
     except zipfile.BadZipFile as error:
-        raise BadInput(f"{place.name} is neither a folder nor a sound zip archive.") from error
+        raise BadInput(f"{name} is neither a folder nor a sound zip archive.") from error
     except (OSError, ValueError) as error:
         raise BadInput(f"{place} cannot be read: {getattr(error, 'strerror', error)}.") from error
 

@@ -104,6 +104,19 @@ def find_document(by: Person, key: str, document_id: UUID) -> ModelDocument:
     return row
 
 
+def document_id(text: str) -> UUID:
+    """The id of a document as somebody wrote it."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Invalid(f'"{text[:60]}" is no id of a document.', field="document") from None
+
+
+def vendor_files(model: RegisteredModel) -> QuerySet[ModelDocument]:
+    """Every file of the vendor, the newest first."""
+    return history_of(model).filter(kind=DocumentKind.VENDOR_FILE)
+
+
 def media_of(document: ModelDocument) -> str:
     """What a browser is told that the file is: never anything that it would run."""
     suffix = "." + document.filename.rpartition(".")[2].lower()

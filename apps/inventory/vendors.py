@@ -10,6 +10,8 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from apps.access.text import clean
 from apps.audit.errors import Invalid
+from apps.engine.errors import BadInput
+from apps.engine.keys import KeySet
 from apps.inventory.models import ChangeNotice, ModelVersion, RegisteredModel, VendorReview
 
 REVIEW = "https://countersign.dev/vendor-review/v1"
@@ -92,6 +94,17 @@ def _answer(name: str, given: Any) -> dict[str, str]:
         raise Invalid(f'"{str(met)[:40]}" is no answer to "{name}": yes, partly or no.', field=name)
     note = clean(given.get("note") or "", field=name, longest=LONGEST_NOTE, lines=True)
     return {"met": met, "note": note}
+
+
+def keys_of(found: Any) -> KeySet:
+    """The keys of a vendor, as its service publishes them."""
+    try:
+        keys = KeySet.from_json(found, what="The vendor's key set")
+    except BadInput as problem:
+        raise Invalid(str(problem), field="keys") from None
+    if not keys.records:
+        raise Invalid("The vendor's key set holds no key.", field="keys")
+    return keys
 
 
 def newest_review(model: RegisteredModel) -> VendorReview | None:

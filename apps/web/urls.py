@@ -147,6 +147,7 @@ urlpatterns = [
     path("models/<str:key>/uses/<str:use>/retire", entries.retire_use),
     path("models/<str:key>/vendor", vendors.vendor),
     path("models/<str:key>/vendor/review", vendors.review),
+    path("models/<str:key>/vendor/pack", vendors.pack),
     path("models/<str:key>/vendor/notices", vendors.notice),
     path("models/<str:key>/documents", documents.listed),
     path("models/<str:key>/documents/<uuid:document_id>/file", documents.file),

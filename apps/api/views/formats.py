@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 @operation(
     "GET",
     f"A version as {', '.join(FORMATS)}, made from its facts. An in-toto statement comes in a DSSE envelope "
-    "that the service signs, the same one while the facts are the same; it is for whoever may export, and that "
-    "it was taken is an event.",
+    "that the service signs, the same one while the facts are the same; it is for whoever may export, and "
+    "that it was taken is an event.",
     answers={200: "The file.", 409: "There is no decision yet that it could speak of."},
     produces=tuple(dict.fromkeys(one.media.partition(";")[0] for one in FORMATS.values())),
 )

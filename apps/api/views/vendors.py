@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest, HttpResponse
 
+from apps.access.guards import require
+from apps.access.states import Permission
 from apps.api import rendering
 from apps.api.endpoints import answer, endpoint, operation
 from apps.api.reading import Fields, body
 from apps.approvals import commands as approvals
-from apps.inventory import commands, queries, vendors
+from apps.inventory import commands, documents, queries, vendors
 
 if TYPE_CHECKING:
     from apps.access.models import Person
@@ -52,6 +54,28 @@ def review_vendor(request: HttpRequest, key: str, *, by: Person) -> HttpResponse
     fields.done()
     made = approvals.review_vendor(by=by, model=model, vendor=vendor, answers=answers)
     return answer(_review(made), status=201)
+
+
+@operation(
+    "POST",
+    "Hold a vendor's evidence pack, registered as the vendor's file before, against the checklist: verified "
+    "under the vendor's keys, which are a key set as GET /keys gives it. Gaps become findings.",
+    request={"document": "string", "vendor": "string", "keys": "object"},
+    answers={
+        201: "The review with its score, and what the pack says.",
+        404: "No such document of the model.",
+        422: "The pack is not genuine under these keys, or of no single model; nothing was kept.",
+    },
+)
+def import_pack(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
+    require(by, Permission.FINDING_OPEN, queries.find_model(by, key))
+    fields = Fields(body(request))
+    told, vendor, keys = fields.text("document"), fields.text("vendor"), fields.mapping("keys")
+    fields.done()
+    document = documents.find_document(by, key, documents.document_id(told))
+    made = approvals.import_vendor_pack(by=by, document=document, vendor=vendor, keys=vendors.keys_of(keys))
+    says = [list(pair) for pair in made.pack.says]
+    return answer({**_review(made.review), "pack": {"model": made.pack.model, "says": says}}, status=201)
 
 
 @operation(
@@ -102,4 +126,5 @@ def _notice(row: ChangeNotice) -> dict[str, Any]:
 
 vendor = endpoint(show_vendor)
 reviews = endpoint(review_vendor)
+packs = endpoint(import_pack)
 change_notices = endpoint(note_change)

@@ -29,7 +29,7 @@ from apps.approvals.commands.rounds import (
     open_round,
     renew_rounds,
 )
-from apps.approvals.commands.vendors import open_untold_findings, review_vendor
+from apps.approvals.commands.vendors import import_vendor_pack, open_untold_findings, review_vendor
 from apps.approvals.commands.waivers import grant_waiver, refuse_waiver, request_waiver
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "end_round",
     "give_document",
     "grant_waiver",
+    "import_vendor_pack",
     "miss_entries",
     "open_finding",
     "open_missed_finding",

@@ -6,6 +6,7 @@ from apps.inventory.commands.blobs import keep_made, store_blob
 from apps.inventory.commands.conversion_leases import give_back_conversions, mind_conversions
 from apps.inventory.commands.conversions import ask_conversion, execute_conversion, open_conversion
 from apps.inventory.commands.documents import register_document
+from apps.inventory.commands.elsewhere import report_evidence
 from apps.inventory.commands.ideas import open_idea
 from apps.inventory.commands.lineage import end_edge, state_edge, take_lineage
 from apps.inventory.commands.models import change_model, declare_unit, register_model, rename_unit
@@ -58,6 +59,7 @@ __all__ = [
     "release_scorecard",
     "remove_strays",
     "rename_unit",
+    "report_evidence",
     "retire_use",
     "set_quota",
     "state_edge",

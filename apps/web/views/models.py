@@ -23,6 +23,7 @@ from apps.gates.queries import latest_decision, run_page
 from apps.gates.states import Purpose
 from apps.inventory import queries
 from apps.inventory.conversions import origin_of
+from apps.inventory.elsewhere import reported_of
 from apps.inventory.filtering import filter_choices
 from apps.inventory.listing import model_page
 from apps.inventory.sealed import ground_of
@@ -122,6 +123,7 @@ def version_record(request: HttpRequest, key: str, label: str, *, by: Person) ->
         "log": version_log(by, version, decided(version, uses)),
         "quote": quote(version.model, Purpose.APPROVAL),
         "formats": takeable(by, version.model),
+        "reported": reported_of(version),
         "told": told_of(version),
     }
     return render(request, "models/version.html", context)
