@@ -22,6 +22,12 @@ def manages(by: Person) -> bool:
     return may(by, Permission.INTEGRATION_MANAGE)
 
 
+def to_agree(by: Person) -> QuerySet[Endpoint]:
+    """Endpoints of one's own that hear nothing until one agrees."""
+    rows = Endpoint.objects.filter(owner_id=by.pk, agreed_at=None, stopped_at=None)
+    return rows.select_related("added_by").order_by("-added_at")
+
+
 def visible_endpoints(by: Person) -> QuerySet[Endpoint]:
     """Every endpoint for those who look after them; one's own for everybody else."""
     rows = Endpoint.objects.select_related("owner", "added_by").annotate(
