@@ -128,6 +128,7 @@ _NO_PAGE: Mapping[str, tuple[str, ...]] = {
         "deploys.ask_again",
         "deploys.count_calls",
         "deploys.report_deployment",
+        "inventory.report_evidence",
         "deploys.report_result",
         "deploys.roll_back",
         "deploys.seal_revocations",
