@@ -96,11 +96,18 @@ class Parts:
         """
         texts = [name for name in columns if name in self._texts]
         as_codes = [*coded] if len(self.names) >= WIDE else [*coded, *(n for n in texts if n not in coded)]
+        rows = 0
         for batch in self._read(piece, columns, as_codes):
+            rows += batch.num_rows
             for name in texts:
                 self._room_for(name, batch.column(name))
                 self._is_text(name, batch.column(name))
             yield batch
+        if columns and rows != piece.rows:
+            raise BadInput(
+                f"{self.name}: {self.paths[piece.file].name} is a damaged Parquet file: a row group says "
+                f"that it has {piece.rows:,} rows, and {rows:,} are there."
+            )
 
     def _room_for(self, name: str, values: Any) -> None:
         most = table_limits.MAX_BATCH_TEXT

@@ -200,3 +200,12 @@ def test_a_footer_that_counts_other_rows_than_its_groups_is_refused(
     footer = data[-8 - length : -8].replace(varint(2 * 1000), varint(2 * rows), 1)
     (here / "holdout.csv").write_bytes(data[: -8 - length] + footer + data[-8:])
     assert f"says that it has {rows:,} rows, and its row groups have 1,000" in refused()
+
+
+def test_a_row_group_that_counts_rows_which_are_not_there_is_refused(here: Path, refused: Refused) -> None:
+    pq.write_table(pa.table({"score": np.arange(1000.0), "defaulted": np.arange(1000) % 2}), "p")
+    data = Path("p").read_bytes()
+    length = int.from_bytes(data[-8:-4], "little")
+    footer = data[-8 - length : -8].replace(varint(2 * 1000), varint(2 * 1001))
+    (here / "holdout.csv").write_bytes(data[: -8 - length] + footer + data[-8:])
+    assert "says that it has 1,001 rows, and 1,000 are there" in refused()

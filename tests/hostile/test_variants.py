@@ -272,7 +272,9 @@ SKOPS: dict[str, Make] = {
     "an array of pickles": npy_of_objects,
     "a schema twenty thousand deep": deep_schema,
     "a schema that is a list": lambda _: zipped(**{"schema.json": b"[]"}),
-    "a schema of a gibibyte": lambda _: zipped(**{"schema.json": b"[" + b" " * (1 << 30) + b"]"}),
+    "a schema that unpacks a thousandfold": lambda _: zipped(
+        **{"schema.json": b"[" + b" " * (64 << 20) + b"]"}
+    ),
 }
 OTHERS: dict[str, Make] = {
     "safetensors that overlap": safetensors(OVERLAP),
