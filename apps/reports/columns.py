@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.access.models import Person
+from apps.inventory.listed import OwnerShown
 
 Get = Callable[[Any], Any]
 
@@ -36,6 +37,8 @@ class Table:
 
 
 def _person(value: Any, *, named: bool) -> Any:
+    if isinstance(value, OwnerShown):  # as lists show somebody: without a number to stand for the name
+        return value.username if named else None
     if not isinstance(value, Person):
         return value
     return value.username if named else f"person {value.pk}"
