@@ -279,12 +279,14 @@ class DataSet:
         return positive == favourable
 
     def _at_least(self, threshold: float) -> BoolArray:
-        self._no_missing_score(self._rows_where(np.isnan(self.score)))
+        self._no_score_without_end(self._rows_where(~np.isfinite(self.score)))
         return self.score >= threshold
 
-    def _no_missing_score(self, missing: int) -> None:
-        if missing:
-            raise BadInput(f"{self._called}: the score is missing in {missing:,} of {self.rows:,} rows.")
+    def _no_score_without_end(self, rows: int) -> None:
+        if rows:
+            raise BadInput(
+                f"{self._called}: the score is missing or infinite in {rows:,} of {self.rows:,} rows."
+            )
 
     def _numbers(self, name: str, role: str, *, key: str) -> FloatArray:
         """The numbers of the column that plays a role; `key` is what a summary calls them."""

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from apps.engine import table_limits
 from apps.engine.errors import BadInput
+from apps.engine.measure import measure
 from apps.engine.subject import load
 from tests.engine.subjects import PEOPLE, write_subject, write_table
 
@@ -123,11 +125,17 @@ def test_missing_labels_are_counted(tmp_path: Path) -> None:
     )
 
 
-def test_a_missing_score_decides_nothing(tmp_path: Path) -> None:
-    table = {**PEOPLE, "score": [None, *PEOPLE["score"][1:]]}
-    assert "the score is missing in 1 of 8 rows" in refusal(
-        tmp_path, "predicted", table=table, decision={"threshold": 0.5}
-    )
+@pytest.mark.parametrize("held", [None, "inf", "-inf", "nan"])
+@pytest.mark.parametrize("rows", [1 << 21, 0])
+def test_a_missing_or_infinite_score_decides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: str | None, rows: int
+) -> None:
+    """Whether the table is held whole or summed up part by part."""
+    monkeypatch.setattr(table_limits, "HELD_ROWS", rows)
+    table = {**PEOPLE, "score": [held, *PEOPLE["score"][1:]]}
+    path = write_subject(tmp_path, {"holdout": table}, roles={"decision": {"threshold": 0.5}})
+    with pytest.raises(BadInput, match="the score is missing or infinite in 1 of 8 rows"):
+        measure("performance.accuracy", load(path))
 
 
 def test_negative_weights_are_refused(tmp_path: Path) -> None:

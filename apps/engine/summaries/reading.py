@@ -205,7 +205,7 @@ class _Batch:
     def _at_least(self) -> tuple[npt.NDArray[np.int32], list[Level]]:
         score = self.numbers("score")[0]
         codes = (score >= self._reader.threshold).astype(np.int32)
-        codes[np.isnan(score)] = 2
+        codes[~np.isfinite(score)] = 2
         return codes, [False, True, None]
 
     def _levels(self, key: str) -> tuple[npt.NDArray[np.int32], list[Level]]:

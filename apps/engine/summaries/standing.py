@@ -96,7 +96,7 @@ class Standing(DataSet):
         levels: Sequence[Any] = self.summary.levels[at]
         codes = self.summary.codes[at]
         if None in levels:
-            self._no_missing_score(self._rows_where(codes == len(levels) - 1))
+            self._no_score_without_end(self._rows_where(codes == len(levels) - 1))
         return np.array([level is True for level in levels] or [False], dtype=bool)[codes]
 
 
