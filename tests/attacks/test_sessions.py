@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
+from django.apps import apps
+from django.db import IntegrityError, transaction
 from django.test import Client
 
 from governance.middleware import SEEN
@@ -84,3 +86,57 @@ def test_a_role_that_ends_ends_in_the_middle_of_a_session(world: Standing) -> No
     assert client.get("/models/credit-pd").status_code == 404
     disable_person(by=by, person=world.people["validator"], reason="left the bank")
     assert client.get("/models").status_code == 302
+
+
+def test_a_planted_session_becomes_nobodys(world: Standing) -> None:
+    """Whoever knows the name of a session before it is signed in knows nothing of it afterwards."""
+    client, thief = Client(), Client()
+    session = client.session
+    session["planted"] = "yes"
+    session.save()
+    planted = client.cookies["sessionid"].value
+    client.post("/sign-in", {"username": "val", "password": factories.PASSWORD})
+    assert client.cookies["sessionid"].value != planted
+    for old in (planted, "a" * 32, ""):
+        thief.cookies["sessionid"] = old
+        assert thief.get("/models").status_code == 302
+    assert client.get("/models").status_code == 200
+
+
+ELSEWHERE = (
+    "//evil.example",
+    "https://evil.example/",
+    "javascript:alert(1)",
+    "/\\evil.example",
+    "\thttps://evil.example",
+)
+
+
+@pytest.mark.parametrize("onward", ELSEWHERE)
+def test_no_way_on_leads_elsewhere(world: Standing, onward: str) -> None:
+    client = signed_in(world)
+    answer = client.post("/reauthenticate", {"password": factories.PASSWORD, "next": onward})
+    assert (answer.status_code, answer["Location"]) == (302, "/")
+    assert onward not in client.get("/reauthenticate", {"next": onward}).content.decode()
+    told = client.post("/reauthenticate", {"password": "wrong", "next": onward}).content.decode()
+    assert "evil.example" not in told
+    back = client.post(
+        f"/findings/{world.finding.pk}/close", {"closure": "", "back": onward}, headers={"Referer": onward}
+    )
+    assert "evil.example" not in back.get("Location", "") + str(back.headers)
+
+
+def test_nobody_is_made_a_superuser_not_even_by_raw_sql(world: Standing) -> None:
+    person = world.people["administrator"]
+    with pytest.raises(IntegrityError, match="person_is_no_superuser"), transaction.atomic():
+        type(person).objects.filter(pk=person.pk).update(is_superuser=True)
+
+
+@pytest.mark.parametrize("place", ["access/person", "access/rolegrant", "access/apitoken"])
+def test_the_look_up_tables_are_only_read(world: Standing, place: str) -> None:
+    client, model = signed_in(world, "administrator"), apps.get_model(*place.split("/"))
+    row = model.objects.order_by("pk").values().first()
+    assert row is not None
+    for act in (f"{row['id']}/change/", f"{row['id']}/delete/"):
+        assert client.post(f"/admin/{place}/{act}", {"post": "yes", "username": "x"}).status_code == 403
+    assert model.objects.filter(pk=row["id"]).values().get() == row
