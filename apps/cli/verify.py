@@ -17,6 +17,7 @@ from apps.engine.allowed import allowed_here
 from apps.engine.canonical import read_json, read_time
 from apps.engine.cosignature import Cosigner
 from apps.engine.errors import BadInput, Problem
+from apps.engine.files import read_document
 from apps.engine.keys import KeySet
 from apps.engine.offline import newest_epoch
 from apps.engine.statement import NotGenuine
@@ -214,12 +215,10 @@ def _verdict(answer: dict[str, Any]) -> str:
 
 def read_file(path: Path) -> bytes:
     """The bytes of a file that a person named; BadInput where it cannot be read or is too large."""
-    try:
-        if path.stat().st_size > LARGEST:
-            raise BadInput(f"{path.name} is larger than {LARGEST >> 20} MiB.")
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path} cannot be read: {getattr(error, 'strerror', error)}.") from error
+    data = read_document(path, LARGEST)
+    if len(data) > LARGEST:
+        raise BadInput(f"{path.name} is larger than {LARGEST >> 20} MiB.")
+    return data
 
 
 def _digest(path: Path) -> str:

@@ -44,7 +44,9 @@ def test_a_pipe_that_is_held_open_in_silence_is_given_up(tmp_path: Path, monkeyp
 
 
 @pytest.mark.parametrize("place", ["/dev/zero", "/dev/null"])
-@pytest.mark.parametrize("words", [["measure", "{}", "--check", "performance.auc"], ["policy", "lint", "{}"]])
+@pytest.mark.parametrize(
+    "words", [["measure", "{}", "--check", "performance.auc"], ["policy", "lint", "{}"], ["verify", "{}"]]
+)
 def test_devices_are_no_documents(place: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([word.format(place) for word in words]) in {1, 4}
     told = capsys.readouterr()

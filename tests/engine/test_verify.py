@@ -263,7 +263,7 @@ def test_a_missing_file_is_named_and_the_worst_answer_counts(files, capsys):
     )
     shown = capsys.readouterr().out
     assert "genuine admission" in shown
-    assert "none cannot be read: No such file" in shown
+    assert "none does not exist." in shown
 
 
 def test_unusable_options_are_one_sentence(files, capsys):
