@@ -310,6 +310,8 @@ MEASURED = (
     "onnx: a million initializers",
     "onnx: scores that are none",
     "lightgbm: thresholds that are none",
+    "lightgbm: a million classes",
+    "lightgbm: an objective of nowhere",
 )
 SENTENCES = {
     "onnx: a function that calls itself": "must not be recursive",
