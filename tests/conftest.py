@@ -79,17 +79,24 @@ def _ensure_server(config: pytest.Config) -> None:
 def _hold_folder(config: pytest.Config) -> None:
     """Hold this run's folder, and sweep away those of runs that were killed."""
     for folder in Path(tempfile.gettempdir()).glob("countersign-test-*"):
-        if folder != configured.STATE and folder.owner() == configured.STATE.owner() and _abandoned(folder):
+        if folder != configured.STATE and _is_ours(folder) and _abandoned(folder):
             shutil.rmtree(folder, ignore_errors=True)
     config.stash[_lock] = os.open(configured.STATE / "held", os.O_CREAT | os.O_RDWR, 0o600)
     fcntl.flock(config.stash[_lock], fcntl.LOCK_EX)
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        return folder.stat().st_uid == os.getuid()
+    except FileNotFoundError:  # swept away by another run
+        return False
 
 
 def _abandoned(folder: Path) -> bool:
     try:
         descriptor = os.open(folder / "held", os.O_RDWR)
     except OSError:
-        return time.time() - folder.stat().st_mtime > _NEVER_HELD
+        return folder.exists() and time.time() - folder.stat().st_mtime > _NEVER_HELD
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
