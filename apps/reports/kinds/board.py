@@ -65,7 +65,8 @@ def portfolio(by: Person, now: datetime) -> Document:
     ending = waivers.filter(valid_to__lte=now + SOON).count()
     broken = emergencies.emergencies(models, now - YEAR, now)
     summary = [
-        f"{len(models)} models are in the inventory; {len(failing)} do not meet their requirements now.",
+        f"{many(len(models), 'model is', 'models are')} in the inventory; {len(failing)} of them "
+        f"{'does' if len(failing) == 1 else 'do'} not meet what is required now.",
         many(
             sum(findings.values()), "finding is open", f"findings are open, {overdue} of them past their date"
         )
