@@ -51,6 +51,8 @@ _EXITS = {
     "submit": "0 passed · 1 not · 2 usage · 4 server or token",
     "gate": "0 allow · 1 deny · 2 usage · 3 pending until the wait ended · 4 could not decide",
     "verify": "0 genuine · 1 not, with the first thing that is wrong · 4 cannot be read",
+    "export": "0 written · 1 refused · 2 usage · 4 server or token",
+    "vendor-pack": "0 taken · 1 refused · 2 usage · 4 server or token",
     "verifier": "0 stopped · 2 usage · 4 keys, answers or revocations cannot be read",
     "replay": "0 same bytes · 1 different, with the cause · 4 cannot be read",
 }
