@@ -85,7 +85,7 @@ def test_a_request_to_break_the_glass_stands_in_its_list(world: Standing) -> Non
 
 def test_a_list_is_what_its_page_shows(world: Standing) -> None:
     found = rows_of(taken(world, "models", q="limit"))
-    assert [(row["key"], row["owner"]) for row in found] == [("card-limit", "owner")]
+    assert [(row["key"], row["owner"]) for row in found] == [("card-limit", "dev")]
     event = Event.objects.filter(action="export.made").latest("occurred_at")
     assert event.doc["after"]["filter"] == {"q": "limit"}
     assert rows_of(taken(world, "admissions", outcome="deny")) == []
