@@ -31,14 +31,14 @@ CENT = Decimal("0.01")
 
 @pytest.fixture
 def month(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three hundred attempts at runs of three models of two units, all of November, a new rate in between."""
+    """Ninety attempts at runs of three models of two units, all of November, a new rate in between."""
     drawn, clock = random.Random(6), [datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC)]  # noqa: S311
     versions = [factories.version(label=label) for label in ("1", "2")]
     versions += [_other("limits", "retail"), _other("var", "markets")]
     monkeypatch.setattr("django.utils.timezone.now", lambda: clock[0])
-    for number in range(300):
-        clock[0] += timedelta(seconds=drawn.randrange(1, 17_000))
-        if number == 150:
+    for number in range(90):
+        clock[0] += timedelta(seconds=drawn.randrange(1, 56_000))
+        if number == 45:
             set_rate(by=factories.head(), hardware="cpu", per_second="0.0123456789")
         seconds = drawn.expovariate(0.05)
         run = Run(drawn.choice(versions), lane=drawn.choice(["quick", "heavy", "gpu"]))
