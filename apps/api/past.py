@@ -15,11 +15,11 @@ PARAMETER = ("at", "string, a second such as 2026-03-01T12:00:00Z: the answer as
 HEADER = "Countersign-As-Of"
 _NOUNS = (
     "models|uses|runs|decisions|evidence|approvals|findings|waivers|attestations|admissions|answers|"
-    "events|policies|environments|deployments"
+    "events|policies|environments|deployments|experiments|challenges|break-glass|lineage"
 )
 _ADDRESS = re.compile(rf"(?:/api/v1)?/?(?:{_NOUNS})(?:/|$)")
-# What lies outside the tables, and what is asked for with a body.
-_TODAY_ONLY = re.compile(r"/(?:proof|impact|draft)(?:/|$)")
+# What lies outside the tables, what is asked for with a body, and what keeps no older values.
+_TODAY_ONLY = re.compile(r"/(?:proof|impact|draft|quote|registries|transcript)(?:/|$)")
 
 
 def has_past(address: str) -> bool:

@@ -38,6 +38,13 @@ BORN = {
     "inventory.DataPart": "(SELECT d.registered_at FROM public.inventory_dataset d "
     "WHERE d.id = r.dataset_id)",
     "approvals.WaiverRequest": "r.requested_at",
+    "costs.BudgetExcess": "r.granted_at",
+    "costs.ImportedCost": "r.entered_at",
+    "costs.Rate": "coalesce((SELECT min(e.occurred_at) FROM public.audit_event e "
+    "WHERE e.object_type = 'rate' AND e.object_id = r.id::text), r.valid_from)",
+    "deploys.Experiment": "r.begun_at",
+    "deploys.ExperimentResult": "r.reported_at",
+    "inventory.ConversionOpening": "r.opened_at",
     "audit.Event": "r.occurred_at",
     "gates.Evidence": "(SELECT s.signed_at FROM public.audit_statement s "
     "WHERE s.digest = r.statement_digest)",
@@ -67,6 +74,8 @@ AS_THEY_ARE = frozenset(
         "audit.TreeState",
     }
 )
+# Times at which something ends once, whoever ended it: until then they were empty.
+ENDS = frozenset({"ended_at", "gone_at"})
 # Columns that follow from others, or that no event holds from before.
 FOLLOWS = {
     "inventory.RegisteredModel": {"searched": "lower(p.key || ' ' || p.title || ' ' || p.purpose)"},
@@ -189,6 +198,8 @@ def _value(model: type[models.Model], field: AnyField, row: str, at: str) -> str
 
 def _done_at(model: type[models.Model], field: AnyField) -> str | None:
     """Of a pair such as `retired_at` and `retired_by`: the column that says when; None for any other."""
+    if field.name in ENDS and field.null:
+        return str(field.column)
     name, _, kind = field.name.rpartition("_")
     if kind not in ("at", "by"):
         return None

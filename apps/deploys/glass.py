@@ -8,13 +8,13 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from apps.access.guards import built, require
 from apps.access.models import Person
 from apps.access.queries import models_with
 from apps.access.states import Permission
 from apps.audit.errors import Forbidden, Invalid, NotFound, Refused
+from apps.audit.past import clock
 from apps.audit.plain import plain
 from apps.audit.trail import contents
 from apps.deploys.facts import Gathered
@@ -99,7 +99,7 @@ def find(by: Person, key: UUID) -> GlassRequest:
 
 def stands(row: GlassRequest) -> str:
     """How a request stands now, in one word."""
-    now, found = timezone.now(), getattr(row, "glass", None)
+    now, found = clock(), getattr(row, "glass", None)
     if getattr(row, "end", None) is not None:
         return "ended"
     if found is None:

@@ -11,7 +11,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from apps.audit.errors import Invalid
 from apps.audit.past import moment, reading
 
-_NOUNS = "models|reviews|findings|waivers|decisions|admissions|policies|coverage|events|deployments"
+_NOUNS = (
+    "models|reviews|findings|waivers|decisions|admissions|policies|coverage|events|deployments|experiments|"
+    "lineage|challenges"
+)
 _ADDRESS = re.compile(rf"/(?:{_NOUNS})(?:/|$)")
 _TODAY_ONLY = re.compile(r"/(?:propose|proposals|new|edit|draft|tier)(?:/|$)")
 _FORM = re.compile(r'<form\b(?=[^>]*\bmethod="post")[^>]*>.*?</form>', re.DOTALL | re.IGNORECASE)

@@ -11,8 +11,13 @@ from django.utils import timezone
 from apps.access.models import Person
 from apps.approvals import commands as approvals
 from apps.audit.models import Event
-from apps.deploys.commands import admit
+from apps.deploys.commands import admit, ask_to_break_glass, begin_experiment
+from apps.deploys.commands.experiments import Plan
+from apps.deploys.models import Environment
 from apps.inventory import commands as inventory
+from apps.inventory.lineage import thing
+from apps.inventory.models import LineageEdge
+from apps.reports.challenges import find_about
 from tests import factories
 from tests.api.asking import Asker
 from tests.flows import bank
@@ -27,7 +32,13 @@ LISTS = (
     "/runs",
     "/policies",
     "/environments",
+    "/experiments",
+    "/break-glass",
+    "/deployments",
+    "/attestations/rounds",
+    "/lineage/edges",
 )
+STAYS = {"/runs", "/policies", "/environments", "/attestations/rounds", "/deployments", "/experiments"}
 
 
 @pytest.fixture
@@ -51,7 +62,24 @@ def records(world: Standing) -> tuple[str, ...]:
         f"/findings/{world.finding.pk}",
         f"/decisions/{world.failed.statement_digest}",
         "/answers?model=credit-pd&version=1&environment=production",
+        "/models/credit-pd/uses",
+        "/models/credit-pd/documents",
+        "/models/credit-pd/tier",
+        "/models/credit-pd/regimes",
+        "/models/credit-pd/determination",
+        "/models/credit-pd/completeness",
+        "/challenges",
+        "/lineage/graph?kind=model_version&name=credit-pd&label=1",
     )
+
+
+def feeds(by: Person, name: str) -> LineageEdge:
+    first = thing("model_version", "credit-pd", label="1")
+    return inventory.state_edge(by=by, kind="trains", upstream=thing("dataset", name), downstream=first)
+
+
+def now() -> str:
+    return timezone.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def exported(reader: Asker, paths: tuple[str, ...], at: str = "") -> dict[str, Any]:
@@ -81,24 +109,67 @@ def changed(world: Standing) -> None:
     admit(by=people["pipeline"], model="credit-pd", version="1", environment="production")
     factories.model("another-model")
     bank.finding(world.failed.version, title="Another")
+    _newer(world)
+
+
+def _newer(world: Standing) -> None:
+    """What later releases brought: edges, questions, an emergency, a use ended."""
+    people = world.people
+    for edge in LineageEdge.objects.all():
+        inventory.end_edge(by=people["developer"], edge=edge, reason="It reads another table.")
+    feeds(people["developer"], "other")
+    about = find_about(people["validator"], "decision", world.failed.statement_digest)
+    approvals.challenge(by=people["validator"], about=about, text="Why this sample?")
+    ask_to_break_glass(
+        by=people["risk-officer"],
+        version=world.granted.version,
+        use=bank.use_of(world.granted.version),
+        environment=bank.production(),
+        minutes=30,
+        reason="Payments stand still.",
+        ticket="INC-7",
+        reauthenticated_at=timezone.now(),
+    )
 
 
 def test_what_was_exported_then_is_answered_now_for_then(world: Standing, reader: Asker) -> None:
+    feeds(world.people["developer"], "loans")
     at = timezone.now()
     paths = (*LISTS, *records(world))
     then = exported(reader, paths)
     changed(world)
-    now = exported(reader, paths)
-    assert {path for path in paths if now[path] == then[path]} <= {
-        "/runs",
-        "/policies",
-        "/environments",
+    today = exported(reader, paths)
+    assert {path for path in paths if today[path] == then[path]} <= STAYS | {
         f"/decisions/{world.failed.statement_digest}",
-        "/models/credit-pd/versions/1",
+        *(f"/models/credit-pd/{part}" for part in ("documents", "regimes", "determination")),
+        *(f"/models/credit-pd/{part}" for part in ("tier", "completeness", "versions/1", "uses")),
     }
     again = exported(reader, paths, at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
     for path in paths:
         assert again[path] == then[path], path
+
+
+def test_an_experiment_that_is_to_begin_was_there_from_when_it_was_asked_for(
+    world: Standing, reader: Asker
+) -> None:
+    before, versions = now(), (world.granted.version, bank.granted(world.waiting).version)
+    begins = timezone.now() + timedelta(days=7)
+    plan = Plan(
+        title="Newer data",
+        environment=Environment.objects.get(key="production"),
+        slot="scoring/credit-pd",
+        share="20",
+        begins=begins,
+        ends=begins + timedelta(days=7),
+        stops=[],
+        reason="Does the newer one decide better?",
+    )
+    use = bank.use_of(versions[0])
+    begin_experiment(by=factories.owner(), use=use, champion=versions[0], challenger=versions[1], plan=plan)
+    paths = ("/experiments",)
+    assert exported(reader, paths, now()) == exported(reader, paths)
+    assert exported(reader, paths)["/experiments"]["experiments"][0]["stands"] == "to come"
+    assert exported(reader, paths, before)["/experiments"]["experiments"] == []
 
 
 def test_filters_look_at_what_was_true_then(world: Standing, reader: Asker) -> None:
@@ -118,8 +189,8 @@ def test_why_it_was_allowed_is_one_call(world: Standing, reader: Asker) -> None:
     question = "/answers?model=credit-pd&version=1&environment=production"
     at = timezone.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     approvals.revoke(by=world.people["head-of-model-risk"], approval=world.granted, reason="for a test")
-    now, then = reader.get(question).json(), reader.get(f"{question}&at={at}").json()
-    assert (now["allowed"], then["allowed"]) == (False, True)
+    today, then = reader.get(question).json(), reader.get(f"{question}&at={at}").json()
+    assert (today["allowed"], then["allowed"]) == (False, True)
     assert then["asked_at"] == at
     before = Event.objects.filter(action="approval.granted", object_id=world.granted.pk).get().occurred_at
     early = (before - timedelta(milliseconds=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -133,6 +204,9 @@ def test_why_it_was_allowed_is_one_call(world: Standing, reader: Asker) -> None:
         ("/models?at=2026-03-01", "names no second"),
         ("/models?at=9999-01-01T00:00:00Z", "still to come"),
         ("/keys?at=2026-03-01T12:00:00Z", "today only"),
+        ("/notices?at=2026-03-01T12:00:00Z", "today only"),
+        ("/models/credit-pd/versions/1/registries?at=2026-03-01T12:00:00Z", "today only"),
+        ("/models/credit-pd/quote?at=2026-03-01T12:00:00Z", "today only"),
     ],
 )
 def test_a_time_that_cannot_be_answered_for_is_refused(reader: Asker, path: str, sentence: str) -> None:

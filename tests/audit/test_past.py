@@ -35,6 +35,12 @@ def test_every_table_has_a_past_or_is_named_as_having_none(model):
     )
 
 
+def test_no_table_is_born_when_it_was_only_planned_to_begin():
+    planned = {"begins", "begins_at", "due", "ends_at", "period_start", "until", "valid_to"}
+    columns = {m._meta.label: born(m).removeprefix("r.") for m in governed()}
+    assert {label for label, column in columns.items() if column in planned} == set()
+
+
 @pytest.mark.parametrize("model", governed(), ids=lambda model: model._meta.label)
 def test_whatever_moves_has_older_values_in_the_trail(model):
     if hasattr(model, "MOVES"):

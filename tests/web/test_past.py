@@ -36,7 +36,10 @@ def test_pages_show_what_stood_there_with_a_banner_and_without_buttons(
     assert "Renamed" in head.get("/models/credit-pd")
 
 
-@pytest.mark.parametrize("path", ["/findings", "/waivers", "/decisions", "/policies", "/coverage", "/events"])
+@pytest.mark.parametrize(
+    "path",
+    ["/findings", "/waivers", "/decisions", "/policies", "/coverage", "/events", "/experiments", "/lineage"],
+)
 def test_lists_of_an_early_time_are_empty_and_whole(head: Browser, path: str) -> None:
     assert "As of 1 Mar 2026, 12:00:00" in plain(head.get(f"{path}?at=2026-03-01T12:00"))
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 
 from apps.access.guards import require_anywhere
 from apps.access.states import Permission
@@ -14,6 +13,7 @@ from apps.api import rendering
 from apps.api.endpoints import answer, endpoint, operation
 from apps.api.paging import listed
 from apps.api.reading import Fields, body
+from apps.audit.past import clock
 from apps.deploys import commands, experiments
 from apps.deploys import queries as deploys
 from apps.deploys.commands.experiments import Plan
@@ -131,7 +131,7 @@ def _experiment(row: Experiment) -> Json:
     return {
         "id": row.pk,
         "title": row.title,
-        "stands": experiments.stands(row, timezone.now()),
+        "stands": experiments.stands(row, clock()),
         "use": row.use.key,
         "environment": row.environment.key,
         "slot": row.slot,

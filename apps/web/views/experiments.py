@@ -8,11 +8,11 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 
 from apps.access.guards import may_anywhere, require_anywhere
 from apps.access.states import Permission
 from apps.audit.errors import Invalid
+from apps.audit.past import clock
 from apps.deploys import commands, experiments
 from apps.deploys import queries as deploys
 from apps.deploys.commands.experiments import MOST_SHARE, Plan
@@ -34,7 +34,7 @@ def listed(request: HttpRequest, *, by: Person) -> HttpResponse:
     require_anywhere(by, Permission.ADMISSION_SEE)
     if request.method == "POST":
         return _begun(request, by)
-    now = timezone.now()
+    now = clock()
     context = {
         "title": "Experiments",
         "rows": [(row, experiments.stands(row, now)) for row in experiments.visible(by)[:MOST]],
@@ -77,7 +77,7 @@ def shown(request: HttpRequest, experiment_id: UUID, *, by: Person) -> HttpRespo
     """One experiment: its terms, how it stands, what each arm brought."""
     require_anywhere(by, Permission.ADMISSION_SEE)
     row = experiments.find(by, experiment_id)
-    now = timezone.now()
+    now = clock()
     stands = experiments.stands(row, now)
     context = {
         "title": row.title,
