@@ -17,7 +17,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ModelState, ProjectState
 
-from governance.upgrading_sql import functions_of, told_by_sql
+from governance.upgrading_sql import functions_of, locked_by_sql, told_by_sql
 
 Key = tuple[str, str]
 Look = Callable[["_Change"], Iterator[tuple["Harm", str]]]
@@ -51,11 +51,22 @@ def concerns(loader: MigrationLoader, applied: Collection[Key]) -> list[Concern]
     for key in plan:
         if key in applied:
             continue
+        locked: set[str] = set()
         for operation in _flat(loader.graph.nodes[key].operations):
-            found += _Change(key, operation, state, standing).concerns()
+            change = _Change(key, operation, state, standing)
+            found += change.concerns()
+            locked |= change.locked()
             state = state.clone()
             operation.state_forwards(key[0], state)
+        if len(locked) > 1 and loader.graph.nodes[key].atomic:
+            found.append(Concern(key, Harm.WAITS, _TOGETHER.format(", ".join(sorted(locked)))))
     return found
+
+
+_TOGETHER = (
+    "{} are locked in one transaction; requests that hold one and wait for another are set back. One table a "
+    "migration sets nobody back."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +134,15 @@ class _Change:
             for harm, sentence in self._look()(self):
                 yield Concern(self.key, harm, sentence)
 
+    def locked(self) -> set[str]:
+        """The tables that stand already and that nobody may read or write beside this."""
+        if isinstance(self.operation, migrations.RunSQL):
+            return locked_by_sql(self.operation.sql, set(self.standing.tables.values()))
+        alters = isinstance(
+            self.operation, (migrations.AddField, migrations.AlterField, migrations.AddConstraint)
+        )
+        return {self._table} if alters and self._label() in self.standing.tables else set()
+
     def _look(self) -> Look:
         found = (look for kind, look in _LOOKS.items() if isinstance(self.operation, kind))
         return next(found, lambda _: iter(()))
@@ -187,6 +207,7 @@ class _Change:
         yield Harm.WAITS, f"{name} changes rows, and nothing here can tell how long that takes."
 
 
+_LOCKING = (migrations.AddField, migrations.AlterField, migrations.AddConstraint)
 _LOOKS: dict[type[Operation], Look] = {
     migrations.AddField: _Change._added,
     migrations.AlterField: _Change._altered,

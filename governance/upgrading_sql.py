@@ -25,6 +25,10 @@ _HARMLESS = re.compile(
     re.IGNORECASE,
 )
 _SLOW = re.compile(r"^(?:UPDATE|DELETE|LOCK|CREATE\s+(?:UNIQUE\s+)?INDEX)\b", re.IGNORECASE)
+# What nobody may read or write beside.
+_LOCKS = re.compile(
+    r"^(?:ALTER\s+TABLE|LOCK|DROP\s+TRIGGER|CREATE\s+(?:CONSTRAINT\s+)?TRIGGER)\b", re.IGNORECASE
+)
 _FUNCTION = re.compile(r'^CREATE\s+(?:OR\s+REPLACE\s+)?FUNCTION\s+(?:"?public"?\.)?"?(\w+)', re.IGNORECASE)
 _COLUMN = re.compile(r"^ALTER\s+TABLE\s+\S+\s+ADD\s+COLUMN\s+(?!.*\bUNIQUE\b)", re.IGNORECASE)
 
@@ -48,6 +52,11 @@ def told_by_sql(
         if table in standing and not _harmless(statement):
             said = " ".join(statement.split())[:120]
             yield not _SLOW.match(statement), f"{table} stands already: {said}"
+
+
+def locked_by_sql(sql: Any, standing: Collection[str]) -> set[str]:
+    """The tables that stand already and that the SQL locks."""
+    return {_table(s) for s in statements(sql) if _LOCKS.match(s)} & set(standing)
 
 
 def statements(sql: Any) -> list[str]:

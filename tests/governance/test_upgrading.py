@@ -107,6 +107,14 @@ def test_what_the_older_release_cannot_notice_is_not_told() -> None:
     )
 
 
+def test_two_tables_that_stand_are_not_locked_at_once() -> None:
+    ((harm, sentence),) = told(
+        migrations.AddField("admission", "x", models.TextField(null=True)),
+        migrations.RunSQL("ALTER TABLE gates_run ADD COLUMN x text"),
+    )
+    assert (harm, "deploys_admission, gates_run are locked" in sentence) == (Harm.WAITS, True)
+
+
 def test_statements_inside_functions_are_not_the_migration_s_own() -> None:
     assert statements("CREATE FUNCTION f() AS $x$ DELETE FROM t; $x$; /* DROP */ SELECT 1;") == [
         "CREATE FUNCTION f() AS $$",
@@ -133,7 +141,7 @@ def test_migrating_waits_for_no_table_for_long(fresh_database: FreshDatabase) ->
     with psycopg.connect(fresh_database.url()) as reader:
         reader.execute("SELECT count(*) FROM notices_notice")  # a transaction that is left open
         with pytest.raises(CommandError, match="A table was in use for more than 1 seconds"):
-            call_command("migrate", "notices", "0001", lock_seconds=1, verbosity=0)
+            call_command("migrate", "notices", "0001", lock_seconds=1, tries=1, verbosity=0)
     call_command("migrate", "notices", "0001", lock_seconds=1, verbosity=0)
     with connection.cursor() as cursor:
         cursor.execute("SHOW lock_timeout")

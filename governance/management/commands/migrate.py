@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -7,6 +8,7 @@ from django.core.management.commands import migrate
 from django.db import OperationalError, connections
 
 _LOCKED = "55P03"  # lock not available
+PAUSE = 2.0  # seconds between two tries
 
 
 class Command(migrate.Command):
@@ -20,21 +22,29 @@ class Command(migrate.Command):
             default=3,
             help="How long a migration waits for a table, while everybody else waits behind it. 0: for ever.",
         )
+        parser.add_argument("--tries", type=int, default=5, help="How often a table in use is asked for.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._connection = connections[options["database"]]
         self._seconds = options["lock_seconds"]
-        try:
-            super().handle(*args, **options)
-        except OperationalError as error:
-            if getattr(error.__cause__, "sqlstate", None) != _LOCKED:
-                raise
-            raise CommandError(
-                f"A table was in use for more than {self._seconds} seconds; what is applied stays, the rest "
-                "waits for the next `migrate`. Run it again, or give --lock-seconds."
-            ) from error
-        finally:
-            self._wait(0)
+        for left in reversed(range(max(1, options["tries"]))):
+            try:
+                super().handle(*args, **options)
+                return
+            except OperationalError as error:
+                if getattr(error.__cause__, "sqlstate", None) != _LOCKED:
+                    raise
+                if not left:
+                    raise CommandError(self._refused()) from error
+            finally:
+                self._wait(0)
+            time.sleep(PAUSE)
+
+    def _refused(self) -> str:
+        return (
+            f"A table was in use for more than {self._seconds} seconds; what is applied stays, the rest "
+            "waits for the next `migrate`. Run it again, or give --lock-seconds."
+        )
 
     def migration_progress_callback(self, action: str, migration: Any = None, fake: bool = False) -> None:
         super().migration_progress_callback(action, migration, fake)
