@@ -142,10 +142,9 @@ def test_migrating_while_it_serves_and_taking_the_code_back(service: Whole) -> N
     os.kill(web, 15)  # the older code starts over the newer tables
     service.stack.until(lambda: service.stack.pid("web") not in (None, web))
     with Users(service) as again:
-        again.stop.wait(5)
+        service.stack.until(lambda: len(again.accepted) >= CLIENTS, patience=120)
     accepted = before_and_after.accepted | again.accepted
     print(len(before_and_after.answers), len(again.answers), len(accepted))
-    assert again.accepted
     asked = Run.objects.filter(pk__in=accepted)
     assert patient(asked.count) == len(accepted)
     service.stack.until(lambda: not patient(asked.exclude(state__in=ENDED).exists), patience=300)
