@@ -20,6 +20,7 @@ CAST = (
     ("omar", "Omar Owner", "owner"),
     ("vera", "Vera Validator", "validator"),
     ("rob", "Rob Risk", "risk-officer"),
+    ("cora", "Cora Committee", "committee"),
     ("hana", "Hana Head", "head-of-model-risk"),
     ("pia", "Pia Policy", "model-risk-policy"),
     ("paul", "Paul Policy", "model-risk-policy"),

@@ -28,7 +28,7 @@ from apps.inventory import commands as inventory
 from apps.inventory.models import ModelVersion, RegisteredModel
 from apps.reports.commands import request_report, sign_report
 from apps.reports.queries import newest_blob
-from governance.demo.more import furnish
+from governance.demo.more import furnish, review_vendor
 from governance.demo.people import PASSWORD, Cast, give_token, hire
 from governance.demo.stage import Say, await_report, await_runs, register, use_of
 
@@ -149,6 +149,7 @@ def _reviews(cast: Cast, versions: dict[str, ModelVersion]) -> None:
     """Everything is submitted first: a worker draws the reports while people sign."""
     _unfair(cast, versions["card-limit-1"])
     _waived(cast, versions["overdraft-pd-1"])
+    review_vendor(cast, versions["vendor-fraud-1"])
     submitted = {key: _submit(cast, versions[key]) for key in REVIEWED}
     _await_signatures(cast, submitted.pop("credit-pd-2"))
     for key, approval in submitted.items():

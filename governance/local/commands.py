@@ -17,6 +17,9 @@ from governance.local.places import Places
 from governance.local.supervisor import Supervisor
 
 Say = Callable[[str], None]
+# Nothing listens at the address: the demo's webhook shows how one looks whose other end is away.
+DEMO_HOOK = "http://127.0.0.1:9=127.0.0.0/8"
+_OF_A_DEMO = {"COUNTERSIGN_WALLS": "best", "COUNTERSIGN_WEBHOOK_HOSTS": DEMO_HOOK}
 
 
 class Played(StrEnum):
@@ -55,8 +58,11 @@ def run(places: Places, wish: Wish, say: Say) -> None:
 
 
 def environment(wish: Wish, given: Mapping[str, str]) -> Mapping[str, str]:
-    """A demo measures its own models behind whatever walls the kernel has; else all are asked for."""
-    return {"COUNTERSIGN_WALLS": "best", **given} if wish.fixtures else given
+    """A demo measures its own models behind whatever walls the kernel has; else all are asked for.
+
+    It may also tell a webhook of this machine at which nobody listens, so that one can be looked at.
+    """
+    return {**_OF_A_DEMO, **given} if wish.fixtures else given
 
 
 def _up(installation: Installation, wish: Wish, say: Say) -> None:
