@@ -435,7 +435,7 @@ def _access_bodies(reason: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "POST /models/<str:key>/monitoring/<int:schedule_id>/end": reason,
         "POST /api/v1/models/<str:key>/schedules/<int:schedule_id>/end": reason,
         "POST /api/v1/environments": {"key": "canary", "title": "Canary"},
-        "POST /api/v1/people/<str:username>/certificate/revoke": {"cause": "left", **reason},
+        "POST /api/v1/people/<str:username>/certificate/revoke": {"cause": "none", **reason},
         "POST /api/v1/budgets/<int:budget_id>/excess": {
             "amount": "5",
             "until": f"{_last_day()}T23:59:59Z",
