@@ -11,7 +11,7 @@ _LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 _FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]*`")
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
-_SKIPPED = {".git", ".venv", ".venv-bench", ".state", "node_modules", "build", "dist"}
+_SKIPPED = {".git", ".venv", ".venv-bench", ".venv-mlflow", ".state", "node_modules", "build", "dist"}
 
 
 def broken_links(root: Path) -> Iterator[str]:

@@ -35,6 +35,7 @@ OTHERS = {
     ("apps/inventory/stores/objects.py", "delete"),
     ("apps/reports/hardware.py", "update"),
     ("apps/reports/lettering.py", "save"),
+    ("apps/reports/rasters.py", "save"),
     ("apps/reports/packs_archive.py", "update"),
     ("apps/reports/verification.py", "update"),
 }

@@ -18,7 +18,7 @@ def test_the_lineage_begins_with_models_and_finds_things_by_name(world: Standing
     found = reader.get("/lineage?q=INCOME")
     assert "/lineage?kind=feature&amp;name=income_3m&amp;label=4" in found
     assert "core.applications" not in found
-    assert "Nothing of that name" in reader.get("/lineage?q=%00")
+    assert "Nothing of that name" in reader.get("/lineage?q=zzz")
     assert "<dt>Version</dt>" in reader.get("/lineage?kind=feature&name=income_3m&label=4")
 
 

@@ -35,9 +35,7 @@ def _schedule(row: Schedule) -> dict[str, Any]:
     }
 
 
-@operation(
-    "GET", "Schedules by which a model is monitored, also ended ones.", answers={200: "Schedules."}
-)
+@operation("GET", "Schedules by which a model is monitored, also ended ones.", answers={200: "Schedules."})
 def list_schedules(request: HttpRequest, key: str, *, by: Person) -> HttpResponse:
     model = queries.find_model(by, key)
     return answer({"model": model.key, "schedules": [_schedule(row) for row in schedules_of(model)[:200]]})
