@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from apps.engine.catalogue import Check, find
 from apps.engine.policy import numbers, sentences
-from apps.engine.policy.model import Bound, Exact, Gate
+from apps.engine.policy.model import Exact, Gate
 from apps.engine.policy.vocabulary import ACCEPTS
 from apps.engine.values import plain
 
@@ -157,7 +157,7 @@ def _stale(gate: Gate, check: Check, measured: MeasuredGate, subject: SubjectFac
     found = measured.measurement
     if found.get("check") != check.id:
         return f"the result is of the check {found.get('check')}, not of {check.id}"
-    if str(found.get("check_version")) != check.version:
+    if found.get("check_version") != check.version and str(found.get("check_version")) != check.version:
         return (
             f"the result is of version {found.get('check_version')} of the check; now it is {check.version}"
         )
@@ -239,16 +239,14 @@ def _verdict(gate: Gate, check: Check, held: list[Exact]) -> GateOutcome:
     """The bound decides, but where a check's answer is "review" the gate says what that means."""
     if check.range == VERDICTS and held == [REVIEW]:
         return "warn" if gate.on_review == "warn" else "fail"
-    if not _all_hold(gate.bound, held):
-        return "fail"
-    return "pass" if gate.warn is None or _all_hold(gate.warn, held) else "warn"
-
-
-def _all_hold(bound: Bound, held: list[Exact]) -> bool:
-    for number in held:  # noqa: SIM110 - asked of every gate of every model: a generator takes longer
-        if not bound.holds(number):
-            return False
-    return True
+    for number in held:
+        if not gate.bound.holds(number):
+            return "fail"
+    if gate.warn is not None:
+        for number in held:
+            if not gate.warn.holds(number):
+                return "warn"
+    return "pass"
 
 
 def _only_supplied(gate: Gate, found: Mapping[str, Any]) -> bool:

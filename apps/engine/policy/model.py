@@ -16,6 +16,7 @@ from apps.engine.policy.match import Facts, holds
 from apps.engine.policy.vocabulary import Basis, Enforcement, Severity, Source
 
 Exact = Fraction | Decimal | float  # a float stands for the decimal that writes it: 0.7 is 7/10
+_HUNDREDTH = 0.01
 _HELD_BY_FLOATS = 15  # digits of which a float keeps every one
 
 
@@ -53,6 +54,11 @@ class Bound:
             return above and (self.max is None or number <= self.max)
         above = self.min is None or _least(self.min, number)
         return above and (self.max is None or _least(-self.max, -number))
+
+    def clear_of(self, number: float) -> bool:
+        """Whether a float lies so far from both ends that rounding it to hundredths crosses neither."""
+        ends = self._floats
+        return ends is not None and abs(number - ends[0]) > _HUNDREDTH and abs(number - ends[1]) > _HUNDREDTH
 
     def words(self) -> str:
         """For a sentence: ``at least 0.80``.

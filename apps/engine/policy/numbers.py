@@ -111,7 +111,7 @@ def _of_float(number: float, bound: Bound | None) -> str:
     if not 0.1 <= size < _PLAIN or number.is_integer() or -0.01 < size * 1000.0 % 10.0 - 5.0 < 0.01:
         return shown(Decimal(repr(number)), bound)
     text = f"{number:.2f}"
-    if bound is None or bound.holds(float(text)) == bound.holds(number):
+    if bound is None or bound.clear_of(number) or bound.holds(float(text)) == bound.holds(number):
         return text
     return shown(Decimal(repr(number)), bound)
 

@@ -56,11 +56,12 @@ def not_ours(measurement: Mapping[str, Any]) -> str:
 def _said(gate: Gate, measurement: Mapping[str, Any], value: Exact) -> str:
     number, interval = shown(value, gate.bound), _interval(gate, measurement.get("interval"))
     compared = extreme(measurement)
-    template = _template(gate.check, bool(compared) and "reference" in compared)
-    together = number if not interval or "{interval}" in template else f"{number} ({interval})"
-    said = ""
+    said, together = "", number
     try:
-        for text, name in _parts(template):
+        parts, has_interval = _parts(gate.check, "reference" in compared)
+        if interval and not has_interval:
+            together = f"{number} ({interval})"
+        for text, name in parts:
             if not name:
                 said += text
             elif name == "value":
@@ -81,14 +82,14 @@ def _word(name: str, interval: str, measurement: Mapping[str, Any]) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _parts(template: str) -> tuple[tuple[str, str], ...]:
-    """A template as pairs of text and the name of the word after it; the last may have none."""
+def _parts(check_id: str, against: bool) -> tuple[tuple[tuple[str, str], ...], bool]:
+    """A check's sentence as pairs of text and the name of the word after it; whether it has the interval."""
     found = []
-    for text, name, form, turned in Formatter().parse(template):
+    for text, name, form, turned in Formatter().parse(_template(check_id, against)):
         if form or turned or not (name is None or name.isidentifier()):
             raise ValueError(f"a sentence holds plain words, not {name!r}")
         found.append((text, name or ""))
-    return tuple(found)
+    return tuple(found), any(name == "interval" for _, name in found)
 
 
 def _parameter(name: str, measurement: Mapping[str, Any]) -> str:
@@ -100,7 +101,6 @@ def _parameter(name: str, measurement: Mapping[str, Any]) -> str:
     return format(value)
 
 
-@lru_cache(maxsize=1024)
 def _template(check_id: str, against: bool) -> str:
     check = all_checks().get(check_id)
     plain = check.sentence if check else "{title} is {value}."
