@@ -131,6 +131,11 @@ def visible_runs(by: Person) -> QuerySet[Run]:
     return found.select_related("version__model", "use", "requested_by", "schedule")
 
 
+def runs_with_outcomes(by: Person) -> QuerySet[Run]:
+    """The runs that the person may see, each with the `outcome` of its decision, where there is one."""
+    return visible_runs(by).annotate(outcome=F("decision__outcome"))
+
+
 def find_run(by: Person, run_id: UUID | str) -> Run:
     try:
         identity = UUID(str(run_id))
@@ -166,7 +171,8 @@ def run_page(
 ) -> QuerySet[Run]:
     """Runs that the person may see, newest first."""
     wanted = {"version__model": model, "version": version, "state": state, "purpose": purpose}
-    return visible_runs(by).filter(**{k: v for k, v in wanted.items() if v}).select_related("decision")
+    rows = visible_runs(by).filter(**{k: v for k, v in wanted.items() if v}).select_related("decision")
+    return rows.defer("decision__document", "decision__policies")  # a list shows neither, and they are large
 
 
 def visible_decisions(by: Person) -> QuerySet[Decision]:

@@ -17,7 +17,12 @@ from apps.approvals.challenges import calls_on
 from apps.approvals.rounds import waiting_for
 from apps.audit.errors import Refused
 from apps.deploys import glass
-from apps.gates.queries import missed_schedules, open_proposals, visible_runs, waiting_for_consent
+from apps.gates.queries import (
+    missed_schedules,
+    open_proposals,
+    runs_with_outcomes,
+    waiting_for_consent,
+)
 from apps.gates.queue import dead_runs
 from apps.inventory import scorecards
 from apps.inventory.determinations import asked_again
@@ -63,7 +68,7 @@ def home(request: HttpRequest, *, by: Person) -> HttpResponse:
         "expiring": queries.expiring(by),
         "documents_ending": ending(by),
         "consents": consents,
-        "runs": visible_runs(by)[:8],
+        "runs": runs_with_outcomes(by)[:8],
         "dead": list(dead_runs(by)[:MOST]),
         "broken": glass.holding_now(by),
         "roles_asked": list(roles_asked(by)[:MOST]),
