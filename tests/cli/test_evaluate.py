@@ -93,7 +93,7 @@ def test_a_wrong_policy_is_refused_with_its_place(
 
 
 def test_files_that_are_not_there_are_named(folder: Path, program: Program) -> None:
-    assert "absent.yaml cannot be read" in run(program, "absent.yaml")[2]
+    assert "absent.yaml does not exist" in run(program, "absent.yaml")[2]
     (folder / "holdout.csv").unlink()
     code, _, err = run(program, "fail.yaml")
     assert code == 4

@@ -92,7 +92,7 @@ def test_an_older_cluster_gives_its_tokens_no_id(site: Site) -> None:
         {"exp": int(time.time()) - 120},
         {"exp": None},
         {"exp": int(time.time()) + 25 * 3600},
-        {"nbf": int(time.time()) + 1000},
+        {"nbf": int(time.time()) + 10**6},
         {"sub": "system:serviceaccount:scoring:other"},
         {"sub": "system:node:n1"},
         {"place": {"namespace": "other"}},

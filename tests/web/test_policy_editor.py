@@ -195,7 +195,7 @@ BOMB = "a: &a [x]\n" + "".join(f"k{i}: [{'*a, ' * 9}*a]\n" for i in range(50))
         ("a: 1\na: 2\n", "line 2, column 1 : the key"),
         ("a:\n\tb: 1\n", "line 2, column 1 : a tab cannot indent"),
         ("\ufeffa: 1\n", "byte order mark"),
-        ("x" * (300 << 10), "at most 262,144 are read"),
+        ("x" * (300 << 10), "more than 262,144 bytes"),
         ("", "is empty"),
         ("[]", "must be a mapping"),
         ("gates: 3\nkind: Policy\n", "gates must be a list"),

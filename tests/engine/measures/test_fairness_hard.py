@@ -50,11 +50,11 @@ def all_of(protected, score, label, chosen):
 
 
 @pytest.mark.parametrize("name", all_of(*crowd(4, 2)))
-def test_twelve_thousand_groups_of_one_take_a_second(name):
+def test_twelve_thousand_groups_of_one_take_seconds(name):
     check = all_of(*crowd())[name]
     began = time.process_time()
     found = check()
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 10
     assert found.status == "measured"
     assert found.n == MANY
 
