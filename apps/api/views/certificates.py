@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     request={"cause": "string", "reason": "string"},
     answers={200: "What was withdrawn.", 409: "There is none."},
 )
-def revoke(request: HttpRequest, username: str, *, by: Person) -> HttpResponse:
+def revoke_certificate(request: HttpRequest, username: str, *, by: Person) -> HttpResponse:
     person = overseeing.overseen(by, username)
     fields = Fields(body(request))
     cause, reason = fields.text("cause"), fields.text("reason")
@@ -31,4 +31,4 @@ def revoke(request: HttpRequest, username: str, *, by: Person) -> HttpResponse:
     return answer({**told, "cause": row.cause, "revoked_at": row.revoked_at})
 
 
-revocation = endpoint(revoke)
+revocation = endpoint(revoke_certificate)

@@ -44,7 +44,7 @@ def list_reported(request: HttpRequest, key: str, label: str, *, by: Person) -> 
         409: "This run was told with other words before.",
     },
 )
-def hand_in(request: HttpRequest, key: str, label: str, *, by: Person) -> HttpResponse:
+def report_evidence(request: HttpRequest, key: str, label: str, *, by: Person) -> HttpResponse:
     version = queries.find_version(by, key, label)
     fields = Fields(body(request))
     given: dict[str, Any] = {
@@ -69,4 +69,4 @@ def _told(one: elsewhere.Reported) -> dict[str, Any]:
     return {"statement": one.digest, **{name: one.said[name] for name in names}, "data": data}
 
 
-reported = endpoint(list_reported, hand_in)
+reported = endpoint(list_reported, report_evidence)

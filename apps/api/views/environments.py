@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     request={"key": "string", "title": "string"},
     answers={201: "The environment."},
 )
-def declare(request: HttpRequest, *, by: Person) -> HttpResponse:
+def declare_environment(request: HttpRequest, *, by: Person) -> HttpResponse:
     fields = Fields(body(request))
     key, title = fields.text("key"), fields.text("title")
     fields.done()
@@ -29,4 +29,4 @@ def declare(request: HttpRequest, *, by: Person) -> HttpResponse:
     return answer({"key": made.key, "title": made.title}, status=201)
 
 
-environments = endpoint(list_environments, declare)
+environments = endpoint(list_environments, declare_environment)
