@@ -204,6 +204,15 @@ def units_told() -> list[tuple[Any, int]]:
     return [(unit, unit.models_here) for unit in rows.annotate(models_here=Count("models"))]
 
 
+def find_unit(by: Person, key: str) -> Any:
+    """One of all units, for those who see everybody; NotFound for the rest."""
+    rows = inventory("BusinessUnit").objects.all()
+    found = rows.filter(key=key).first() if oversees(by) and storable(key) else None
+    if found is None:
+        raise NotFound(f'There is no business unit "{key[:80]}".')
+    return found
+
+
 def by_unit() -> Mapping[str, list[Held]]:
     """By the key of a unit, the grants that hold for it now."""
     known, now = all_roles(), timezone.now()

@@ -12,7 +12,6 @@ from apps.access.states import Permission
 from apps.api.endpoints import answer, endpoint, operation
 from apps.api.reading import Fields, body
 from apps.inventory import commands
-from apps.inventory.queries import find_unit
 
 if TYPE_CHECKING:
     from apps.access.models import Person
@@ -35,7 +34,7 @@ def list_units(request: HttpRequest, *, by: Person) -> HttpResponse:
     request={"key": "string", "title": "string"},
     answers={201: "The unit.", 409: "It is there under another title."},
 )
-def declare(request: HttpRequest, *, by: Person) -> HttpResponse:
+def declare_unit(request: HttpRequest, *, by: Person) -> HttpResponse:
     require(by, Permission.PERSON_MANAGE)
     fields = Fields(body(request))
     key, title = fields.text("key"), fields.text("title")
@@ -49,14 +48,14 @@ def declare(request: HttpRequest, *, by: Person) -> HttpResponse:
     request={"title": "string", "reason": "string"},
     answers={200: "The unit."},
 )
-def rename(request: HttpRequest, unit: str, *, by: Person) -> HttpResponse:
+def rename_unit(request: HttpRequest, unit: str, *, by: Person) -> HttpResponse:
+    found = overseeing.find_unit(by, unit)
     require(by, Permission.PERSON_MANAGE)
-    found = find_unit(unit)
     fields = Fields(body(request))
     title, reason = fields.text("title"), fields.text("reason")
     fields.done()
     return answer(_unit(commands.rename_unit(by=by, unit=found, title=title, reason=reason)))
 
 
-units = endpoint(list_units, declare)
-unit_renaming = endpoint(rename)
+units = endpoint(list_units, declare_unit)
+unit_renaming = endpoint(rename_unit)

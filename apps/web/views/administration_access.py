@@ -16,7 +16,6 @@ from apps.access.roles import all_roles, as_role, newest_roles, role_history
 from apps.access.states import PERSONAL, ROLES, Permission, Role
 from apps.audit.errors import NotFound
 from apps.inventory import commands as inventory
-from apps.inventory.queries import find_unit
 from apps.web.pages import done, page, reauthenticated_at
 
 if TYPE_CHECKING:
@@ -172,10 +171,11 @@ def units(request: HttpRequest, *, by: Person) -> HttpResponse:
 @page("POST")
 def rename_unit(request: HttpRequest, unit: str, *, by: Person) -> HttpResponse:
     """Give a unit another title."""
+    found = overseeing.find_unit(by, unit)
     require(by, Permission.PERSON_MANAGE)
     renamed = inventory.rename_unit(
         by=by,
-        unit=find_unit(unit),
+        unit=found,
         title=request.POST.get("title", ""),
         reason=request.POST.get("reason", ""),
     )
