@@ -31,6 +31,7 @@ from apps.gates.policy_files import policy_folders
 from apps.gates.states import Failure
 from apps.inventory import commands as inventory
 from apps.inventory.lineage import line, thing
+from apps.inventory.models import ModelVersion
 from apps.reports import commands as reports
 from apps.reports.challenges import find_about
 from tests import factories
@@ -135,6 +136,11 @@ def lineage(developer: Person) -> None:
     inventory.end_edge(by=developer, edge=edge, reason=WHY)
     told = [line("trains", clean, thing("model_version", "market-var", label="1"))]
     inventory.take_lineage(by=developer, source="openlineage", key="1", digest="sha256:1", lines=told)
+    given = {"system": "Spark", "run": "42", "image": "sha256:" + "1" * 64, "results": {"rows": 60}}
+    given["data"] = {"trades-clean": "2" * 64}
+    version = ModelVersion.objects.get(model__key="market-var")
+    sealed = inventory.report_evidence(by=developer, version=version, given=given)
+    assert inventory.report_evidence(by=developer, version=version, given=given) == sealed
 
 
 def code(developer: Person) -> None:

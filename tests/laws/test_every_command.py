@@ -40,6 +40,7 @@ EVENTS: dict[str, set[int]] = {
     "inventory.execute_conversion": {4},  # taken, the new bytes, what they came from, its end
     "inventory.mind_conversions": {0},  # nothing is late
     "inventory.store_blob": {0, 1},  # bytes that are there already are only noted as wanted again
+    "inventory.report_evidence": {1},  # sealed alone: the statement is all that is kept
     "inventory.register_document": {2},  # the bytes, the document
     "inventory.open_idea": {1, 2},  # what was said of it, and its use
     "inventory.assign_tier": {2},  # sealed, then told of the model
@@ -109,6 +110,7 @@ ELSEWHERE = {
     "approvals.attest_entries": ("tests/approvals/test_rounds.py", "attest_entries"),
     "approvals.dispute_entry": ("tests/approvals/test_rounds.py", "dispute_entry"),
     "approvals.end_round": ("tests/approvals/test_rounds.py", "round.ended"),
+    "approvals.import_vendor_pack": ("tests/verifier/test_vendor_packs.py", "vendor.reviewed"),
     "approvals.miss_entries": ("tests/approvals/test_rounds.py", "attestation.missed"),
     "approvals.open_missing_lineage_findings": ("tests/approvals/test_lineage.py", "finding.opened"),
     "approvals.revalidate": ("tests/approvals/test_lineage.py", "finding.opened"),

@@ -16,6 +16,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from apps.approvals import commands as approvals
 from apps.approvals.models import Finding
 from apps.audit.errors import Forbidden, Invalid
+from apps.audit.models import Event
 from apps.audit.queries import keys
 from apps.engine.keys import FileSigner, KeyRecord, KeySet, Purpose
 from apps.inventory import commands as inventory
@@ -92,8 +93,18 @@ def test_a_genuine_pack_is_scored_and_every_other_one_is_refused(
     assert 0 < made.review.points < made.review.of
     gaps = Finding.objects.filter(model=bought, gate__startswith="vendor.").values_list("gate", flat=True)
     assert set(gaps) == {f"vendor.{name}" for name, told in met.items() if told != "yes"}
+    _the_trail_tells_of_it(made.review)
     _a_person_s_word_stays(document)
     _over_http_and_on_the_page(client, document)
+
+
+def _the_trail_tells_of_it(review: VendorReview) -> None:
+    """One event of the review, and one of each gap, each by who took the pack in."""
+    found = Finding.objects.filter(model=review.model, gate__startswith="vendor.")
+    opened = Event.objects.filter(action="finding.opened", object_id__in=[str(one.pk) for one in found])
+    assert opened.count() == found.count()
+    told = Event.objects.get(action="vendor.reviewed")
+    assert {told.actor_id, *opened.values_list("actor_id", flat=True)} == {str(factories.validator().pk)}
 
 
 def _nothing_altered_is_taken(bought: RegisteredModel, data: bytes, document: ModelDocument) -> None:
