@@ -136,7 +136,7 @@ def judge(
     words : bool
         False leaves out the sentence of a number that was measured: for many decisions of which few are read.
     """
-    if not gate.speaks_of(subject.facts):
+    if (gate.match or gate.unless) and not gate.speaks_of(subject.facts):
         why = f"{gate.title}: not asked of this model."
         return GateResult(gate=gate, outcome="not_applicable", why=why)
     if measured is None:
@@ -174,6 +174,8 @@ def _stale(gate: Gate, check: Check, measured: MeasuredGate, subject: SubjectFac
 
 
 def _other_data(gate: Gate, needs: tuple[str, ...], measured: MeasuredGate, subject: SubjectFacts) -> str:
+    if measured.dataset_digests == subject.dataset_digests:
+        return ""
     for name in _owed(needs, gate.dataset, gate.reference):
         if name in subject.dataset_digests and name not in measured.dataset_digests:
             return f'the result does not say on which data set "{name}" it rests'
@@ -198,9 +200,9 @@ def _owed(needs: tuple[str, ...], dataset: str, reference: str) -> tuple[str, ..
 
 def _of_measurement(gate: Gate, check: Check, found: Mapping[str, Any], words: bool) -> Judged:
     status = found.get("status")
-    if status in ("insufficient", "undefined"):
-        return "insufficient", sentences.unmeasured(gate, found)
     if status != "measured":
+        if status in ("insufficient", "undefined"):
+            return "insufficient", sentences.unmeasured(gate, found)
         return _no(gate, f"the result has the status {status!r}, which says nothing.")
     value = numbers.written(found.get("value"))
     if value is None:
@@ -230,7 +232,7 @@ def _of_numbers(gate: Gate, check: Check, found: Mapping[str, Any], value: Exact
             numbers_held.append(number)
     outcome = _verdict(gate, check, numbers_held)
     why = sentences.measured(gate, found, value, warned=outcome == "warn") if words else ""
-    if outcome in ("pass", "warn") and _only_supplied(gate, found):
+    if outcome != "fail" and found.get("provenance") != "governed" and _only_supplied(gate, found):
         return "missing", f"{why} {sentences.not_ours(found)}"
     return outcome, why
 
@@ -251,7 +253,7 @@ def _verdict(gate: Gate, check: Check, held: list[Exact]) -> GateOutcome:
 
 def _only_supplied(gate: Gate, found: Mapping[str, Any]) -> bool:
     """Whether a mandatory gate wants more than whoever gave these scores can vouch for."""
-    said = found.get("provenance")
-    if said == "governed" or gate.enforcement != "mandatory":
+    if gate.enforcement != "mandatory":
         return False
+    said = found.get("provenance")
     return ACCEPTS.index(gate.accept) > (ACCEPTS.index(said) if said in ACCEPTS else 0)

@@ -17,7 +17,6 @@ from apps.engine.policy.vocabulary import Basis, Enforcement, Severity, Source
 
 Exact = Fraction | Decimal | float  # a float stands for the decimal that writes it: 0.7 is 7/10
 _HUNDREDTH = 0.01
-_HELD_BY_FLOATS = 15  # digits of which a float keeps every one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +87,13 @@ class Bound:
 def _as_float(end: Decimal | None, open_end: float) -> float | None:
     """The float that compares as `end` does with every float's shortest decimal; None where none does.
 
-    Both are the nearest float to their decimals and rounding keeps the order, so that only two decimals of
-    one float could be confused; of those, one of at most fifteen digits is the float's shortest.
+    Rounding to floats keeps the order, so that only two decimals of one float could be confused, and each float
+    has one shortest decimal: if `end` is that of its float, as it is with up to fifteen digits, nothing is.
     """
     if end is None:
         return open_end
-    if end == 0:
-        return 0.0
-    kept = len(end.normalize().as_tuple().digits) <= _HELD_BY_FLOATS and -300 < end.adjusted() < 300
-    return float(end) if kept else None
+    found = float(end)
+    return found if math.isfinite(found) and Decimal(repr(found)) == end else None
 
 
 def _least(end: Decimal, number: Fraction) -> bool:
@@ -154,6 +151,18 @@ class Gate:
     unless: Mapping[str, Any] = field(default_factory=dict)
     controls: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
+    # What is asked for, in words, alone and where a warning is given: said far more often than made.
+    needed: tuple[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "needed", self._needed())
+
+    def _needed(self) -> tuple[str, str]:
+        words, whole = self.bound.words(), " for the whole interval" if self.basis == "interval" else ""
+        needed = "no number is asked for" if words == "any number" else f"{words} is needed{whole}"
+        if self.warn is None:
+            return needed, needed
+        return needed, f"{needed}, and {self.warn.words()} to pass without a warning"
 
     @property
     def blocking(self) -> bool:

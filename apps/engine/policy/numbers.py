@@ -95,25 +95,23 @@ def shown(number: Exact, bound: Bound | None = None) -> str:
     ('0.7999', '0.80', '2.68', '1,234')
     """
     if isinstance(number, float):
-        return _of_float(number, bound)
+        size = abs(number)
+        # Halfway between two hundredths a float rounds by what lies behind its digits; whole ones have none.
+        if 0.1 <= size < _PLAIN and number % 1.0 and not -0.01 < size * 1000.0 % 10.0 - 5.0 < 0.01:
+            text = f"{number:.2f}"
+            if bound is None or bound.clear_of(number) or bound.holds(float(text)) == bound.holds(number):
+                return text
+        number = Decimal(repr(number))
+    return _of_exact(number, bound)
+
+
+def _of_exact(number: Decimal | Fraction, bound: Bound | None) -> str:
     plain = str(number) if isinstance(number, Decimal) else ""
     if 0 < len(plain) <= _EXACT_AS_FLOAT and "E" not in plain and plain[-1] != "0" and "." in plain:
         return _of_decimal(number, plain, bound)
     if -(10**15) < number < 10**15 and number == int(number):
         return f"{int(number):,}"
     return _nearest(Decimal(repr(float(number))), number, bound)
-
-
-def _of_float(number: float, bound: Bound | None) -> str:
-    """The same for a float: rounded by itself, or where that could err, as the decimal that writes it."""
-    size = abs(number)
-    # Halfway between two hundredths a float rounds by what lies behind its digits.
-    if not 0.1 <= size < _PLAIN or number.is_integer() or -0.01 < size * 1000.0 % 10.0 - 5.0 < 0.01:
-        return shown(Decimal(repr(number)), bound)
-    text = f"{number:.2f}"
-    if bound is None or bound.clear_of(number) or bound.holds(float(text)) == bound.holds(number):
-        return text
-    return shown(Decimal(repr(number)), bound)
 
 
 def _of_decimal(number: Exact, plain: str, bound: Bound | None) -> str:

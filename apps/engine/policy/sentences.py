@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from math import isfinite
 from string import Formatter
 from typing import Any
 
@@ -25,23 +26,14 @@ def measured(gate: Gate, measurement: Mapping[str, Any], value: Exact, *, warned
     >>> measured(gate, {"interval": [0.68, 0.72]}, Decimal("0.7"))
     'The AUC is 0.70 (0.68 to 0.72); at least 0.70 is needed.'
     """
-    extra = gate.warn.words() if warned and gate.warn is not None else ""
-    needed = _needed(gate.bound.words(), gate.basis, extra)
-    return f"{_said(gate, measurement, value)}; {needed}.{_origin(measurement)}"
-
-
-@lru_cache(maxsize=4096)
-def _needed(bound: str, basis: str, warning: str) -> str:
-    whole = " for the whole interval" if basis == "interval" else ""
-    needed = "no number is asked for" if bound == "any number" else f"{bound} is needed{whole}"
-    return f"{needed}, and {warning} to pass without a warning" if warning else needed
+    said = f"{_said(gate, measurement, value)}; {gate.needed[warned]}."
+    return said if measurement.get("provenance") == "governed" else said + _origin(measurement)
 
 
 def _origin(measurement: Mapping[str, Any]) -> str:
-    provenance = measurement.get("provenance", "governed")
-    if provenance == "governed":
+    if "provenance" not in measurement:
         return ""
-    if provenance == "asked":
+    if measurement["provenance"] == "asked":
         return " Its scores were asked of a service."
     return " The number was supplied, not measured here."
 
@@ -58,13 +50,11 @@ def _said(gate: Gate, measurement: Mapping[str, Any], value: Exact) -> str:
     compared = extreme(measurement)
     said, together = "", number
     try:
-        parts, has_interval = _parts(gate.check, "reference" in compared)
+        parts, has_interval, after = _parts(gate.check, "reference" in compared)
         if interval and not has_interval:
             together = f"{number} ({interval})"
         for text, name in parts:
-            if not name:
-                said += text
-            elif name == "value":
+            if name == "value":
                 said += text + together
             elif name == "title":
                 said += text + gate.title
@@ -72,7 +62,7 @@ def _said(gate: Gate, measurement: Mapping[str, Any], value: Exact) -> str:
                 said += text + (compared.get(name) or _word(name, interval, measurement))
     except (KeyError, IndexError, ValueError, AttributeError):
         return f"{gate.title} is {together}"
-    return said.strip().removesuffix(".")
+    return (said + after).strip().removesuffix(".")
 
 
 def _word(name: str, interval: str, measurement: Mapping[str, Any]) -> str:
@@ -82,14 +72,17 @@ def _word(name: str, interval: str, measurement: Mapping[str, Any]) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _parts(check_id: str, against: bool) -> tuple[tuple[tuple[str, str], ...], bool]:
-    """A check's sentence as pairs of text and the name of the word after it; whether it has the interval."""
-    found = []
+def _parts(check_id: str, against: bool) -> tuple[tuple[tuple[str, str], ...], bool, str]:
+    """A check's sentence as pairs of text and the word after it, whether it has the interval, and its end."""
+    found, after = [], ""
     for text, name, form, turned in Formatter().parse(_template(check_id, against)):
         if form or turned or not (name is None or name.isidentifier()):
             raise ValueError(f"a sentence holds plain words, not {name!r}")
-        found.append((text, name or ""))
-    return tuple(found), any(name == "interval" for _, name in found)
+        if name is None:
+            after = text
+        else:
+            found.append((text, name))
+    return tuple(found), any(name == "interval" for _, name in found), after
 
 
 def _parameter(name: str, measurement: Mapping[str, Any]) -> str:
@@ -123,11 +116,13 @@ _COMPARED = {
 def _interval(gate: Gate, interval: Any) -> str:
     if not isinstance(interval, (list, tuple)) or len(interval) != 2:
         return ""
-    low, high = written(interval[0]), written(interval[1])
+    low, high = interval
     bound = gate.bound if gate.basis == "interval" else None
-    if low is None or high is None:
-        ends = ["?" if end is None else shown(end, bound) for end in (low, high)]
-        return "" if low is high else f"{ends[0]} to {ends[1]}"
+    if not (type(low) is float and isfinite(low) and type(high) is float and isfinite(high)):
+        low, high = written(low), written(high)
+        if low is None or high is None:
+            ends = ["?" if end is None else shown(end, bound) for end in (low, high)]
+            return "" if low is high else f"{ends[0]} to {ends[1]}"
     return f"{shown(low, bound)} to {shown(high, bound)}"
 
 
@@ -141,11 +136,9 @@ def extreme(measurement: Mapping[str, Any]) -> dict[str, str]:
     {'group': 'race = B', 'reference': 'race = A'}
     """
     found = measurement.get("parameters")
-    parameters = found if isinstance(found, _MAPPINGS) else {}
-    worst = parameters.get("worst")
-    if worst is None:
+    if not isinstance(found, _MAPPINGS) or "worst" not in found:
         return {}
-    references = parameters.get("reference_groups")
+    worst, references = found["worst"], found.get("reference_groups")
     if not isinstance(worst, _MAPPINGS) or not isinstance(references, _MAPPINGS):
         return {}
     attribute = worst.get("attribute")
