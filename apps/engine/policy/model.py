@@ -87,8 +87,8 @@ class Bound:
 def _as_float(end: Decimal | None, open_end: float) -> float | None:
     """The float that compares as `end` does with every float's shortest decimal; None where none does.
 
-    Rounding to floats keeps the order, so that only two decimals of one float could be confused, and each float
-    has one shortest decimal: if `end` is that of its float, as it is with up to fifteen digits, nothing is.
+    Rounding to floats keeps the order, so that only two decimals of one float could be confused, and each
+    float has one shortest decimal: if `end` is that of its float, as it is up to fifteen digits, nothing is.
     """
     if end is None:
         return open_end
